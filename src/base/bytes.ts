@@ -1,0 +1,112 @@
+// Byte arrays: comparing, joining, text forms and big-endian integers (network order, as every BEP uses).
+// Views stay views; a function that copies says so. The one place of the core that uses Buffer, for speed.
+import { failure, type Result, success } from './errors.ts'
+
+export const emptyBytes: Uint8Array = new Uint8Array(0)
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  const { length } = a
+  if (length !== b.length) return false
+  if (length > 64) return Buffer.compare(a, b) === 0
+  for (let index = 0; index < length; index++) {
+    if (a[index] !== b[index]) return false
+  }
+  return true
+}
+
+/** Lexicographic order of unsigned bytes, as bencoded dictionaries are sorted: < 0, 0 or > 0. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  return Buffer.compare(a, b)
+}
+
+/** A copy of all parts, end to end. */
+export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0
+  for (const part of parts) length += part.length
+  const joined = new Uint8Array(length)
+  let offset = 0
+  for (const part of parts) {
+    joined.set(part, offset)
+    offset += part.length
+  }
+  return joined
+}
+
+export function toHex(bytes: Uint8Array): string {
+  return asBuffer(bytes).toString('hex')
+}
+
+/** Bytes of an even number of hexadecimal digits, either case. */
+export function fromHex(text: string): Result<Uint8Array> {
+  if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) return failure('hex-invalid', 'not hexadecimal')
+  return success(new Uint8Array(Buffer.from(text, 'hex')))
+}
+
+/** One character per byte, U+0000 to U+00FF: a lossless string form of any bytes. */
+export function toLatin1(bytes: Uint8Array, start = 0, end = bytes.length): string {
+  return asBuffer(bytes).toString('latin1', start, end)
+}
+
+/** The inverse of toLatin1. Characters above U+00FF lose their high bits: check before. */
+export function fromLatin1(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'latin1'))
+}
+
+/** Text of UTF-8 bytes; each ill-formed sequence becomes U+FFFD. */
+export function toUtf8Lossy(bytes: Uint8Array): string {
+  return asBuffer(bytes).toString('utf8')
+}
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Text of well-formed UTF-8 bytes, else undefined. */
+export function toUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return strictUtf8.decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+export function fromUtf8(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'utf8'))
+}
+
+export function readUint16(bytes: Uint8Array, offset: number): number {
+  return ((bytes[offset] as number) << 8) | (bytes[offset + 1] as number)
+}
+
+export function readUint32(bytes: Uint8Array, offset: number): number {
+  return (
+    (((bytes[offset] as number) << 24) |
+      ((bytes[offset + 1] as number) << 16) |
+      ((bytes[offset + 2] as number) << 8) |
+      (bytes[offset + 3] as number)) >>>
+    0
+  )
+}
+
+export function readUint64(bytes: Uint8Array, offset: number): bigint {
+  return (BigInt(readUint32(bytes, offset)) << 32n) | BigInt(readUint32(bytes, offset + 4))
+}
+
+export function writeUint16(bytes: Uint8Array, offset: number, value: number): void {
+  bytes[offset] = value >>> 8
+  bytes[offset + 1] = value
+}
+
+export function writeUint32(bytes: Uint8Array, offset: number, value: number): void {
+  bytes[offset] = value >>> 24
+  bytes[offset + 1] = value >>> 16
+  bytes[offset + 2] = value >>> 8
+  bytes[offset + 3] = value
+}
+
+export function writeUint64(bytes: Uint8Array, offset: number, value: bigint): void {
+  writeUint32(bytes, offset, Number(value >> 32n))
+  writeUint32(bytes, offset + 4, Number(value & 0xffff_ffffn))
+}

@@ -1,0 +1,189 @@
+// Every error code of the product, once: what it means and what a user can do about it.
+// docs/errors.md is generated from this table; a code, once released, keeps its meaning.
+
+interface ErrorEntry {
+  readonly meaning: string
+  readonly remedy: string
+}
+
+const badTorrent = 'Get the .torrent file again from its publisher; this one cannot be used.'
+const badPeer = 'Nothing to do: the peer is disconnected and the transfer goes on with others.'
+const badTracker = 'Nothing to do: the answer is dropped and the next tracker is asked.'
+const badQuery = 'Nothing to do: the datagram is dropped.'
+
+export const errorTable = {
+  // Command line
+  'usage': { meaning: 'The command line is not understood.', remedy: 'See `swarmbid COMMAND --help`.' },
+  'interrupted': { meaning: 'The program was asked to stop before it was done.', remedy: 'Run it again.' },
+  'internal': {
+    meaning: 'A defect of the program itself.',
+    remedy: 'Please report it with the command and what was printed.',
+  },
+
+  // Files
+  'file-not-found': { meaning: 'A file or folder that was named does not exist.', remedy: 'Check the path.' },
+  'file-unreadable': { meaning: 'A file exists but cannot be read.', remedy: 'Check its permissions and the disk.' },
+  'file-unwritable': {
+    meaning: 'A file cannot be written.',
+    remedy: 'Check permissions and free space, or choose another place.',
+  },
+  'file-exists': {
+    meaning: 'The output file exists already and is left as it is.',
+    remedy: 'Choose another name, or pass `--force`.',
+  },
+  'file-changed': {
+    meaning: 'A file changed while it was being read.',
+    remedy: 'Run the command again when nothing writes to it.',
+  },
+  'content-mismatch': {
+    meaning: 'Files on disk are not what the torrent describes.',
+    remedy: 'The pieces named are damaged, incomplete or missing; download them again.',
+  },
+
+  // Bytes and amounts
+  'hex-invalid': {
+    meaning: 'Text that should be hexadecimal is not.',
+    remedy: 'Check the text for missing or foreign characters.',
+  },
+  'amount-invalid': {
+    meaning: 'Text is not an amount, or an ambiguous one.',
+    remedy: 'Write it as a plain decimal such as `12.5 BTT`.',
+  },
+  'amount-out-of-range': {
+    meaning: 'An amount is larger than 256 bits or finer than its token allows.',
+    remedy: 'Use a smaller amount or fewer decimals.',
+  },
+
+  // Bencode (BEP 3)
+  'bencode-truncated': {
+    meaning: 'Bencoded data ends in the middle of a value.',
+    remedy: 'The data was cut off; get it again.',
+  },
+  'bencode-syntax': {
+    meaning: 'Bytes are not bencoded data.',
+    remedy: 'The data is damaged or something else altogether.',
+  },
+  'bencode-not-canonical': {
+    meaning: 'Bencoded data is readable but not in its one correct form: leading zeros, unsorted or repeated keys.',
+    remedy: 'The program that wrote it is at fault; get the data from elsewhere.',
+  },
+  'bencode-integer-range': {
+    meaning: 'A bencoded integer does not fit in 64 bits.',
+    remedy: 'The data is damaged or hostile.',
+  },
+  'bencode-trailing-data': {
+    meaning: 'Bytes follow after a complete bencoded value.',
+    remedy: 'The data is damaged; get it again.',
+  },
+  'bencode-too-large': {
+    meaning: 'Bencoded data is larger than allowed at this place.',
+    remedy: 'The data is unusual or hostile.',
+  },
+  'bencode-too-deep': {
+    meaning: 'Bencoded lists or dictionaries are nested deeper than allowed.',
+    remedy: 'The data is damaged or hostile.',
+  },
+  'bencode-too-many-tokens': {
+    meaning: 'Bencoded data has more values than allowed.',
+    remedy: 'The data is unusual or hostile.',
+  },
+  'bencode-type': {
+    meaning: 'A bencoded value has another type than its place asks for.',
+    remedy: 'The data is damaged or from a faulty program.',
+  },
+
+  // Metainfo (BEP 3, 12, 47, 52)
+  'metainfo-not-dictionary': { meaning: 'The file is bencoded, but not a torrent.', remedy: badTorrent },
+  'metainfo-info-missing': { meaning: 'A torrent lacks its info dictionary.', remedy: badTorrent },
+  'metainfo-version': {
+    meaning: 'A torrent is of a version this program does not know.',
+    remedy: 'Update the program, or get the torrent in version 1 or 2.',
+  },
+  'metainfo-name': { meaning: 'The name of a torrent is missing or not a string.', remedy: badTorrent },
+  'metainfo-piece-length': {
+    meaning: 'The piece length is missing, not allowed, or over 512 MiB.',
+    remedy: badTorrent,
+  },
+  'metainfo-pieces': {
+    meaning: 'The list of piece hashes is missing or does not fit the content.',
+    remedy: badTorrent,
+  },
+  'metainfo-too-many-pieces': {
+    meaning: 'A torrent has more than 2,097,152 pieces.',
+    remedy: 'Ask the publisher for a torrent with larger pieces.',
+  },
+  'metainfo-files': { meaning: 'A torrent describes no files, or its list of files is not one.', remedy: badTorrent },
+  'metainfo-file-length': { meaning: 'The length of a file is missing, negative or too large.', remedy: badTorrent },
+  'metainfo-total-length': { meaning: 'A torrent has no content, or more than 2^53 bytes.', remedy: badTorrent },
+  'metainfo-path': { meaning: 'The path of a file is missing or unusable.', remedy: badTorrent },
+  'metainfo-duplicate-path': { meaning: 'Too many files of a torrent share one path.', remedy: badTorrent },
+  'metainfo-symlink': { meaning: 'A symbolic link in a torrent has no usable target.', remedy: badTorrent },
+  'metainfo-pad-file': {
+    meaning: 'A pad file is where none may be, or not of the length that aligns the next file.',
+    remedy: badTorrent,
+  },
+  'metainfo-file-tree': { meaning: 'The file tree of a version 2 torrent is malformed.', remedy: badTorrent },
+  'metainfo-pieces-root': { meaning: 'A file of a version 2 torrent lacks a valid Merkle root.', remedy: badTorrent },
+  'metainfo-piece-layers': {
+    meaning: 'The piece layers of a version 2 torrent are missing, of wrong size or unknown.',
+    remedy: badTorrent,
+  },
+  'metainfo-piece-layer-root': {
+    meaning: 'A piece layer does not hash to the Merkle root of its file.',
+    remedy: badTorrent,
+  },
+  'metainfo-hybrid-mismatch': {
+    meaning: 'The version 1 and version 2 halves of a torrent describe different files.',
+    remedy: badTorrent,
+  },
+
+  // Magnet links (BEP 9, 53)
+  'magnet-syntax': {
+    meaning: 'Text is not a magnet link.',
+    remedy: 'Copy the whole link again; it begins with `magnet:?`.',
+  },
+  'magnet-topic': {
+    meaning: 'A magnet link names no BitTorrent info hash, or a malformed one.',
+    remedy: 'Copy the link again; it needs `xt=urn:btih:` or `xt=urn:btmh:`.',
+  },
+  'magnet-parameter': { meaning: 'A parameter of a magnet link is malformed.', remedy: 'Copy the link again.' },
+  'magnet-too-large': {
+    meaning: 'A magnet link is longer, or has more parameters, than allowed.',
+    remedy: 'Remove trackers and peers from the link.',
+  },
+
+  // Creating torrents
+  'create-options': {
+    meaning: 'The options for a new torrent contradict each other or the content.',
+    remedy: 'Change the option named in the message.',
+  },
+  'create-no-content': {
+    meaning: 'There is nothing to make a torrent of.',
+    remedy: 'Name a file that is not empty, or a folder with one in it.',
+  },
+
+  // Peer wire (BEP 3, 6, 9, 10, 11, 52, 54, 55)
+  'peer-handshake': { meaning: 'A peer did not open with the BitTorrent handshake.', remedy: badPeer },
+  'peer-frame-too-large': { meaning: 'A peer announced a message larger than its kind allows.', remedy: badPeer },
+  'peer-frame-length': { meaning: 'A message from a peer has the wrong length for its kind.', remedy: badPeer },
+  'peer-frame-value': { meaning: 'A message from a peer carries a value out of range.', remedy: badPeer },
+  'peer-extension': { meaning: 'An extension message from a peer is malformed.', remedy: badPeer },
+
+  // Trackers (BEP 3, 7, 15, 23, 24, 31, 41, 48)
+  'tracker-failure': {
+    meaning: 'A tracker refused the request and said why.',
+    remedy: 'Read its reason; a private tracker may want another passkey.',
+  },
+  'tracker-response': { meaning: 'The answer of a tracker is malformed.', remedy: badTracker },
+  'tracker-request': {
+    meaning: 'A request to our tracker is malformed.',
+    remedy: 'The client that sent it is at fault.',
+  },
+
+  // KRPC (BEP 5, 32, 33, 42, 43, 44, 51)
+  'krpc-message': { meaning: 'A DHT datagram is not a KRPC message.', remedy: badQuery },
+  'krpc-argument': { meaning: 'An argument of a DHT message is missing or malformed.', remedy: badQuery },
+  'krpc-unknown-method': { meaning: 'A DHT query asks for a method this node does not know.', remedy: badQuery },
+} as const satisfies Record<string, ErrorEntry>
+
+export type ErrorCode = keyof typeof errorTable
