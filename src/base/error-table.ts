@@ -169,6 +169,11 @@ export const errorTable = {
   'peer-frame-value': { meaning: 'A message from a peer carries a value out of range.', remedy: badPeer },
   'peer-extension': { meaning: 'An extension message from a peer is malformed.', remedy: badPeer },
 
+  'endpoint-list': {
+    meaning: 'A list of compact endpoints has a length that fits no whole number of them.',
+    remedy: 'Nothing to do: the list is dropped.',
+  },
+
   // Trackers (BEP 3, 7, 15, 23, 24, 31, 41, 48)
   'tracker-failure': {
     meaning: 'A tracker refused the request and said why.',

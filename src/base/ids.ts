@@ -3,7 +3,8 @@
 
 import { assert } from './assert.ts'
 import type { Brand } from './brand.ts'
-import { toHex } from './bytes.ts'
+import { fromHex, toHex } from './bytes.ts'
+import { unwrap } from './errors.ts'
 
 /** SHA-1 of the info dictionary (BEP 3): 40 hexadecimal digits. */
 export type InfoHashV1 = Brand<string, 'InfoHashV1'>
@@ -39,7 +40,7 @@ export function nodeId(bytes: Uint8Array): NodeId {
 
 /** The bytes of any id above. */
 export function idBytes(id: InfoHashV1 | InfoHashV2 | PeerId | NodeId): Uint8Array {
-  return new Uint8Array(Buffer.from(id, 'hex'))
+  return unwrap(fromHex(id))
 }
 
 /** The two letters by which other clients know this one (BEP 20). */
