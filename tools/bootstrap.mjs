@@ -1,20 +1,33 @@
 // Starts a TypeScript program of this checkout on a machine that has only git and Node >= 20.
-// Guarantees: dependencies match the lock file before the program runs, two first runs at once do not
+// Guarantees: dependencies match the lock file before the program runs, first runs at the same time do not
 // collide, signals reach the program and its exit code comes back. Plain JavaScript: it runs before the install.
 // Usage: node tools/bootstrap.mjs PROGRAM.ts [ARGUMENT ...]
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { constants } from 'node:os'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import Module from 'node:module'
+import { constants, hostname } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const stampPath = join(root, 'node_modules', '.swarmbid-stamp')
 const lockPath = join(root, '.bootstrap-lock')
+const ownerPath = join(lockPath, 'owner')
+const takeoverPath = join(lockPath, 'takeover')
+const owner = `${process.pid} ${hostname()}`
 const requiredMajor = 24
-const lockPollMs = 200
-const lockWithoutOwnerMs = 10_000
+const lockPollMs = 100
+const heartbeatMs = 1000
+/** A lock not refreshed for this long is stale, whoever holds its process id by now. */
+const staleAfterMs = 60_000
+/** A lock without an owner was taken by a process that died at once. */
+const ownerlessAfterMs = 5000
+const exitSoftware = 70
+const forwardedSignals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'].filter(
+  (name) => name in constants.signals,
+)
 
 function say(text) {
   process.stderr.write(`swarmbid: ${text}\n`)
@@ -22,13 +35,24 @@ function say(text) {
 
 function stop(text) {
   say(text)
-  process.exit(70)
+  process.exit(exitSoftware)
+}
+
+/** Ends this process the way a child of it was ended, so that whoever waits for it sees the same. */
+function endBySignal(signal) {
+  process.removeAllListeners(signal)
+  process.exitCode = 128 + (constants.signals[signal] ?? 0)
+  process.kill(process.pid, signal)
 }
 
 /** What node_modules must have been installed from; an edit to either file means installing again. */
 function wantedStamp() {
   const hash = createHash('sha256')
-  for (const name of ['package.json', 'package-lock.json']) hash.update(readFileSync(join(root, name)))
+  try {
+    for (const name of ['package.json', 'package-lock.json']) hash.update(readFileSync(join(root, name)))
+  } catch (error) {
+    stop(`this is not a whole checkout: ${error.message}`)
+  }
   return `${hash.digest('hex')} ${process.platform} ${process.arch}\n`
 }
 
@@ -49,55 +73,124 @@ function isAlive(pid) {
   }
 }
 
-/** A lock is stale when the process that took it is gone, or it has no owner long after it was taken. */
-function isStaleLock() {
+/** The lock as it stands, or undefined. Its age counts from its owner's last sign of life. */
+function readLock() {
   try {
-    return !isAlive(Number(readFileSync(join(lockPath, 'pid'), 'utf8')))
+    const { ino, mtimeMs } = statSync(lockPath)
+    if (!existsSync(ownerPath)) return { ino, owner: undefined, ageMs: Date.now() - mtimeMs }
+    return { ino, owner: readFileSync(ownerPath, 'utf8'), ageMs: Date.now() - statSync(ownerPath).mtimeMs }
   } catch {
+    return undefined
+  }
+}
+
+/** A process id means something only on its own machine; containers may share a checkout and reuse small numbers. */
+function isStale(lock) {
+  if (lock.owner === undefined) return lock.ageMs > ownerlessAfterMs
+  const [pid, host] = lock.owner.split(' ')
+  if (lock.ageMs > staleAfterMs) return true
+  return host === hostname() && (Number(pid) === process.pid || !isAlive(Number(pid)))
+}
+
+/** Of several that find a lock stale one removes it: looked at again under a mark, lest it be a fresh one by now. */
+function removeStaleLock(stale) {
+  try {
+    mkdirSync(takeoverPath)
+  } catch {
+    const mark = statSync(takeoverPath, { throwIfNoEntry: false })
+    if (mark !== undefined && Date.now() - mark.mtimeMs > ownerlessAfterMs)
+      rmSync(takeoverPath, { recursive: true, force: true })
+    return
+  }
+  const lock = readLock()
+  const isSame = lock?.ino === stale.ino && lock.owner === stale.owner
+  rmSync(isSame ? lockPath : takeoverPath, { recursive: true, force: true })
+}
+
+/** True once the lock is held; false if somebody else finished the work meanwhile. */
+async function takeLock(isDone) {
+  for (let isFirst = true; ; isFirst = false) {
+    if (isDone()) return false
     try {
-      return Date.now() - statSync(lockPath).mtimeMs > lockWithoutOwnerMs
-    } catch {
-      return false
+      mkdirSync(lockPath)
+      writeFileSync(ownerPath, owner)
+      return true
+    } catch (error) {
+      if (error.code !== 'EEXIST') stop(`cannot write to ${root}: ${error.message}`)
     }
+    const lock = readLock()
+    if (lock !== undefined && isStale(lock)) removeStaleLock(lock)
+    else if (isFirst) say(`another first run is installing the dependencies; waiting for it (${lockPath})`)
+    await sleep(lockPollMs)
+  }
+}
+
+function releaseLock() {
+  try {
+    if (readFileSync(ownerPath, 'utf8') === owner) rmSync(lockPath, { recursive: true, force: true })
+  } catch {
+    // Somebody removed it already; there is nothing left to release.
   }
 }
 
 /** Holds the install lock while `work` runs; returns without running it once `isDone` says another did it. */
-function withLock(isDone, work) {
-  let isWaiting = false
-  for (;;) {
-    if (isDone()) return
+async function withLock(isDone, work) {
+  if (!(await takeLock(isDone))) return
+  process.once('exit', releaseLock)
+  const heartbeat = setInterval(() => {
     try {
-      mkdirSync(lockPath)
-      break
-    } catch (error) {
-      if (error.code !== 'EEXIST') stop(`cannot write to ${root}: ${error.message}`)
+      utimesSync(ownerPath, new Date(), new Date())
+    } catch {
+      // Whoever removed the lock takes it for stale; the install still ends with a whole node_modules.
     }
-    if (isStaleLock()) {
-      rmSync(lockPath, { recursive: true, force: true })
-      continue
-    }
-    if (!isWaiting) say('another first run is installing the dependencies; waiting for it')
-    isWaiting = true
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, lockPollMs)
+  }, heartbeatMs)
+  try {
+    if (!isDone()) await work()
+  } finally {
+    clearInterval(heartbeat)
+    releaseLock()
+    process.off('exit', releaseLock)
   }
-  const release = () => rmSync(lockPath, { recursive: true, force: true })
-  process.once('exit', release)
-  writeFileSync(join(lockPath, 'pid'), String(process.pid))
-  if (!isDone()) work()
-  release()
-  process.off('exit', release)
 }
 
 function npmCommand() {
-  const besideNode = join(dirname(process.execPath), '..', 'lib', 'node_modules', 'npm', 'bin', 'npm-cli.js')
-  const cli = process.env.npm_execpath ?? besideNode
-  if (/\.c?js$/.test(cli) && existsSync(cli)) return [process.execPath, [cli]]
+  const nodeFolder = dirname(process.execPath)
+  const candidates = [
+    process.env.npm_execpath,
+    join(nodeFolder, '..', 'lib', 'node_modules', 'npm', 'bin', 'npm-cli.js'),
+    join(nodeFolder, 'node_modules', 'npm', 'bin', 'npm-cli.js'),
+  ]
+  // Started by another package manager, npm_execpath is that one's and knows no `ci`.
+  const cli = candidates.find((path) => path !== undefined && /npm-cli\.c?js$/.test(path) && existsSync(path))
+  if (cli !== undefined) return [process.execPath, [cli]]
   return [process.platform === 'win32' ? 'npm.cmd' : 'npm', []]
 }
 
-function install(stamp) {
+/** Runs a child to its end, passing on what signals come. `received` is the last one this process was sent. */
+function runChild(command, commandArguments, options) {
+  const child = spawn(command, commandArguments, options)
+  let received = null
+  const listeners = forwardedSignals.map((name) => [
+    name,
+    () => {
+      received = name
+      child.kill(name)
+    },
+  ])
+  for (const [name, listener] of listeners) process.on(name, listener)
+  return new Promise((resolve) => {
+    const end = (outcome) => {
+      for (const [name, listener] of listeners) process.off(name, listener)
+      resolve({ code: null, signal: null, error: undefined, received, ...outcome })
+    }
+    child.once('error', (error) => end({ error }))
+    child.once('exit', (code, signal) => end({ code, signal }))
+  })
+}
+
+async function install(stamp) {
   say('first run: installing dependencies (some seconds)')
+  rmSync(stampPath, { force: true })
   const [command, before] = npmCommand()
   const options = [
     'ci',
@@ -108,16 +201,27 @@ function install(stamp) {
     '--no-fund',
     '--loglevel=error',
   ]
-  const result = spawnSync(command, [...before, ...options], {
+  const { code, signal, error, received } = await runChild(command, [...before, ...options], {
     cwd: root,
     stdio: ['ignore', 2, 2],
     shell: command === 'npm.cmd',
     env: { ...process.env, NODE_ENV: 'development' },
   })
-  if (result.signal) process.kill(process.pid, result.signal)
-  if (result.error) stop(`cannot run npm: ${result.error.message}`)
-  if (result.status !== 0) stop('installing the dependencies failed; see the lines above')
-  writeFileSync(stampPath, stamp)
+  if (received !== null) {
+    releaseLock()
+    endBySignal(received)
+    // Still here only if the signal is ignored; the dependencies are missing all the same.
+    process.exit()
+  }
+  if (error !== undefined) stop(`cannot run npm: ${error.message}`)
+  if (signal !== null) stop(`installing the dependencies was ended by ${signal}`)
+  if (code !== 0) stop('installing the dependencies failed; see the lines above')
+  try {
+    mkdirSync(dirname(stampPath), { recursive: true })
+    writeFileSync(stampPath, stamp)
+  } catch (cause) {
+    stop(`cannot write to ${root}: ${cause.message}`)
+  }
 }
 
 function isCurrent(version) {
@@ -141,34 +245,38 @@ function findNode() {
   )
 }
 
+/** npm runs scripts in the checkout; a person's file names are relative to where the person is. */
+function enterCallersFolder() {
+  const { INIT_CWD: folder, npm_lifecycle_event: script } = process.env
+  if (folder !== undefined && (script === 'cli' || script === 'start') && existsSync(folder)) process.chdir(folder)
+}
+
 async function run(program, programArguments) {
   const node = findNode()
   const path = join(root, program)
+  enterCallersFolder()
   process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules', '.cache', 'compile')
   if (node === process.execPath) {
+    Module.enableCompileCache?.(process.env.NODE_COMPILE_CACHE)
     process.argv = [node, path, ...programArguments]
-    await import(pathToFileURL(path).href)
+    // Unlike import(), this makes the program the main module: import.meta.main is true in it.
+    Module.runMain(path)
     return
   }
   process.env.PATH = `${dirname(node)}${delimiter}${process.env.PATH ?? ''}`
-  const child = spawn(node, [path, ...programArguments], { stdio: 'inherit' })
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2']) {
-    if (signal in constants.signals) process.on(signal, () => child.kill(signal))
-  }
-  child.once('error', (error) => stop(`cannot start ${node}: ${error.message}`))
-  child.once('exit', (code, signal) => {
-    if (signal === null) process.exit(code ?? 70)
-    process.removeAllListeners(signal)
-    process.kill(process.pid, signal)
-  })
+  const { code, signal, error } = await runChild(node, [path, ...programArguments], { stdio: 'inherit' })
+  if (error !== undefined) stop(`cannot start ${node}: ${error.message}`)
+  if (signal !== null) endBySignal(signal)
+  else process.exit(code)
 }
 
 const [program, ...programArguments] = process.argv.slice(2)
 if (program === undefined) stop('usage: node tools/bootstrap.mjs PROGRAM.ts [ARGUMENT ...]')
 const stamp = wantedStamp()
-if (!isInstalled(stamp))
-  withLock(
+if (!isInstalled(stamp)) {
+  await withLock(
     () => isInstalled(stamp),
     () => install(stamp),
   )
+}
 await run(program, programArguments)

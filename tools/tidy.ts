@@ -61,7 +61,7 @@ function visit(node: ts.Node, see: (node: ts.Node) => void): void {
 /** Whether an identifier names a value in scope, not a property, a key or a type's member. */
 function isReference(node: ts.Identifier): boolean {
   const { parent } = node
-  if (ts.isPropertyAccessExpression(parent) && parent.name === node) return false
+  if (ts.isPropertyAccessExpression(parent) && parent.name === node) return parent.expression.getText() === 'globalThis'
   if (ts.isPropertyAssignment(parent) && parent.name === node) return false
   if (ts.isPropertySignature(parent) || ts.isMethodSignature(parent)) return false
   if (ts.isPropertyDeclaration(parent) || ts.isMethodDeclaration(parent)) return parent.name !== node
@@ -126,11 +126,10 @@ const money: Rule = (file) => {
   const findings: Finding[] = []
   visit(file.tree, (node) => {
     const isFloatCall =
-      ts.isCallExpression(node) &&
-      ts.isIdentifier(node.expression) &&
-      /^(Number|parseFloat|parseInt)$/.test(node.expression.text)
+      ts.isCallExpression(node) && /^(Number|(Number\.)?parse(Float|Int))$/.test(node.expression.getText())
+    const isUnaryPlus = ts.isPrefixUnaryExpression(node) && node.operator === ts.SyntaxKind.PlusToken
     const isFraction = ts.isNumericLiteral(node) && /[.e]/i.test(node.text) && !/^0x/i.test(node.getText())
-    if (isFloatCall || isFraction)
+    if (isFloatCall || isUnaryPlus || isFraction)
       findings.push({
         line: lineOf(file, node.getStart()),
         message: 'a float near money: amounts are bigint base units',
@@ -157,18 +156,30 @@ const unfinished: Rule = (file) => {
   return findings
 }
 
+const declaredTest = /^(test|it|describe|suite)$/
+
 const skippedTests: Rule = (file) => {
+  if (!file.path.startsWith('test/')) return []
   const findings: Finding[] = []
   visit(file.tree, (node) => {
-    if (!ts.isCallExpression(node) || !ts.isPropertyAccessExpression(node.expression)) return
-    if (node.expression.name.text !== 'skip' || !file.path.startsWith('test/')) return
-    const isNamed =
-      node.arguments.length > 0 && !/^(test|it|describe|suite)$/.test(node.expression.expression.getText())
-    if (!isNamed)
-      findings.push({
-        line: lineOf(file, node.getStart()),
-        message: 'a skip must be decided at run time and say what is missing',
-      })
+    if (!ts.isCallExpression(node)) return
+    const { expression } = node
+    const isNeverRun =
+      ts.isPropertyAccessExpression(expression) &&
+      /^(skip|todo)$/.test(expression.name.text) &&
+      (declaredTest.test(expression.expression.getText()) || node.arguments.length === 0)
+    const hasSkipOption =
+      declaredTest.test(expression.getText()) &&
+      node.arguments.some(
+        (argument) =>
+          ts.isObjectLiteralExpression(argument) &&
+          argument.properties.some((property) => /^(skip|todo)$/.test(property.name?.getText() ?? '')),
+      )
+    if (!isNeverRun && !hasSkipOption) return
+    findings.push({
+      line: lineOf(file, node.getStart()),
+      message: 'a skip must be decided inside the test, at run time, and say what is missing',
+    })
   })
   return findings
 }

@@ -46,8 +46,16 @@ export function fromHex(text: string): Result<Uint8Array> {
   return success(new Uint8Array(Buffer.from(text, 'hex')))
 }
 
+/** Shorter text is made quicker in a loop than by the runtime. */
+const maxLoopedText = 6
+
 /** One character per byte, U+0000 to U+00FF: a lossless string form of any bytes. */
 export function toLatin1(bytes: Uint8Array, start = 0, end = bytes.length): string {
+  if (end - start <= maxLoopedText && end <= bytes.length) {
+    let text = ''
+    for (let index = start; index < end; index++) text += String.fromCharCode(bytes[index] as number)
+    return text
+  }
   return asBuffer(bytes).toString('latin1', start, end)
 }
 
@@ -74,6 +82,16 @@ export function toUtf8(bytes: Uint8Array): string | undefined {
 
 export function fromUtf8(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, 'utf8'))
+}
+
+/** Writes `text` as UTF-8 at `offset`, as much of it as fits in whole characters; the number of bytes. */
+export function writeUtf8(target: Uint8Array, offset: number, text: string): number {
+  return asBuffer(target).write(text, offset, 'utf8')
+}
+
+/** The number of bytes of a text in UTF-8; a lone surrogate counts as U+FFFD. */
+export function utf8Length(text: string): number {
+  return Buffer.byteLength(text, 'utf8')
 }
 
 export function readUint16(bytes: Uint8Array, offset: number): number {

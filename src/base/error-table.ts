@@ -22,6 +22,14 @@ export const errorTable = {
 
   // Files
   'file-not-found': { meaning: 'A file or folder that was named does not exist.', remedy: 'Check the path.' },
+  'file-not-regular': {
+    meaning: 'A folder, device, pipe or socket was named where an ordinary file is read.',
+    remedy: 'Name a file; for bytes from a pipe name `-`.',
+  },
+  'file-name-encoding': {
+    meaning: 'The name of a file on disk is not UTF-8, which torrents require.',
+    remedy: 'Rename the file named in the message.',
+  },
   'file-unreadable': { meaning: 'A file exists but cannot be read.', remedy: 'Check its permissions and the disk.' },
   'file-unwritable': {
     meaning: 'A file cannot be written.',
@@ -30,6 +38,14 @@ export const errorTable = {
   'file-exists': {
     meaning: 'The output file exists already and is left as it is.',
     remedy: 'Choose another name, or pass `--force`.',
+  },
+  'file-not-plain': {
+    meaning: 'A link, a device or a folder stands where a file should be.',
+    remedy: 'Remove it, or choose another folder; links are not followed there.',
+  },
+  'disk-full': {
+    meaning: 'The disk, or the share of it this user may fill, is full.',
+    remedy: 'Free some space; what was paused goes on by itself.',
   },
   'file-changed': {
     meaning: 'A file changed while it was being read.',
@@ -45,6 +61,14 @@ export const errorTable = {
     meaning: 'Text that should be hexadecimal is not.',
     remedy: 'Check the text for missing or foreign characters.',
   },
+  'bitfield-length': {
+    meaning: 'A bitfield does not have the length that the number of pieces asks for.',
+    remedy: 'Nothing to do: its sender is at fault and is not believed.',
+  },
+  'bitfield-spare-bits': {
+    meaning: 'A bitfield has bits set beyond its last piece.',
+    remedy: 'Nothing to do: its sender is at fault and is not believed.',
+  },
   'amount-invalid': {
     meaning: 'Text is not an amount, or an ambiguous one.',
     remedy: 'Write it as a plain decimal such as `12.5 BTT`.',
@@ -52,6 +76,10 @@ export const errorTable = {
   'amount-out-of-range': {
     meaning: 'An amount is larger than 256 bits or finer than its token allows.',
     remedy: 'Use a smaller amount or fewer decimals.',
+  },
+  'amount-other-token': {
+    meaning: 'An amount is in another token than its place asks for.',
+    remedy: 'Write the amount in the token named; BTT and TEST are never exchanged for each other.',
   },
 
   // Bencode (BEP 3)
@@ -157,6 +185,10 @@ export const errorTable = {
     meaning: 'The options for a new torrent contradict each other or the content.',
     remedy: 'Change the option named in the message.',
   },
+  'create-symlink': {
+    meaning: 'The content has a symbolic link, or one that cannot be kept.',
+    remedy: 'Choose what links become with `--symlinks skip`, `follow` or `keep`.',
+  },
   'create-no-content': {
     meaning: 'There is nothing to make a torrent of.',
     remedy: 'Name a file that is not empty, or a folder with one in it.',
@@ -189,6 +221,74 @@ export const errorTable = {
   'krpc-message': { meaning: 'A DHT datagram is not a KRPC message.', remedy: badQuery },
   'krpc-argument': { meaning: 'An argument of a DHT message is missing or malformed.', remedy: badQuery },
   'krpc-unknown-method': { meaning: 'A DHT query asks for a method this node does not know.', remedy: badQuery },
+
+  // Network
+  'address-in-use': {
+    meaning: 'Another program listens on this port already.',
+    remedy: 'Choose another port, or end the other program.',
+  },
+  'address-unavailable': {
+    meaning: 'This machine does not have the address it was to listen on, or may not use the port.',
+    remedy: 'Check the address; ports below 1024 often need rights.',
+  },
+  'name-unknown': { meaning: 'A host name does not resolve.', remedy: 'Check the name and the DNS of this machine.' },
+  'connection-failed': {
+    meaning: 'A connection was refused, unreachable or broken off.',
+    remedy: 'Nothing to do: it is tried again later, or with others.',
+  },
+  'timed-out': {
+    meaning: 'The other side did not answer in time.',
+    remedy: 'Nothing to do: it is tried again later, or with others.',
+  },
+  'certificate-invalid': {
+    meaning: 'The certificate of an HTTPS server is not valid for its name.',
+    remedy: 'Ask whoever runs the server; the connection would not be safe.',
+  },
+  'http-malformed': { meaning: 'The answer of a web server is not HTTP.', remedy: 'Check the URL.' },
+  'http-too-large': { meaning: 'The answer of a web server is larger than allowed.', remedy: 'Check the URL.' },
+
+  // What the program keeps
+  'store-conflict': {
+    meaning: 'A record that is written once exists already.',
+    remedy: 'Nothing to do: the first one counts.',
+  },
+  'store-damaged': {
+    meaning: 'The database is damaged, and nothing more is written to it.',
+    remedy: 'Restore a backup; keep the damaged files to find out why.',
+  },
+
+  // Wallet and ledger
+  'wallet-locked': { meaning: 'The wallet is locked.', remedy: 'Unlock it with its passphrase.' },
+  'spending-limit': {
+    meaning: 'A payment is over a limit the owner set.',
+    remedy: 'Confirm it, or raise the limit.',
+  },
+  'spending-refused': { meaning: 'The owner did not allow a payment.', remedy: 'Ask again if it was a mistake.' },
+  'funds-insufficient': {
+    meaning: 'An account has less than a payment needs.',
+    remedy: 'Earn or deposit more, or pay less.',
+  },
+  'lane-closed': { meaning: 'A lane is closed or unknown.', remedy: 'Nothing to do: a new lane is opened.' },
+  'voucher-invalid': {
+    meaning: 'A voucher is not larger than the last, over the deposit, or not signed by the payer.',
+    remedy: 'Nothing to do: it is not accepted and its sender is choked.',
+  },
+  'signature-invalid': {
+    meaning: 'A signature is malformed, or by another key.',
+    remedy: 'Nothing to do: what it signed is not accepted.',
+  },
+  'ledger-conflict': {
+    meaning: 'An operation reuses the id of another one.',
+    remedy: 'Please report it: ids are drawn once.',
+  },
+  'ledger-refused': {
+    meaning: 'The ledger refused an operation and said why.',
+    remedy: 'Read its reason; nothing was charged.',
+  },
+  'ledger-unreachable': {
+    meaning: 'The ledger does not answer; whether the operation was carried out is not known yet.',
+    remedy: 'Nothing to do: it is asked again, and nothing is done twice.',
+  },
 } as const satisfies Record<string, ErrorEntry>
 
 export type ErrorCode = keyof typeof errorTable

@@ -3,23 +3,10 @@
 // port 0, which nothing can be sent to, is dropped on the way in. Used by trackers, KRPC, PEX and magnets.
 import { assert } from '../base/assert.ts'
 import { emptyBytes, readUint16, writeUint16 } from '../base/bytes.ts'
+import type { AddressFamily, Endpoint, IpAddress } from '../base/endpoint.ts'
 import { type ErrorCode, failure, type Result, success } from '../base/errors.ts'
 
-export type AddressFamily = 4 | 6
-
-export interface Endpoint {
-  readonly family: AddressFamily
-  /** Canonical text, without brackets: `192.0.2.1` or `2001:db8::1`. */
-  readonly address: string
-  /** 1 to 65535. */
-  readonly port: number
-}
-
-export interface IpAddress {
-  readonly family: AddressFamily
-  /** Canonical text, without brackets. */
-  readonly address: string
-}
+export type { AddressFamily, Endpoint, IpAddress } from '../base/endpoint.ts'
 
 export function addressLength(family: AddressFamily): 4 | 16 {
   return family === 4 ? 4 : 16
@@ -112,8 +99,7 @@ function writeGroups(text: string, target: Uint8Array, offset: number, mayEndDot
   for (let index = 0; index < parts.length; index++) {
     const part = parts[index] as string
     if (mayEndDotted && index === parts.length - 1 && part.includes('.')) {
-      if (groups > 6 || !writeIpv4(part, target, offset + 2 * groups)) return -1
-      return groups + 2
+      return writeIpv4(part, target, offset + 2 * groups) ? groups + 2 : -1
     }
     if (groups === 8 || !/^[0-9a-fA-F]{1,4}$/.test(part)) return -1
     writeUint16(target, offset + 2 * groups, Number.parseInt(part, 16))

@@ -159,11 +159,13 @@ function takeUrl(urls: Set<string>, maxCount: number, value: string): void {
   if (urls.size < maxCount && /^[a-z][a-z0-9+.-]*:\/\/[^\s\p{Cc}\ufffd]+$/iu.test(url)) urls.add(url)
 }
 
+const hostLabel = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
+
 /** Labels of letters, digits, `-` and `_`. A last label that is a number would be read as an IPv4 address. */
 function isHostName(text: string): boolean {
-  if (text.length > 253 || !/^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_-]{1,63}\.?$/.test(text))
-    return false
-  return !/(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)\.?$/.test(text)
+  if (text.length > 253) return false
+  const labels = text.replace(/\.$/, '').split('.')
+  return labels.every((label) => hostLabel.test(label)) && !/^(?:[0-9]+|0x[0-9a-f]*)$/.test(labels.at(-1) ?? '')
 }
 
 /** `host:port`, `192.0.2.1:port` or `[2001:db8::1]:port`; undefined for anything else. */
@@ -217,28 +219,15 @@ function mergedRanges(ranges: readonly FileRange[]): FileRange[] {
 
 function takeParameter(draft: Draft, key: string, encodedValue: string): void {
   const value = percentDecoded(encodedValue)
-  switch (key) {
-    case 'xt':
-      return takeTopic(draft, value)
-    case 'tr':
-      return takeUrl(draft.trackers, magnetLimits.maxTrackers, value)
-    case 'ws':
-      return takeUrl(draft.webSeeds, magnetLimits.maxWebSeeds, value)
-    case 'xs':
-    case 'as':
-      return takeUrl(draft.sources, magnetLimits.maxSources, value)
-    case 'x.pe':
-      return takePeer(draft.peers, value)
-    case 'so':
-      return value === '' ? undefined : takeSelection(draft.ranges, value)
-    case 'dn':
-      // Forms write a space as `+`. In a URL `+` is itself, so this holds for names alone.
-      draft.name ??= percentDecoded(encodedValue.replaceAll('+', ' ')) || undefined
-      return
-    case 'xl':
-      if (/^[0-9]{1,15}$/.test(value)) draft.lengthBytes ??= Number(value)
-      return
-  }
+  if (key === 'xt') takeTopic(draft, value)
+  else if (key === 'tr') takeUrl(draft.trackers, magnetLimits.maxTrackers, value)
+  else if (key === 'ws') takeUrl(draft.webSeeds, magnetLimits.maxWebSeeds, value)
+  else if (key === 'xs' || key === 'as') takeUrl(draft.sources, magnetLimits.maxSources, value)
+  else if (key === 'x.pe') takePeer(draft.peers, value)
+  else if (key === 'so' && value !== '') takeSelection(draft.ranges, value)
+  // Forms write a space as `+`. In a URL `+` is itself, so this holds for names alone.
+  else if (key === 'dn') draft.name ??= percentDecoded(encodedValue.replaceAll('+', ' ')) || undefined
+  else if (key === 'xl' && /^[0-9]{1,15}$/.test(value)) draft.lengthBytes ??= Number(value)
 }
 
 /** `xt.1` counts as `xt`; a link copied out of HTML source has `&amp;` between its parameters. */

@@ -4,7 +4,9 @@
 
 import { assert } from '../../base/assert.ts'
 import { toLatin1, toUtf8 } from '../../base/bytes.ts'
+import { keyText } from './key-text.ts'
 import { type BencodeKind, cellsPerNode, kindDictionary, kindInteger, kindList, kindString, type Tape } from './scan.ts'
+import { safeInteger } from './token.ts'
 
 function contentEquals(bytes: Uint8Array, start: number, end: number, key: string): boolean {
   if (end - start !== key.length) return false
@@ -12,6 +14,16 @@ function contentEquals(bytes: Uint8Array, start: number, end: number, key: strin
     if (bytes[start + index] !== key.charCodeAt(index)) return false
   }
   return true
+}
+
+const maxShortText = 24
+
+/** Whether text is short and the same in UTF-8 and latin1, so that it need not be decoded. */
+function isShortAscii(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start > maxShortText) return false
+  let seen = 0
+  for (let index = start; index < end; index++) seen |= bytes[index] as number
+  return seen < 0x80
 }
 
 export class BencodeCursor {
@@ -52,14 +64,18 @@ export class BencodeCursor {
 
   /** The content of a string that is well-formed UTF-8. */
   text(): string | undefined {
-    const bytes = this.bytes()
-    return bytes === undefined ? undefined : toUtf8(bytes)
+    if (this.kind !== kindString) return undefined
+    const { bytes, cells } = this.tape
+    const start = cells[this.node + 2] as number
+    const end = cells[this.node + 1] as number
+    if (isShortAscii(bytes, start, end)) return keyText(bytes, start, end)
+    return toUtf8(bytes.subarray(start, end))
   }
 
   /** The content of a string, one character per byte. */
   latin1(): string | undefined {
     if (this.kind !== kindString) return undefined
-    return toLatin1(this.tape.bytes, this.tape.cells[this.node + 2] as number, this.end)
+    return keyText(this.tape.bytes, this.tape.cells[this.node + 2] as number, this.end)
   }
 
   /** The length of a string's content in bytes. */
@@ -70,15 +86,7 @@ export class BencodeCursor {
   /** An integer that a number holds exactly. */
   integer(): number | undefined {
     if (this.kind !== kindInteger) return undefined
-    const { bytes } = this.tape
-    const last = this.end - 1
-    let position = this.start + 1
-    const isNegative = bytes[position] === 0x2d
-    if (isNegative) position++
-    let value = 0
-    while (position < last) value = value * 10 + (bytes[position++] as number) - 0x30
-    if (value > Number.MAX_SAFE_INTEGER) return undefined
-    return isNegative && value !== 0 ? -value : value
+    return safeInteger(this.tape.bytes, this.start + 1, this.end - 1)
   }
 
   /** Any integer; the scanner has bounded it to 64 bits. */

@@ -1,14 +1,32 @@
 // Bencode (BEP 3) turned into a tape of tokens in one pass, without recursion and without copying:
-// four numbers a value, in document order. Everything else that reads bencode works on the tape.
+// four numbers a value, in document order. Everything else that reads whole documents works on the tape.
 // Guarantees: never throws on any bytes; work and memory are bounded by the limits; whatever is readable
 // but not canonical is remembered, so that strict callers refuse and tolerant ones (v1 torrents) go on.
+import { assert } from '../../base/assert.ts'
+import { emptyBytes } from '../../base/bytes.ts'
 import { type ErrorCode, type Failure, failure, type Result, success } from '../../base/errors.ts'
+import {
+  byteColon,
+  byteD,
+  byteE,
+  byteI,
+  byteL,
+  byteMinus,
+  byteNine,
+  byteZero,
+  decimalValue,
+  endOfDigits,
+  hasNeedlessZero,
+  isOutOfRange,
+  maxDigits,
+} from './token.ts'
 
 export interface BencodeLimits {
+  /** At most 2^31 - 1. */
   readonly maxBytes: number
-  /** Nesting of lists and dictionaries; the outermost is 1. */
+  /** Nesting of lists and dictionaries; the outermost is 1. At most 512. */
   readonly maxDepth: number
-  /** Values, dictionary keys included. */
+  /** Values, dictionary keys included. At most 2^28. */
   readonly maxTokens: number
 }
 
@@ -28,13 +46,20 @@ export const kindList = 2
 export const kindDictionary = 3
 export type BencodeKind = 0 | 1 | 2 | 3
 
+/** What is readable but not canonical. */
+export interface Violation {
+  readonly offset: number
+  readonly reason: string
+}
+
 /**
  * The tape: `cells[n]` to `cells[n + 3]` describe the value at node n.
  *   0  first byte of its raw span
  *   1  end of its raw span, exclusive
  *   2  a string: first byte of its content; a container: node after its last descendant; an integer: 0
  *   3  kind + 4 * number of children (a dictionary counts keys and values)
- * The root is node 0; the first child of a container is the next node.
+ * The root is node 0; the first child of a container is the next node. Cells after the root's last
+ * descendant mean nothing.
  */
 export interface Tape {
   readonly bytes: Uint8Array
@@ -42,205 +67,241 @@ export interface Tape {
   /** Where the root ends in `bytes`. */
   readonly end: number
   /** The first deviation from canonical form, if any. */
-  readonly violation: { readonly offset: number; readonly reason: string } | undefined
+  readonly violation: Violation | undefined
 }
 
 export const cellsPerNode = 4
 
-const maxStackDepth = 512
-// One scan runs at a time per thread, so the stacks are shared by all.
-const containerStack = new Int32Array(maxStackDepth)
-const previousKeyStack = new Int32Array(maxStackDepth)
-let spareCells = new Int32Array(256 * cellsPerNode)
-const maxSpareCells = 65_536
+/** Deepest nesting any limit may allow. */
+export const maxNesting = 512
+const initialCells = 256 * cellsPerNode
+/** Larger tapes are given away with the result instead of being kept for the next scan. */
+const maxKeptCells = 65_536
+/** In large documents; a tape grows when there are fewer. */
+const likelyBytesPerNode = 16
 
-function grown(cells: Int32Array): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(cells.length * 2)
-  larger.set(cells)
-  return larger
-}
-
-/** Whether the key at node `a` sorts before the key at node `b`: -1, 0 or 1. */
+/** Order of the keys at nodes `a` and `b` as bytes: negative, 0 or positive. */
 function compareKeys(bytes: Uint8Array, cells: Int32Array, a: number, b: number): number {
-  let left = cells[a + 2] as number
-  let right = cells[b + 2] as number
-  const leftEnd = cells[a + 1] as number
-  const rightEnd = cells[b + 1] as number
-  while (left < leftEnd && right < rightEnd) {
-    const difference = (bytes[left++] as number) - (bytes[right++] as number)
-    if (difference !== 0) return difference < 0 ? -1 : 1
+  const startA = cells[a + 2] as number
+  const startB = cells[b + 2] as number
+  const lengthA = (cells[a + 1] as number) - startA
+  const lengthB = (cells[b + 1] as number) - startB
+  const shorter = lengthA < lengthB ? lengthA : lengthB
+  for (let index = 0; index < shorter; index++) {
+    const difference = (bytes[startA + index] as number) - (bytes[startB + index] as number)
+    if (difference !== 0) return difference
   }
-  return left < leftEnd ? 1 : right < rightEnd ? -1 : 0
+  return lengthA - lengthB
 }
-
-const maxInt64Digits = '9223372036854775808'
-const maxUint64Digits = '18446744073709551615'
-
-/** Whether an integer of at least 19 digits is outside -2^63 .. 2^64-1. */
-function isOutOfRange(bytes: Uint8Array, start: number, end: number, isNegative: boolean): boolean {
-  const limit = isNegative ? maxInt64Digits : maxUint64Digits
-  const length = end - start
-  if (length !== limit.length) return length > limit.length
-  for (let index = 0; index < length; index++) {
-    const difference = (bytes[start + index] as number) - limit.charCodeAt(index)
-    if (difference !== 0) return difference > 0
-  }
-  return false
-}
-
-function refused(code: ErrorCode, reason: string, offset: number): Failure {
-  return failure(code, `${reason} at byte ${offset}`)
-}
-
-const byteZero = 0x30
-const byteNine = 0x39
-const byteColon = 0x3a
-const byteMinus = 0x2d
-const byteD = 0x64
-const byteE = 0x65
-const byteI = 0x69
-const byteL = 0x6c
-/** Longest run of digits looked at; more than any 64-bit value needs, zeros in front included. */
-const maxDigits = 40
 
 /**
- * Scans one bencoded value from the start of `bytes`.
+ * Scans one document after another into the same cells: for who reads many small ones (KRPC) and is done
+ * with a tape before the next. The tape of a scan is valid until the next scan of the same scanner.
+ */
+export class TapeScanner {
+  private cells: Int32Array<ArrayBuffer> = new Int32Array(initialCells)
+  private readonly parents = new Int32Array(maxNesting)
+  private readonly parentKeys = new Int32Array(maxNesting)
+  private bytes: Uint8Array = emptyBytes
+  private maxBytes = 0
+  /** Where reading stops: the end of the bytes, or the size limit if that comes first. */
+  private end = 0
+  private isStrict = false
+  private violation: Violation | undefined
+  private failure: Failure | undefined
+
+  /** As the function `scan`, but for how long the tape is valid. */
+  scan(bytes: Uint8Array, options: ScanOptions = {}): Result<Tape> {
+    const { maxBytes, maxDepth, maxTokens } =
+      options.limits === undefined ? defaultLimits : { ...defaultLimits, ...options.limits }
+    assert(maxBytes < 2 ** 31 && maxDepth <= maxNesting && maxTokens <= 2 ** 28, 'limits within those of a tape')
+    const { length } = bytes
+    const mayTrail = options.allowTrailing === true
+    if (length > maxBytes && !mayTrail) {
+      return failure('bencode-too-large', `${length} bytes, over the limit of ${maxBytes}`)
+    }
+    const likelyCells = Math.min(Math.ceil(length / likelyBytesPerNode), maxTokens) * cellsPerNode
+    if (likelyCells > maxKeptCells) this.cells = new Int32Array(likelyCells)
+    this.bytes = bytes
+    this.maxBytes = maxBytes
+    this.end = length < maxBytes ? length : maxBytes
+    this.isStrict = options.strict === true
+    this.violation = undefined
+    const end = this.scanValue(maxDepth, maxTokens * cellsPerNode)
+    const { cells, failure: refusal } = this
+    this.bytes = emptyBytes
+    this.failure = undefined
+    if (cells.length > maxKeptCells) this.cells = new Int32Array(initialCells)
+    if (refusal !== undefined) return refusal
+    if (end < length && !mayTrail) return failure('bencode-trailing-data', `bytes after the value at byte ${end}`)
+    return success({ bytes, cells, end, violation: this.violation })
+  }
+
+  /** Where the first value ends; negative when it was refused. */
+  private scanValue(maxDepth: number, maxCells: number): number {
+    const { bytes, end, parents, parentKeys } = this
+    let { cells } = this
+    let position = 0
+    let node = 0
+    let depth = 0
+    let container = 0
+    // Fourth cell of the open container, kept here while it is open. None is open at first.
+    let state: number = kindInteger
+    let lastKey = -1
+    do {
+      if (position >= end) return this.refuseEnd('inside a value', position)
+      const byte = bytes[position] as number
+      if (byte === byteE) {
+        if (depth === 0) return this.refuse('bencode-syntax', 'an end without a beginning', position)
+        if ((state & 7) === (kindDictionary | 4)) {
+          return this.refuse('bencode-syntax', 'a dictionary key without a value', position)
+        }
+        position++
+        cells[container + 1] = position
+        cells[container + 2] = node
+        cells[container + 3] = state
+        depth--
+        container = parents[depth] as number
+        lastKey = parentKeys[depth] as number
+        state = cells[container + 3] as number
+        continue
+      }
+
+      const isKey = (state & 7) === kindDictionary
+      state += 4
+      if (node >= maxCells) return this.refuse('bencode-too-many-tokens', 'more values than allowed', position)
+      if (node === cells.length) cells = this.grow(maxCells)
+      if (byte >= byteZero && byte <= byteNine) {
+        position = this.scanString(cells, node, position)
+        if (position < 0) return position
+        if (isKey) {
+          if (lastKey >= 0 && !this.isInOrder(cells, lastKey, node)) return -1
+          lastKey = node
+        }
+      } else if (isKey) {
+        return this.refuse('bencode-syntax', 'a dictionary key that is not a string', position)
+      } else if (byte === byteI) {
+        position = this.scanInteger(cells, node, position)
+        if (position < 0) return position
+      } else if (byte === byteL || byte === byteD) {
+        if (depth >= maxDepth) return this.refuse('bencode-too-deep', `nested deeper than ${maxDepth}`, position)
+        if (depth > 0) cells[container + 3] = state
+        parents[depth] = container
+        parentKeys[depth] = lastKey
+        depth++
+        container = node
+        state = byte === byteL ? kindList : kindDictionary
+        lastKey = -1
+        cells[node] = position++
+      } else {
+        return this.refuse('bencode-syntax', 'a byte that begins no value', position)
+      }
+      node += cellsPerNode
+    } while (depth > 0)
+    return position
+  }
+
+  /** Writes the cells of the string at `start` and returns where it ends; negative when refused. */
+  private scanString(cells: Int32Array, node: number, start: number): number {
+    const { bytes, end } = this
+    const colon = endOfDigits(bytes, start + 1, Math.min(end, start + maxDigits))
+    if (colon >= end) return this.refuseEnd('inside a string length', colon)
+    if (bytes[colon] !== byteColon) return this.refuse('bencode-syntax', 'a string length without a colon', colon)
+    if (hasNeedlessZero(bytes, start, colon, false) && !this.tolerates('a string length with leading zeros', start)) {
+      return -1
+    }
+    const content = colon + 1
+    const contentLength = decimalValue(bytes, start, colon)
+    if (contentLength > this.maxBytes - content) {
+      return this.refuse('bencode-too-large', 'a string longer than allowed', start)
+    }
+    if (contentLength > end - content) return this.refuse('bencode-truncated', 'a string longer than the data', start)
+    cells[node] = start
+    cells[node + 1] = content + contentLength
+    cells[node + 2] = content
+    cells[node + 3] = kindString
+    return content + contentLength
+  }
+
+  /** Writes the cells of the integer at `start` and returns where it ends; negative when refused. */
+  private scanInteger(cells: Int32Array, node: number, start: number): number {
+    const { bytes, end } = this
+    const isNegative = bytes[start + 1] === byteMinus
+    const digits = isNegative ? start + 2 : start + 1
+    const position = endOfDigits(bytes, digits, Math.min(end, digits + maxDigits))
+    if (position >= end) return this.refuseEnd('inside an integer', position)
+    if (position === digits) return this.refuse('bencode-syntax', 'an integer without digits', position)
+    if (position === digits + maxDigits) {
+      return this.refuse('bencode-integer-range', 'an integer of too many digits', start)
+    }
+    if (bytes[position] !== byteE) {
+      return this.refuse('bencode-syntax', 'an integer with a foreign character', position)
+    }
+    if (isOutOfRange(bytes, digits, position, isNegative)) {
+      return this.refuse('bencode-integer-range', 'an integer that does not fit in 64 bits', start)
+    }
+    if (
+      hasNeedlessZero(bytes, digits, position, isNegative) &&
+      !this.tolerates('an integer with leading zeros', start)
+    ) {
+      return -1
+    }
+    cells[node] = start
+    cells[node + 1] = position + 1
+    cells[node + 2] = 0
+    cells[node + 3] = kindInteger
+    return position + 1
+  }
+
+  /** Whether the key at `node` may follow the one at `previous`. */
+  private isInOrder(cells: Int32Array, previous: number, node: number): boolean {
+    const order = compareKeys(this.bytes, cells, previous, node)
+    if (order < 0) return true
+    return this.tolerates(order === 0 ? 'a repeated key' : 'keys out of order', cells[node] as number)
+  }
+
+  /** Remembers the first violation; false, with the failure set, for strict callers. */
+  private tolerates(reason: string, offset: number): boolean {
+    this.violation ??= { offset, reason }
+    if (this.isStrict) this.refuse('bencode-not-canonical', reason, offset)
+    return !this.isStrict
+  }
+
+  private refuse(code: ErrorCode, reason: string, offset: number): -1 {
+    this.failure = failure(code, `${reason} at byte ${offset}`)
+    return -1
+  }
+
+  /** There is nothing left to read: the data was cut off, or reading it stopped at the size limit. */
+  private refuseEnd(where: string, offset: number): -1 {
+    if (this.end === this.bytes.length) return this.refuse('bencode-truncated', `the data ends ${where}`, offset)
+    return this.refuse('bencode-too-large', `over the limit of ${this.maxBytes} bytes ${where}`, offset)
+  }
+
+  private grow(maxCells: number): Int32Array<ArrayBuffer> {
+    const larger = new Int32Array(Math.min(this.cells.length * 2, maxCells))
+    larger.set(this.cells)
+    this.cells = larger
+    return larger
+  }
+}
+
+const sharedScanner = new TapeScanner()
+
+/**
+ * Scans one bencoded value from the start of `bytes`. The tape is the caller's and keeps `bytes` alive.
  * Errors: bencode-truncated, -syntax, -not-canonical (strict only), -integer-range, -trailing-data,
  * -too-large, -too-deep, -too-many-tokens.
  */
 export function scan(bytes: Uint8Array, options: ScanOptions = {}): Result<Tape> {
-  const maxBytes = options.limits?.maxBytes ?? defaultLimits.maxBytes
-  const maxDepth = Math.min(options.limits?.maxDepth ?? defaultLimits.maxDepth, maxStackDepth)
-  const maxCells = (options.limits?.maxTokens ?? defaultLimits.maxTokens) * cellsPerNode
-  const { length } = bytes
-  if (length > maxBytes && options.allowTrailing !== true) {
-    return failure('bencode-too-large', `${length} bytes, over the limit of ${maxBytes}`)
-  }
-  const end = Math.min(length, maxBytes)
-  let cells = spareCells
-  let violation: Tape['violation']
-  let position = 0
-  let node = 0
-  let depth = 0
+  const scanned = sharedScanner.scan(bytes, options)
+  if (!scanned.ok) return scanned
+  const { cells, end, violation } = scanned.value
+  const isKept = cells.length <= maxKeptCells
+  return success({ bytes, cells: isKept ? cells.slice(0, nodesEnd(cells)) : cells, end, violation })
+}
 
-  do {
-    if (position >= end) return refused('bencode-truncated', 'the data ends inside a value', position)
-    const start = position
-    const byte = bytes[position] as number
-
-    if (byte === byteE) {
-      if (depth === 0) return refused('bencode-syntax', 'an end without a beginning', position)
-      const container = containerStack[--depth] as number
-      if (((cells[container + 3] as number) & 7) === (kindDictionary | 4)) {
-        return refused('bencode-syntax', 'a dictionary key without a value', position)
-      }
-      position++
-      cells[container + 1] = position
-      cells[container + 2] = node
-      continue
-    }
-
-    let isKey = false
-    if (depth > 0) {
-      const container = containerStack[depth - 1] as number
-      const state = cells[container + 3] as number
-      isKey = (state & 7) === kindDictionary
-      cells[container + 3] = state + 4
-    }
-    if (node >= maxCells) return refused('bencode-too-many-tokens', 'more values than allowed', position)
-    if (node + cellsPerNode > cells.length) cells = grown(cells)
-
-    if (byte >= byteZero && byte <= byteNine) {
-      let contentLength = byte - byteZero
-      position++
-      const limit = Math.min(end, start + maxDigits)
-      while (position < limit) {
-        const digit = (bytes[position] as number) - byteZero
-        if (digit < 0 || digit > 9) break
-        contentLength = contentLength * 10 + digit
-        position++
-      }
-      if (position >= end) return refused('bencode-truncated', 'the data ends inside a string length', position)
-      if (bytes[position] !== byteColon) return refused('bencode-syntax', 'a string length without a colon', position)
-      if (byte === byteZero && position > start + 1)
-        violation ??= { offset: start, reason: 'a string length with leading zeros' }
-      position++
-      if (contentLength > end - position) return refused('bencode-truncated', 'a string longer than the data', start)
-      cells[node] = start
-      cells[node + 2] = position
-      position += contentLength
-      cells[node + 1] = position
-      cells[node + 3] = kindString
-      if (isKey) {
-        const previous = previousKeyStack[depth - 1] as number
-        if (violation === undefined && previous !== -1) {
-          const order = compareKeys(bytes, cells, previous, node)
-          if (order >= 0) violation = { offset: start, reason: order === 0 ? 'a repeated key' : 'keys out of order' }
-        }
-        previousKeyStack[depth - 1] = node
-      }
-      node += cellsPerNode
-      continue
-    }
-
-    if (isKey) return refused('bencode-syntax', 'a dictionary key that is not a string', position)
-
-    if (byte === byteI) {
-      position++
-      const isNegative = bytes[position] === byteMinus
-      if (isNegative) position++
-      const digits = position
-      const limit = Math.min(end, digits + maxDigits)
-      let firstSignificant = -1
-      while (position < limit) {
-        const digit = bytes[position] as number
-        if (digit < byteZero || digit > byteNine) break
-        if (digit !== byteZero && firstSignificant === -1) firstSignificant = position
-        position++
-      }
-      if (position >= end) return refused('bencode-truncated', 'the data ends inside an integer', position)
-      if (position === digits) return refused('bencode-syntax', 'an integer without digits', position)
-      if (bytes[position] !== byteE) {
-        return position === limit
-          ? refused('bencode-integer-range', 'an integer of too many digits', start)
-          : refused('bencode-syntax', 'an integer with a foreign character', position)
-      }
-      if (firstSignificant === -1 ? isNegative || position > digits + 1 : firstSignificant > digits) {
-        violation ??= { offset: start, reason: 'an integer with leading zeros' }
-      }
-      if (
-        firstSignificant !== -1 &&
-        position - firstSignificant >= 19 &&
-        isOutOfRange(bytes, firstSignificant, position, isNegative)
-      ) {
-        return refused('bencode-integer-range', 'an integer that does not fit in 64 bits', start)
-      }
-      position++
-      cells[node] = start
-      cells[node + 1] = position
-      cells[node + 2] = 0
-      cells[node + 3] = kindInteger
-      node += cellsPerNode
-      continue
-    }
-
-    if (byte !== byteL && byte !== byteD) return refused('bencode-syntax', 'a byte that begins no value', position)
-    if (depth >= maxDepth) return refused('bencode-too-deep', `nested deeper than ${maxDepth}`, position)
-    cells[node] = start
-    cells[node + 3] = byte === byteL ? kindList : kindDictionary
-    containerStack[depth] = node
-    previousKeyStack[depth] = -1
-    depth++
-    node += cellsPerNode
-    position++
-  } while (depth > 0)
-
-  if (position < length && options.allowTrailing !== true) {
-    return refused('bencode-trailing-data', 'bytes after the value', position)
-  }
-  if (violation !== undefined && options.strict === true) {
-    return refused('bencode-not-canonical', violation.reason, violation.offset)
-  }
-  if (cells.length <= maxSpareCells) spareCells = cells
-  return success({ bytes, cells: cells.slice(0, node), end: position, violation })
+/** The node after the last of the tape. */
+export function nodesEnd(cells: Int32Array): number {
+  return ((cells[3] as number) & 3) >= kindList ? (cells[2] as number) : cellsPerNode
 }

@@ -1,7 +1,7 @@
 // Type checks the whole checkout, and with the same program finds promises nobody waits for: a statement whose
 // value is a promise, and a function returning one where the caller expects nothing.
 // Guarantees: sees the types of every dependency, Node's own included. `void promise` says it is meant.
-// Usage: node tools/bootstrap.mjs tools/types.ts
+// Usage: node tools/bootstrap.mjs tools/type-check.ts
 import { dirname, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'

@@ -1,0 +1,11 @@
+// What every command gets, and what every command gives back.
+import type { Output } from './output.ts'
+
+export interface CommandContext {
+  readonly output: Output
+  /** Aborted by Ctrl-C or termination. */
+  readonly signal: AbortSignal
+}
+
+/** The exit code; failures of the whole command are thrown as SwarmbidError. */
+export type CommandResult = Promise<number>

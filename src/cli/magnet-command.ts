@@ -1,0 +1,91 @@
+// `swarmbid magnet`: the link of a torrent file, or what a link says.
+// Guarantees: each input gets its answer whatever happens with the others; nothing from a link reaches the
+// terminal raw.
+import { SwarmbidError } from '../base/errors.ts'
+import { magnetOf } from '../daemon/make-magnet.ts'
+import { readTorrent } from '../daemon/read-torrent.ts'
+import { formatMagnet, formatPeerAddress, type Magnet, parseMagnet } from '../formats/magnet.ts'
+import type { CommandContext, CommandResult } from './command-context.ts'
+import { formatBytes, formatCount } from './display-text.ts'
+import { exitCodes } from './exit-code.ts'
+import type { Output } from './output.ts'
+
+export interface MagnetOptions {
+  readonly json?: boolean
+}
+
+function formatSelection(magnet: Magnet): string | undefined {
+  return magnet.selectedFiles?.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`)).join(', ')
+}
+
+function showMagnet(magnet: Magnet, output: Output): void {
+  const { style } = output
+  const field = (label: string, value: string | undefined) => {
+    if (value !== undefined) output.line(`  ${style.faint(label.padEnd(13))} ${style.plain(value)}`)
+  }
+  const list = (label: string, values: readonly string[]) => {
+    for (const [index, value] of values.entries()) field(index === 0 ? label : '', value)
+  }
+  output.line(magnet.name === undefined ? style.faint('(no name)') : style.strong(magnet.name))
+  field('info hash v1', magnet.infoHashV1)
+  field('info hash v2', magnet.infoHashV2)
+  const { lengthBytes } = magnet
+  if (lengthBytes !== undefined) field('size', `${formatBytes(lengthBytes)} (${formatCount(lengthBytes)} bytes)`)
+  field('only files', formatSelection(magnet))
+  list('trackers', magnet.trackers)
+  list('web seeds', magnet.webSeeds)
+  list('sources', magnet.sources)
+  list('peers', magnet.peers.map(formatPeerAddress))
+}
+
+function describeMagnet(magnet: Magnet, link: string): Record<string, unknown> {
+  return {
+    magnet: link,
+    name: magnet.name ?? null,
+    infoHashV1: magnet.infoHashV1 ?? null,
+    infoHashV2: magnet.infoHashV2 ?? null,
+    totalBytes: magnet.lengthBytes ?? null,
+    trackers: magnet.trackers,
+    webSeeds: magnet.webSeeds,
+    sources: magnet.sources,
+    peers: magnet.peers.map(formatPeerAddress),
+    selectedFiles: magnet.selectedFiles ?? null,
+  }
+}
+
+function isLink(input: string): boolean {
+  return /^\s*magnet:/i.test(input)
+}
+
+async function readMagnet(input: string, signal: AbortSignal): Promise<Magnet> {
+  if (!isLink(input)) return magnetOf(await readTorrent(input, signal))
+  const parsed = parseMagnet(input)
+  if (!parsed.ok) throw new SwarmbidError(parsed.code, parsed.detail)
+  return parsed.value
+}
+
+export async function runMagnet(
+  inputs: readonly string[],
+  options: MagnetOptions,
+  context: CommandContext,
+): CommandResult {
+  const { output, signal } = context
+  let exitCode: number = exitCodes.ok
+  for (const input of inputs) {
+    if (!output.isRead()) break
+    if (signal.aborted) throw new SwarmbidError('interrupted', 'stopped before all inputs were read')
+    try {
+      const magnet = await readMagnet(input, signal)
+      if (options.json === true) output.json({ input, ...describeMagnet(magnet, formatMagnet(magnet)) })
+      else if (isLink(input)) showMagnet(magnet, output)
+      else output.line(output.style.plain(formatMagnet(magnet)))
+    } catch (error) {
+      if (!(error instanceof SwarmbidError) || error.code === 'interrupted') throw error
+      exitCode = exitCodes.failed
+      const { code, message } = error
+      if (options.json === true) output.json({ input, error: { code, message } })
+      else output.note(`${output.noteStyle.bad('swarmbid:')} ${output.noteStyle.plain(message)} (${code})`)
+    }
+  }
+  return exitCode
+}

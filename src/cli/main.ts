@@ -1,0 +1,11 @@
+// Entry of the command line. Answers `--version` before anything else is loaded; the rest comes when needed.
+// The process ends by itself once its output is written, with the exit code of the command.
+import { programVersion } from './version.ts'
+
+const commandLine = process.argv.slice(2)
+if (commandLine.length === 1 && (commandLine[0] === '--version' || commandLine[0] === '-V')) {
+  process.stdout.write(`${programVersion()}\n`)
+} else {
+  const { runCommandLine } = await import('./run-command-line.ts')
+  await runCommandLine(commandLine)
+}

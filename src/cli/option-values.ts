@@ -1,0 +1,54 @@
+// Values of command-line options: text to numbers, sizes, addresses and lists.
+// Guarantees: whatever is not plainly meant is refused with a message that says what is expected. Pure.
+import { InvalidArgumentError } from 'commander'
+import { type PeerAddress, parsePeerAddress } from '../formats/magnet.ts'
+
+const factors: Readonly<Record<string, number>> = {
+  '': 1,
+  'b': 1,
+  'k': 1024,
+  'kib': 1024,
+  'm': 1024 ** 2,
+  'mib': 1024 ** 2,
+  'g': 1024 ** 3,
+  'gib': 1024 ** 3,
+}
+
+/** `262144`, `256K`, `256KiB`, `1MiB`; powers of 1024 only, so that nothing is ambiguous. */
+export function parseSize(text: string): number {
+  const match = /^([1-9][0-9]{0,14}) ?([a-z]*)$/i.exec(text)
+  const factor = factors[match?.[2]?.toLowerCase() ?? '?']
+  if (match === null || factor === undefined) throw new InvalidArgumentError('Expected a size such as 256KiB or 1MiB.')
+  return Number(match[1]) * factor
+}
+
+/** `2^n` may be written too, as other programs have it. */
+export function parsePieceLength(text: string): number {
+  const exponent = /^2\^([0-9]{1,2})$/.exec(text)?.[1]
+  return exponent === undefined ? parseSize(text) : 2 ** Number(exponent)
+}
+
+export function parseThreads(text: string): number {
+  const threads = Number(text)
+  if (!/^[0-9]{1,2}$/.test(text) || threads < 1 || threads > 16) {
+    throw new InvalidArgumentError('Expected a number from 1 to 16.')
+  }
+  return threads
+}
+
+/** One more tier: URLs between commas are tried in turn as one (BEP 12). */
+export function collectTier(text: string, tiers: readonly string[][] = []): string[][] {
+  const urls = text.split(',').map((url) => url.trim())
+  if (urls.includes('')) throw new InvalidArgumentError('Expected a URL, or several between commas.')
+  return [...tiers, urls]
+}
+
+export function collect(text: string, values: readonly string[] = []): string[] {
+  return [...values, text]
+}
+
+export function collectNode(text: string, nodes: readonly PeerAddress[] = []): PeerAddress[] {
+  const node = parsePeerAddress(text)
+  if (node === undefined) throw new InvalidArgumentError('Expected HOST:PORT.')
+  return [...nodes, node]
+}

@@ -1,0 +1,96 @@
+// The version 2 half of an info dictionary (BEP 52): `file tree`, folders as dictionaries, a file as a
+// dictionary whose only key is empty. Guarantees: iterative, entries in the tree's order, paths sanitised,
+// every file that is not empty has a root.
+import { fail } from '../../base/errors.ts'
+import { sha256Length } from '../../base/hash.ts'
+import type { BencodeCursor } from '../bencode/cursor.ts'
+import { kindDictionary } from '../bencode/scan.ts'
+import {
+  type ContentEntry,
+  checkPathLength,
+  componentAt,
+  readAttributes,
+  readLength,
+  readLinkTarget,
+} from './content-entry.ts'
+import { fieldAt, fileFields } from './file-fields.ts'
+
+function readRoot(cursor: BencodeCursor | undefined): Uint8Array {
+  const root = cursor?.bytes()
+  if (root === undefined || root.length !== sha256Length) fail('metainfo-pieces-root', 'a file without a Merkle root')
+  if (root.every((byte) => byte === 0)) fail('metainfo-pieces-root', 'a file whose Merkle root is zero')
+  return root
+}
+
+function readLeaf(properties: BencodeCursor, path: readonly string[]): ContentEntry {
+  if (properties.kind !== kindDictionary) fail('metainfo-file-tree', 'properties of a file that are no dictionary')
+  const { tape } = properties
+  const fields = fileFields(tape, properties.node)
+  const { isLink, isPad, isExecutable, isHidden } = readAttributes(fieldAt(tape, fields.attr))
+  if (isPad) fail('metainfo-pad-file', 'a pad file in a file tree')
+  const lengthBytes = readLength(fieldAt(tape, fields.length), isLink)
+  const linkTarget = isLink ? readLinkTarget(tape, fields.symlinkPath) : undefined
+  // A link that names no target is an empty file, if a root vouches for it at all.
+  const needsRoot = lengthBytes > 0 || (isLink && linkTarget === undefined)
+  const root = needsRoot ? readRoot(fieldAt(tape, fields.piecesRoot)) : undefined
+  checkPathLength(path)
+  return {
+    path,
+    lengthBytes,
+    isPad,
+    isExecutable,
+    isHidden,
+    linkTarget,
+    piecesRoot: lengthBytes > 0 ? root : undefined,
+  }
+}
+
+/** The properties of a file if the entry is one: a dictionary of nothing but an empty key. */
+function leafOf(entry: BencodeCursor): BencodeCursor | undefined {
+  return entry.size === 1 ? entry.get('') : undefined
+}
+
+// A tree names a folder once however many files are in it, so ten megabytes could stand for gigabytes of paths.
+const maxComponents = 2 ** 23
+
+interface Walk {
+  readonly entries: Iterator<readonly [BencodeCursor, BencodeCursor], void>
+  readonly path: readonly string[]
+}
+
+/** Name of the file if the tree is nothing but one file at its top. */
+export function loneFileName(tree: BencodeCursor): BencodeCursor | undefined {
+  if (tree.size !== 1) return undefined
+  const [only] = tree.entries()
+  return only === undefined || leafOf(only[1]) === undefined ? undefined : only[0]
+}
+
+/**
+ * Entries of a file tree, below `root`, or as a lone file if `root` is empty.
+ * Fails with metainfo-file-tree, -path, -file-length, -pad-file, -pieces-root.
+ */
+export function readFileTree(tree: BencodeCursor, root: readonly string[]): ContentEntry[] {
+  const files: ContentEntry[] = []
+  let components = 0
+  const walks: Walk[] = [{ entries: tree.entries(), path: root }]
+  for (let walk = walks.at(-1); walk !== undefined; walk = walks.at(-1)) {
+    const next = walk.entries.next()
+    if (next.done === true) {
+      walks.pop()
+      continue
+    }
+    const [key, value] = next.value
+    if (key.byteLength === 0) fail('metainfo-file-tree', 'a file tree with a name that is empty')
+    if (value.kind !== kindDictionary) fail('metainfo-file-tree', 'a file tree with an entry that is no dictionary')
+    const component = componentAt(key.tape, key.node)
+    const leaf = leafOf(value)
+    if (leaf !== undefined) {
+      components += walk.path.length + 1
+      if (components > maxComponents) fail('metainfo-path', 'too many files too deep in folders')
+      files.push(readLeaf(leaf, [...walk.path, component === '' ? '_' : component]))
+    } else {
+      walks.push({ entries: value.entries(), path: component === '' ? walk.path : [...walk.path, component] })
+    }
+  }
+  return files
+}
