@@ -67,12 +67,13 @@ function readReply(scanner: TapeScanner, bytes: Uint8Array): number {
   return sum
 }
 
+/** Paths as bytes, which is what the other side gives too. */
 function readMetainfo(bytes: Uint8Array): number {
   const info = new BencodeCursor(unwrap(scan(bytes))).get('info')
   let sum = info?.get('pieces')?.bytes()?.length ?? 0
   for (const file of info?.get('files')?.elements() ?? []) {
     sum += file.get('length')?.integer() ?? 0
-    for (const component of file.get('path')?.elements() ?? []) sum += component.text()?.length ?? 0
+    for (const component of file.get('path')?.elements() ?? []) sum += component.bytes()?.length ?? 0
   }
   return sum
 }

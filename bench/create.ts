@@ -74,6 +74,7 @@ async function hashingSeconds(place: Place, wants: 'v1' | 'both'): Promise<numbe
     { files, pieceLengthBytes, spanBytes, wants, onBadFile: 'fail', maxThreads: threads },
     () => undefined,
     new AbortController().signal,
+    true,
   )
   if (!hashed.ok) throw new Error(hashed.detail)
   return (performance.now() - startedMs) / 1000

@@ -28,11 +28,11 @@ execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '
 })
 
 const { name, version, description, license, type, engines, dependencies } = manifest
-const published = { name, version, description, license, type, engines, bin: { swarmbid: 'bin.js' }, dependencies }
+const published = { name, version, description, license, type, engines, bin: { swarmbid: 'lib/bin.js' }, dependencies }
 writeFileSync(join(out, 'package.json'), `${JSON.stringify(published, undefined, 2)}\n`)
 for (const document of ['README.md', 'CHANGELOG.md', 'LICENSE']) copyFileSync(join(root, document), join(out, document))
-chmodSync(join(out, 'bin.js'), 0o755)
+chmodSync(join(out, 'lib/bin.js'), 0o755)
 
-const printed = execFileSync(process.execPath, [join(out, 'bin.js'), '--version'], { encoding: 'utf8' })
+const printed = execFileSync(process.execPath, [join(out, 'lib/bin.js'), '--version'], { encoding: 'utf8' })
 if (!printed.includes(version)) throw new Error(`the build says ${JSON.stringify(printed)}, not version ${version}`)
 console.log(`built dist/ (${name} ${version})`)

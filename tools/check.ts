@@ -26,7 +26,7 @@ function program(path: string): string {
 
 const node = process.execPath
 const allSteps: readonly Step[] = [
-  { name: 'unit tests', command: [node, 'tools/test.ts', '--unit'] },
+  { name: 'unit tests', command: [node, 'tools/test.ts', '--unit', '--quiet'] },
   { name: 'types', command: [node, 'tools/type-check.ts'] },
   { name: 'dependencies', command: [node, 'tools/dependency-rules.ts'] },
   { name: 'style and lint', command: [node, program('@biomejs/biome/bin/biome'), 'check', '--error-on-warnings', '.'] },

@@ -1,6 +1,6 @@
 // Runs the tests: unit and property tests in one process (fast), end-to-end tests in a process a file.
 // Guarantees: fails when a group has no test file; both groups run even when the first fails.
-// Usage: npm test [-- --unit | --end-to-end] [-- PATTERN]; npm run test:long raises the counts.
+// Usage: npm test [-- --unit | --end-to-end] [--quiet] [PATTERN]; npm run test:long raises the counts.
 import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -38,7 +38,7 @@ function runGroup(group: Group): boolean {
     console.error(`no test file${pattern === '' ? '' : ` matches ${pattern}`} in ${group.option.slice(2)}`)
     return pattern !== ''
   }
-  const reporter = process.stdout.isTTY ? 'spec' : 'tap'
+  const reporter = options.includes('--quiet') ? 'dot' : process.stdout.isTTY ? 'spec' : 'tap'
   const nodeOptions = [
     '--test',
     `--test-isolation=${group.isolation}`,

@@ -71,7 +71,7 @@ function failsAlike(target: FuzzTarget, input: Uint8Array, signature: string): b
 }
 
 /** Removes ranges, long ones first, as long as the target fails in the same way. */
-export function minimise(target: FuzzTarget, input: Uint8Array, error: unknown): Uint8Array {
+function minimise(target: FuzzTarget, input: Uint8Array, error: unknown): Uint8Array {
   const signature = signatureOf(error)
   let smallest = input
   let runs = 0

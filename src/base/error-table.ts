@@ -127,7 +127,10 @@ export const errorTable = {
     meaning: 'A torrent is of a version this program does not know.',
     remedy: 'Update the program, or get the torrent in version 1 or 2.',
   },
-  'metainfo-name': { meaning: 'The name of a torrent is missing or not a string.', remedy: badTorrent },
+  'metainfo-name': {
+    meaning: 'The name of a torrent is missing, not a string, or without a usable character.',
+    remedy: badTorrent,
+  },
   'metainfo-piece-length': {
     meaning: 'The piece length is missing, not allowed, or over 512 MiB.',
     remedy: badTorrent,
@@ -143,17 +146,17 @@ export const errorTable = {
   'metainfo-files': { meaning: 'A torrent describes no files, or its list of files is not one.', remedy: badTorrent },
   'metainfo-file-length': { meaning: 'The length of a file is missing, negative or too large.', remedy: badTorrent },
   'metainfo-total-length': { meaning: 'A torrent has no content, or more than 2^53 bytes.', remedy: badTorrent },
-  'metainfo-path': { meaning: 'The path of a file is missing or unusable.', remedy: badTorrent },
+  'metainfo-path': { meaning: 'The path of a file is missing, malformed or too long.', remedy: badTorrent },
   'metainfo-duplicate-path': { meaning: 'Too many files of a torrent share one path.', remedy: badTorrent },
-  'metainfo-symlink': { meaning: 'A symbolic link in a torrent has no usable target.', remedy: badTorrent },
+  'metainfo-symlink': { meaning: 'The target of a symbolic link in a torrent is malformed.', remedy: badTorrent },
   'metainfo-pad-file': {
-    meaning: 'A pad file is where none may be, or not of the length that aligns the next file.',
+    meaning: 'A pad file is where none may be: in a file tree, or as a link.',
     remedy: badTorrent,
   },
   'metainfo-file-tree': { meaning: 'The file tree of a version 2 torrent is malformed.', remedy: badTorrent },
   'metainfo-pieces-root': { meaning: 'A file of a version 2 torrent lacks a valid Merkle root.', remedy: badTorrent },
   'metainfo-piece-layers': {
-    meaning: 'The piece layers of a version 2 torrent are missing, of wrong size or unknown.',
+    meaning: 'A piece layer of a version 2 torrent has a wrong size or belongs to none of its files.',
     remedy: badTorrent,
   },
   'metainfo-piece-layer-root': {

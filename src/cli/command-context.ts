@@ -1,4 +1,5 @@
 // What every command gets, and what every command gives back.
+// Owned by run-command-line, for one run.
 import type { Output } from './output.ts'
 
 export interface CommandContext {

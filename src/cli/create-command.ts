@@ -1,4 +1,5 @@
 // `swarmbid create`: options to a request, events to progress, the result shown.
+// Decides nothing about torrents itself; the time of day enters here.
 import { relative } from 'node:path'
 import { type CreateEvent, type CreateRequest, createTorrent } from '../daemon/create-torrent.ts'
 import { magnetOf } from '../daemon/make-magnet.ts'
@@ -6,6 +7,7 @@ import { formatMagnet, type PeerAddress } from '../formats/magnet.ts'
 import type { CommandContext, CommandResult } from './command-context.ts'
 import { counted, formatBytes, formatCount } from './display-text.ts'
 import { exitCodes } from './exit-code.ts'
+import { newFields } from './fields.ts'
 import { newProgress } from './progress.ts'
 import { programVersion } from './version.ts'
 
@@ -42,6 +44,7 @@ function requestOf(path: string, options: CreateOptions): CreateRequest {
     nodes: options.node ?? [],
     isPrivate: options.private === true,
     symlinks: options.symlinks,
+    lendsThread: true,
     skipHidden: options.skipHidden === true,
     ...(options.threads === undefined ? {} : { maxThreads: options.threads }),
     ...(options.output === undefined ? {} : { outputPath: options.output }),
@@ -55,7 +58,7 @@ function requestOf(path: string, options: CreateOptions): CreateRequest {
 }
 
 function watchEvents(options: CreateOptions, { output }: CommandContext): (event: CreateEvent) => void {
-  const form = options.json === true ? 'json' : options.quiet === true ? 'none' : 'people'
+  const form = options.quiet === true ? 'none' : options.json === true ? 'json' : 'people'
   let progress: (doneBytes: number) => void = () => undefined
   return (event) => {
     switch (event.type) {
@@ -96,12 +99,9 @@ export async function runCreate(path: string, options: CreateOptions, context: C
     })
     return exitCodes.ok
   }
-  const { style } = output
-  const field = (label: string, value: string | undefined) => {
-    if (value !== undefined) output.line(`  ${style.faint(label.padEnd(13))} ${style.plain(value)}`)
-  }
+  const { field } = newFields(output)
   const shownPath = relative('', created.outputPath)
-  output.line(style.strong(shownPath.startsWith('..') ? created.outputPath : shownPath))
+  output.line(output.style.strong(shownPath.startsWith('..') ? created.outputPath : shownPath))
   field('info hash v1', info.infoHashV1)
   field('info hash v2', info.infoHashV2)
   field('size', `${formatBytes(info.totalBytes)} (${formatCount(info.totalBytes)} bytes)`)

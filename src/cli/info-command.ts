@@ -9,6 +9,7 @@ import type { Metainfo, TorrentFile } from '../formats/metainfo/metainfo.ts'
 import type { CommandContext, CommandResult } from './command-context.ts'
 import { counted, formatBytes, formatCount } from './display-text.ts'
 import { exitCodes } from './exit-code.ts'
+import { newFields } from './fields.ts'
 import type { Output } from './output.ts'
 
 export interface InfoOptions {
@@ -20,7 +21,7 @@ const shownFiles = 50
 const shownUrls = 20
 
 /** The fields of `info --json` that describe a torrent; the names are a promise to programs. */
-export function describeTorrent(metainfo: Metainfo): Record<string, unknown> {
+function describeTorrent(metainfo: Metainfo): Record<string, unknown> {
   const { info } = metainfo
   return {
     name: info.name,
@@ -66,17 +67,10 @@ function showFiles(metainfo: Metainfo, isAll: boolean, output: Output): void {
 const versionNames = { v1: '1 (BEP 3)', v2: '2 (BEP 52)', hybrid: '1 and 2 (hybrid)' } as const
 
 function showTorrent(metainfo: Metainfo, isAll: boolean, output: Output): void {
-  const { style } = output
   const { info } = metainfo
-  const field = (label: string, value: string | undefined) => {
-    if (value !== undefined) output.line(`  ${style.faint(label.padEnd(13))} ${style.plain(value)}`)
-  }
-  const list = (label: string, values: readonly string[]) => {
-    const shown = isAll ? values : values.slice(0, shownUrls)
-    for (const [index, value] of shown.entries()) field(index === 0 ? label : '', value)
-    if (shown.length < values.length) field('', `and ${formatCount(values.length - shown.length)} more`)
-  }
-  output.line(style.strong(info.name))
+  const { field, list } = newFields(output)
+  const urlCount = isAll ? Number.POSITIVE_INFINITY : shownUrls
+  output.line(output.style.strong(info.name))
   field('version', versionNames[info.version])
   field('info hash v1', info.infoHashV1)
   field('info hash v2', info.infoHashV2)
@@ -90,11 +84,13 @@ function showTorrent(metainfo: Metainfo, isAll: boolean, output: Output): void {
   list(
     'trackers',
     metainfo.trackers.map((tier) => tier.join('  or  ')),
+    urlCount,
   )
-  list('web seeds', [...metainfo.webSeeds, ...metainfo.httpSeeds])
+  list('web seeds', [...metainfo.webSeeds, ...metainfo.httpSeeds], urlCount)
   list(
     'DHT nodes',
     metainfo.nodes.map(({ host, port }) => `${host}:${port}`),
+    urlCount,
   )
   showFiles(metainfo, isAll, output)
   field('magnet', formatMagnet(magnetOf(metainfo)))
@@ -119,7 +115,7 @@ export async function runInfo(files: readonly string[], options: InfoOptions, co
       exitCode = exitCodes.failed
       const { code, message } = error
       if (options.json === true) output.json({ file, error: { code, message } })
-      else output.note(`${output.noteStyle.bad('swarmbid:')} ${output.noteStyle.plain(message)} (${code})`)
+      else output.failure(code, message)
     }
   }
   return exitCode

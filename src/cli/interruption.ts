@@ -30,6 +30,7 @@ export function watchInterruption(): Interruption {
   }
 
   process.on('SIGINT', () => onSignal(exitCodes.interrupted))
+  process.on('SIGHUP', () => onSignal(exitCodes.hungUp))
   process.on('SIGTERM', () => onSignal(exitCodes.terminated))
   return { signal: controller.signal, exitCode: () => code }
 }

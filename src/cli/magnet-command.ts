@@ -8,6 +8,7 @@ import { formatMagnet, formatPeerAddress, type Magnet, parseMagnet } from '../fo
 import type { CommandContext, CommandResult } from './command-context.ts'
 import { formatBytes, formatCount } from './display-text.ts'
 import { exitCodes } from './exit-code.ts'
+import { newFields } from './fields.ts'
 import type { Output } from './output.ts'
 
 export interface MagnetOptions {
@@ -20,12 +21,7 @@ function formatSelection(magnet: Magnet): string | undefined {
 
 function showMagnet(magnet: Magnet, output: Output): void {
   const { style } = output
-  const field = (label: string, value: string | undefined) => {
-    if (value !== undefined) output.line(`  ${style.faint(label.padEnd(13))} ${style.plain(value)}`)
-  }
-  const list = (label: string, values: readonly string[]) => {
-    for (const [index, value] of values.entries()) field(index === 0 ? label : '', value)
-  }
+  const { field, list } = newFields(output)
   output.line(magnet.name === undefined ? style.faint('(no name)') : style.strong(magnet.name))
   field('info hash v1', magnet.infoHashV1)
   field('info hash v2', magnet.infoHashV2)
@@ -84,7 +80,7 @@ export async function runMagnet(
       exitCode = exitCodes.failed
       const { code, message } = error
       if (options.json === true) output.json({ input, error: { code, message } })
-      else output.note(`${output.noteStyle.bad('swarmbid:')} ${output.noteStyle.plain(message)} (${code})`)
+      else output.failure(code, message)
     }
   }
   return exitCode

@@ -23,6 +23,8 @@ export interface Output {
   json(value: unknown): void
   /** A line beside the result. */
   note(text: string): void
+  /** A failure, for people. */
+  failure(code: string, message: string): void
   /** A line that the next one of its kind replaces; false where there is no terminal for it. */
   status(text: string): boolean
   /** Takes the status line away. */
@@ -86,15 +88,20 @@ export function newOutput(
     if (isRead) results.write(`${text}\n`)
   }
 
+  const noteStyle = newStyle(usesColour(notes.isTTY === true, environment))
+
+  function note(text: string): void {
+    endStatus()
+    notes.write(`${text}\n`)
+  }
+
   return {
     style: newStyle(usesColour(results.isTTY === true, environment)),
-    noteStyle: newStyle(usesColour(notes.isTTY === true, environment)),
+    noteStyle,
     line,
     json: (value) => line(jsonLine(value)),
-    note(text) {
-      endStatus()
-      notes.write(`${text}\n`)
-    },
+    note,
+    failure: (code, message) => note(`${noteStyle.bad('swarmbid:')} ${noteStyle.plain(message)} (${code})`),
     status(text) {
       if (!isStatusShown) return false
       notes.write(`${clearLine}${text.slice(0, (notes.columns ?? 80) - 1)}`)

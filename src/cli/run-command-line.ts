@@ -17,6 +17,7 @@ Exit codes:
   1    something named was refused, missing or damaged; the rest was done
   2    the command line is not understood
   70   a defect of this program
+  129  the terminal went away
   130  interrupted (Ctrl-C)
   143  terminated
 `
@@ -126,7 +127,7 @@ function newProgram(run: Run, output: Output): Command {
 
 function tellError(output: Output, isJson: boolean, code: string, message: string): void {
   if (isJson) output.note(jsonLine({ error: { code, message } }))
-  else output.note(`${output.noteStyle.bad('swarmbid:')} ${output.noteStyle.plain(message)} (${code})`)
+  else output.failure(code, message)
 }
 
 /** What an exception means: its code is said, the exit code returned. */

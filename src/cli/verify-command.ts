@@ -104,9 +104,14 @@ export async function runVerify(
 ): CommandResult {
   const { output, signal } = context
   const metainfo = await readTorrent(torrent, signal)
-  const form = options.json === true ? 'json' : options.quiet === true ? 'none' : 'people'
+  const form = options.quiet === true ? 'none' : options.json === true ? 'json' : 'people'
   const progress = newProgress(output, form, 'verifying', metainfo.info.totalBytes)
-  const request = { metainfo, path, ...(options.threads === undefined ? {} : { maxThreads: options.threads }) }
+  const request = {
+    metainfo,
+    path,
+    lendsThread: true,
+    ...(options.threads === undefined ? {} : { maxThreads: options.threads }),
+  }
   const report = await verifyContent(request, progress, signal)
   const isRight = report.badPieces.length + report.badFiles.length === 0
   if (options.json === true) printReport(report, isRight, output)

@@ -14,7 +14,7 @@ const aimedPieceCount = 2048
 const largestUsualBytes = 16_777_216
 
 /** Bytes of hashes a torrent file has for each piece. */
-export function hashBytesPerPiece(version: TorrentVersion): number {
+function hashBytesPerPiece(version: TorrentVersion): number {
   return (version === 'v2' ? 0 : sha1Length) + (version === 'v1' ? 0 : sha256Length)
 }
 

@@ -35,6 +35,8 @@ export interface CreateRequest extends TorrentDescription {
   readonly skipHidden: boolean
   /** As many as the machine runs at once unless given. */
   readonly maxThreads?: number
+  /** The calling thread hashes too: for a program that does nothing else meanwhile. */
+  readonly lendsThread?: boolean
 }
 
 export type CreateEvent =
@@ -72,6 +74,16 @@ function checkName(name: string): string {
   return name
 }
 
+/** In version 2 alone, a folder with nothing but one file reads as that file (BEP 52): its name would be lost. */
+function refuseLostFolder(request: CreateRequest, found: FoundContent): void {
+  if (request.version === 'v2' && found.isFolder && found.files.length === 1 && found.files[0]?.path.length === 1) {
+    throw new SwarmbidError(
+      'create-options',
+      `${request.contentPath}: v2 cannot describe a folder of one file; name the file, or use --format hybrid`,
+    )
+  }
+}
+
 function planTorrent(request: CreateRequest, name: string, found: FoundContent): Planned {
   let totalBytes = 0
   let nameBytes = 0
@@ -80,6 +92,7 @@ function planTorrent(request: CreateRequest, name: string, found: FoundContent):
     nameBytes += fromUtf8(path.join('/')).length + fileOverheadBytes
   }
   if (totalBytes === 0) throw new SwarmbidError('create-no-content', `${request.contentPath}: nothing but empty`)
+  refuseLostFolder(request, found)
   const planned = (pieceLengthBytes: number) => planContent(found.files, pieceLengthBytes, request.version)
   const fits = (pieceLengthBytes: number) =>
     fitsTorrentFile(request.version, planned(pieceLengthBytes).pieceCount, nameBytes)
@@ -184,6 +197,7 @@ async function hashPlanned(
     },
     (doneBytes) => onEvent({ type: 'progress', doneBytes }),
     signal,
+    request.lendsThread,
   )
   const digests = unwrap(hashed)
   const changed = findChanged(found.files)

@@ -9,7 +9,7 @@ import { readFileBounded, readStandardInput } from '../host/read-input.ts'
 const limit = { maxBytes: defaultLimits.maxBytes, code: 'bencode-too-large' } as const
 
 /** What names standard input in place of a file. */
-export const standardInput = '-'
+const standardInput = '-'
 
 /**
  * The torrent in a file, or in standard input for `-`. Throws SwarmbidError: file-not-found, file-unreadable,

@@ -17,6 +17,8 @@ export interface VerifyRequest {
   readonly path: string
   /** As many as the machine runs at once unless given. */
   readonly maxThreads?: number
+  /** The calling thread hashes too: for a program that does nothing else meanwhile. */
+  readonly lendsThread?: boolean
 }
 
 export type FileProblem =
@@ -118,6 +120,7 @@ export async function verifyContent(
     { files, pieceLengthBytes, spanBytes, wants, onBadFile: 'continue', maxThreads },
     onProgress,
     signal,
+    request.lendsThread,
   )
   const found = unwrap(hashed)
   for (const [index, { detail }] of found.badFiles)

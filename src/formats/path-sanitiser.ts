@@ -16,10 +16,11 @@ const maxRawLength = 1024
 // Printable ASCII but for separators and what Windows forbids: nearly every real name.
 const plainName = /^[!#-)+-.0-9;=@-[\]^-{}~ ]{1,240}$/
 const deviceName = /^(?:con|prn|aux|nul|clock\$|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(?:\.|$)/i
-// Separators, and code points that are invisible or turn the writing direction: they only serve to deceive.
-const removed = /[/\\\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu
+// Separators, NUL, and code points that are invisible or turn the writing direction: they only serve to deceive.
+const removed =
+  /[/\\\0\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-const replaced = /[\x00-\x1f\x7f-\x9f<>:"|?*\ud800-\udfff]/gu
+const replaced = /[\x01-\x1f\x7f-\x9f<>:"|?*\ud800-\udfff]/gu
 
 /** Text of bytes that should be UTF-8; each ill-formed sequence becomes `_`. */
 export function decodeName(raw: Uint8Array): string {
@@ -36,7 +37,9 @@ export function sanitiseComponent(raw: Uint8Array | string): string {
   const text = typeof raw === 'string' ? raw : decodeName(raw)
   if (isPlainComponent(text)) return text
   const cut = text.length > maxRawLength ? text.slice(0, maxRawLength - 64) + text.slice(-64) : text
-  const clean = shortened(cut.replace(removed, '').replace(replaced, '_').normalize('NFC'))
+  const visible = cut.replace(removed, '')
+  if (visible === '' || visible === '.' || visible === '..') return ''
+  const clean = shortened(visible.replace(replaced, '_').normalize('NFC')) || '_'
   return deviceName.test(clean) ? shortened(`_${clean}`) : clean
 }
 

@@ -2,14 +2,15 @@
 // Guarantees: workers are gone when the promise settles, whatever happened; digests are placed by index, so the
 // result does not depend on the number of threads. Owns the shared memory results are written to.
 import { availableParallelism } from 'node:os'
+import { setImmediate } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { assert } from '../base/assert.ts'
 import { type Failure, failure, type Result, success } from '../base/errors.ts'
 import { sha1Length, sha256Length } from '../base/hash.ts'
-import type { ContentHasher, ContentHashes, ContentHashRequest } from '../ports/hasher.ts'
+import type { ContentHashes, ContentHashRequest } from '../ports/hasher.ts'
 import { pieceUnknown } from '../storage/hash-pieces.ts'
 import { type PiecePlan, piecesOfFile, planPieces } from '../storage/piece-plan.ts'
-import { runHashJobs } from './hash-jobs.ts'
+import { hashJobs } from './hash-jobs.ts'
 import { type BadFileMessage, controlStop, type HashTask } from './hash-task.ts'
 
 /** What the port promises, and piece by piece which digests mean something. */
@@ -53,6 +54,11 @@ function newTask(request: ContentHashRequest): HashTask {
   }
 }
 
+/** Does jobs on this thread, which may do what else it has to do after each. */
+async function runHere(task: HashTask, onMessage: (message: BadFileMessage) => void): Promise<void> {
+  for (const _ of hashJobs(task, onMessage)) await setImmediate()
+}
+
 /** Starts one worker; settles when it has ended, with an exception only for a defect. */
 function runWorker(task: HashTask, onMessage: (message: BadFileMessage) => void): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -74,17 +80,22 @@ function layersOf(plan: PiecePlan, merkleRoots: Uint8Array): readonly Uint8Array
   })
 }
 
-/** See ContentHasher: all of a content's digests, or why not. */
+/**
+ * See ContentHasher: all of a content's digests, or why not. With `lendsThread` the calling thread is one of those
+ * that hash: a thread less to start, for programs that only wait for the result. It is busy for a piece, or some
+ * milliseconds, at a time.
+ */
 export async function hashContent(
   request: ContentHashRequest,
   onProgress: (readBytes: number) => void,
   signal: AbortSignal,
+  lendsThread = false,
 ): Promise<Result<ContentDigests>> {
   const task = newTask(request)
   const { plan, control } = task
   const badFiles = new Map<number, Failure>()
   const jobCount = Math.ceil(plan.pieceCount / task.piecesPerJob)
-  const workerCount = Math.max(1, Math.min(request.maxThreads, maxThreads, jobCount))
+  const threadCount = Math.max(1, Math.min(request.maxThreads, maxThreads, jobCount))
   const stop = () => void Atomics.store(control, controlStop, 1)
   const onMessage = ({ file, code, detail }: BadFileMessage) => {
     if (!badFiles.has(file)) badFiles.set(file, failure(code, detail))
@@ -93,13 +104,10 @@ export async function hashContent(
   if (signal.aborted) stop()
   const progressTimer = setInterval(() => onProgress(Number(Atomics.load(task.readBytes, 0))), progressIntervalMs)
   try {
-    if (request.spanBytes <= inPlaceBytes) {
-      runHashJobs(task, onMessage)
-    } else {
-      const workers = Array.from({ length: workerCount }, () => runWorker(task, onMessage))
-      const ends = await Promise.allSettled(workers)
-      for (const end of ends) if (end.status === 'rejected') throw end.reason
-    }
+    const isHere = lendsThread || request.spanBytes <= inPlaceBytes
+    const threads = Array.from({ length: isHere ? threadCount - 1 : threadCount }, () => runWorker(task, onMessage))
+    if (isHere) threads.push(runHere(task, onMessage))
+    for (const end of await Promise.allSettled(threads)) if (end.status === 'rejected') throw end.reason
   } finally {
     clearInterval(progressTimer)
     signal.removeEventListener('abort', stop)
@@ -118,6 +126,3 @@ export async function hashContent(
     badFiles,
   })
 }
-
-/** This module as the port. */
-export const contentHasher: ContentHasher = { hashContent }

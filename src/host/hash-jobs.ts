@@ -13,8 +13,11 @@ interface OpenedFile {
   readonly descriptor: number | undefined
 }
 
-/** Runs jobs until there are none or it is told to stop. `tell` hears of bad files, maybe more than once. */
-export function runHashJobs(task: HashTask, tell: (message: BadFileMessage) => void): void {
+/**
+ * Does jobs until there are none or it is told to stop, and yields after each: a thread with other things to do
+ * does them then. `tell` hears of bad files, maybe more than once.
+ */
+export function* hashJobs(task: HashTask, tell: (message: BadFileMessage) => void): Generator<void, void> {
   const { plan, paths, control } = task
   let opened: OpenedFile | undefined
 
@@ -81,10 +84,14 @@ export function runHashJobs(task: HashTask, tell: (message: BadFileMessage) => v
       return Atomics.load(control, controlStop) === 0
     },
   })
-  for (;;) {
-    const first = Atomics.add(control, controlNextJob, 1) * task.piecesPerJob
-    if (first >= plan.pieceCount) break
-    if (!hashPieces(first, Math.min(first + task.piecesPerJob, plan.pieceCount))) break
+  try {
+    for (;;) {
+      const first = Atomics.add(control, controlNextJob, 1) * task.piecesPerJob
+      if (first >= plan.pieceCount) return
+      if (!hashPieces(first, Math.min(first + task.piecesPerJob, plan.pieceCount))) return
+      yield
+    }
+  } finally {
+    if (opened?.descriptor !== undefined) closeSync(opened.descriptor)
   }
-  if (opened?.descriptor !== undefined) closeSync(opened.descriptor)
 }

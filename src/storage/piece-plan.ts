@@ -42,7 +42,7 @@ export function planPieces(files: readonly PlacedFile[], pieceLengthBytes: numbe
   return { pieceLengthBytes, pieceCount: Math.ceil(spanBytes / pieceLengthBytes), spanBytes, starts, ends }
 }
 
-/** The bytes of a piece: all pieces but the last have the same. */
+/** First byte of a piece in the piece space. */
 export function pieceStart(plan: PiecePlan, piece: number): number {
   return piece * plan.pieceLengthBytes
 }

@@ -47,8 +47,13 @@ describe('content hasher', () => {
     const { request, files } = makeContent(temporaryFolder(t))
     const expectedPieces = naivePieces(files, pieceLengthBytes, request.spanBytes)
     const expectedLayers = files.map(({ bytes }) => naiveLayer(bytes, pieceLengthBytes))
-    for (const maxThreads of [1, 3]) {
-      const result = await hashContent({ ...request, maxThreads }, () => undefined, never)
+    for (const [maxThreads, lendsThread] of [
+      [1, false],
+      [3, false],
+      [1, true],
+      [2, true],
+    ] as const) {
+      const result = await hashContent({ ...request, maxThreads }, () => undefined, never, lendsThread)
       assert.ok(result.ok)
       assert.deepEqual(Buffer.from(result.value.pieces), expectedPieces)
       assert.deepEqual(

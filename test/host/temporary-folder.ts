@@ -1,4 +1,5 @@
 // A folder of files for one test, gone when the test has ended.
+// The test owns it; contents depend on arguments alone, so that every run sees the same bytes.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'

@@ -1,4 +1,5 @@
 // Digests of a content in memory, computed in the plainest way: what the real hashing is compared with.
+// Shares no code with what it checks, and is free to be slow.
 import { createHash } from 'node:crypto'
 
 export interface PlacedContent {
@@ -15,7 +16,7 @@ function sha256(bytes: Uint8Array): Buffer {
 /** SHA-1 of each piece of the piece space, gaps as zeros. */
 export function naivePieces(files: readonly PlacedContent[], pieceLengthBytes: number, spanBytes: number): Buffer {
   const space = Buffer.alloc(spanBytes)
-  for (const { offset, bytes } of files) space.set(bytes, offset)
+  for (const { offset, bytes } of files) if (bytes.length > 0) space.set(bytes, offset)
   const digests: Buffer[] = []
   for (let start = 0; start < spanBytes; start += pieceLengthBytes) {
     digests.push(
@@ -28,7 +29,7 @@ export function naivePieces(files: readonly PlacedContent[], pieceLengthBytes: n
 }
 
 /** Root of the tree over leaves padded with zero hashes to a width that is a power of two. */
-export function naiveRoot(leaves: readonly Buffer[], width: number): Buffer {
+function naiveRoot(leaves: readonly Buffer[], width: number): Buffer {
   let level = [...leaves]
   while (level.length < width) level.push(Buffer.alloc(32))
   while (level.length > 1) {
@@ -46,7 +47,7 @@ function leavesOf(bytes: Uint8Array): Buffer[] {
   return leaves
 }
 
-export function nextPowerOfTwo(count: number): number {
+function nextPowerOfTwo(count: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(1, count)))
 }
 

@@ -1,9 +1,9 @@
 // Plain values to canonical bencode (BEP 3): keys sorted as bytes, one form for every value.
-// Guarantees: no recursion; one pass into a buffer kept between calls and one copy out of it; only bytes
-// written by this call are handed out. Asserts what is no value: fractions, integers over 64 bits, keys that
-// are not bytes, nesting a scanner would refuse (cycles too).
+// Guarantees: no recursion; one pass into blocks, of which one is kept between calls, and one copy out of them;
+// only bytes written by this call are handed out. Asserts what is no value: fractions, integers over 64 bits,
+// keys that are not bytes, nesting a scanner would refuse (cycles too).
 import { assert } from '../../base/assert.ts'
-import { emptyBytes, utf8Length, writeUtf8 } from '../../base/bytes.ts'
+import { concatBytes, emptyBytes, utf8Length, writeUtf8 } from '../../base/bytes.ts'
 import { maxNesting } from './scan.ts'
 import { byteColon, byteD, byteE, byteI, byteL, byteMinus, byteZero } from './token.ts'
 
@@ -31,15 +31,16 @@ export type BencodeInput =
   | ReadonlyMap<string, BencodeInput>
   | { readonly [key: string]: BencodeInput | undefined }
 
-/** A list or dictionary that is being written, and the one around it. */
+/** A list or dictionary that is being written. There is one frame a level, used again for the next at its level. */
 interface Frame {
   readonly parent: Frame | undefined
   readonly depth: number
-  readonly list: readonly BencodeInput[] | undefined
-  readonly map: ReadonlyMap<string, BencodeInput> | undefined
-  readonly object: Readonly<Record<string, BencodeInput | undefined>> | undefined
+  child: Frame | undefined
+  list: readonly BencodeInput[] | undefined
+  map: ReadonlyMap<string, BencodeInput> | undefined
+  object: Readonly<Record<string, BencodeInput | undefined>> | undefined
   /** Keys in order; empty for a list. */
-  readonly keys: readonly string[]
+  keys: readonly string[]
   /** Entries begun. */
   next: number
 }
@@ -69,12 +70,16 @@ function decimalLength(value: number): number {
 }
 
 const initialBytes = 16_384
-const maxKeptBytes = 1_048_576
+const maxBlockBytes = 1_048_576
 
 class Writer {
+  /** The block that is being filled. */
   bytes: Uint8Array
   position: number
   private readonly mayGrow: boolean
+  /** Blocks filled before, in order, and their length in all. */
+  private readonly filled: Uint8Array[] = []
+  private filledBytes = 0
 
   constructor(bytes: Uint8Array, position: number, mayGrow: boolean) {
     this.bytes = bytes
@@ -82,14 +87,20 @@ class Writer {
     this.mayGrow = mayGrow
   }
 
-  /** Makes room for `count` more bytes. */
+  /** Makes room for `count` more bytes in one block. What was written before may then be out of reach. */
   reserve(count: number): void {
-    const needed = this.position + count
-    if (needed <= this.bytes.length) return
+    if (this.position + count <= this.bytes.length) return
     assert(this.mayGrow, 'a target with room for the value')
-    const larger = new Uint8Array(Math.max(needed, this.bytes.length * 2))
-    larger.set(this.bytes.subarray(0, this.position))
-    this.bytes = larger
+    this.filled.push(this.bytes.subarray(0, this.position))
+    this.filledBytes += this.position
+    this.bytes = new Uint8Array(Math.max(count, Math.min(this.bytes.length * 4, maxBlockBytes)))
+    this.position = 0
+  }
+
+  /** All that was written, as one fresh array. */
+  joined(): Uint8Array {
+    if (this.filledBytes === 0) return this.bytes.slice(0, this.position)
+    return concatBytes([...this.filled, this.bytes.subarray(0, this.position)])
   }
 
   byte(value: number): void {
@@ -155,11 +166,11 @@ class Writer {
 
   /** Text below `limit` only (0x80: ASCII, 0x100: latin1), a byte a character; false, unwritten, for other text. */
   plainText(text: string, limit: number): boolean {
-    const { position } = this
     const { length } = text
+    // At once, so that the length can be taken back.
+    this.reserve(decimalLength(length) + 1 + length)
+    const { bytes, position } = this
     this.decimal(length)
-    this.reserve(length + 1)
-    const { bytes } = this
     let at = this.position
     bytes[at++] = byteColon
     for (let index = 0; index < length; index++) {
@@ -188,17 +199,42 @@ class Writer {
 /** Longer content is copied by the runtime, shorter content is quicker in a loop. */
 const maxLoopedBytes = 48
 
-function openFrame(value: object, parent: Frame | undefined): Frame {
+function frameBelow(parent: Frame | undefined): Frame {
+  if (parent?.child !== undefined) return parent.child
   const depth = parent === undefined ? 1 : parent.depth + 1
   assert(depth <= maxNesting, `nesting of at most ${maxNesting}`)
+  const frame: Frame = {
+    parent,
+    depth,
+    child: undefined,
+    list: undefined,
+    map: undefined,
+    object: undefined,
+    keys: noKeys,
+    next: 0,
+  }
+  if (parent !== undefined) parent.child = frame
+  return frame
+}
+
+function openFrame(value: object, parent: Frame | undefined): Frame {
+  const frame = frameBelow(parent)
+  frame.next = 0
   if (Array.isArray(value)) {
-    return { parent, depth, list: value, map: undefined, object: undefined, keys: noKeys, next: 0 }
+    frame.list = value
+    frame.keys = noKeys
+    return frame
   }
+  frame.list = undefined
   if (value instanceof Map) {
-    return { parent, depth, list: undefined, map: value, object: undefined, keys: sortKeys([...value.keys()]), next: 0 }
+    frame.map = value
+    frame.object = undefined
+    frame.keys = sortKeys([...value.keys()])
+  } else {
+    frame.object = value as Readonly<Record<string, BencodeInput | undefined>>
+    frame.keys = sortKeys(Object.keys(value))
   }
-  const object = value as Readonly<Record<string, BencodeInput | undefined>>
-  return { parent, depth, list: undefined, map: undefined, object, keys: sortKeys(Object.keys(object)), next: 0 }
+  return frame
 }
 
 /** The next value to write in `frame`, its key written; undefined at the end. */
@@ -259,9 +295,8 @@ export function encode(value: BencodeInput): Uint8Array {
   const writer = new Writer(spareBytes.length > 0 ? spareBytes : new Uint8Array(initialBytes), 0, true)
   spareBytes = emptyBytes
   writeValue(value, writer)
-  const { bytes, position } = writer
-  const encoded = bytes.slice(0, position)
-  if (bytes.length <= maxKeptBytes) spareBytes = bytes
+  const encoded = writer.joined()
+  if (writer.bytes.length <= maxBlockBytes) spareBytes = writer.bytes
   return encoded
 }
 

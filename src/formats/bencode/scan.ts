@@ -77,8 +77,8 @@ export const maxNesting = 512
 const initialCells = 256 * cellsPerNode
 /** Larger tapes are given away with the result instead of being kept for the next scan. */
 const maxKeptCells = 65_536
-/** In large documents; a tape grows when there are fewer. */
-const likelyBytesPerNode = 16
+/** In large documents, at least; a tape grows when there are fewer. Memory that is not written to costs nothing. */
+const likelyBytesPerNode = 8
 
 /** Order of the keys at nodes `a` and `b` as bytes: negative, 0 or positive. */
 function compareKeys(bytes: Uint8Array, cells: Int32Array, a: number, b: number): number {
@@ -127,10 +127,10 @@ export class TapeScanner {
     this.end = length < maxBytes ? length : maxBytes
     this.isStrict = options.strict === true
     this.violation = undefined
+    this.failure = undefined
     const end = this.scanValue(maxDepth, maxTokens * cellsPerNode)
     const { cells, failure: refusal } = this
     this.bytes = emptyBytes
-    this.failure = undefined
     if (cells.length > maxKeptCells) this.cells = new Int32Array(initialCells)
     if (refusal !== undefined) return refusal
     if (end < length && !mayTrail) return failure('bencode-trailing-data', `bytes after the value at byte ${end}`)

@@ -280,11 +280,8 @@ export class BencodeStream {
       return stop
     }
     const length = partialLength + remainingBytes
-    if (this.partial.length < length) {
-      const larger = new Uint8Array(length)
-      larger.set(this.partial.subarray(0, partialLength))
-      this.partial = larger
-    }
+    // Large enough from the first piece of a string on.
+    if (this.partial.length < length) this.partial = new Uint8Array(length)
     this.partial.set(piece, partialLength)
     this.partialLength += piece.length
     this.remainingBytes -= piece.length

@@ -28,7 +28,10 @@ export interface FileSpec {
 export interface InfoSpec {
   readonly version: TorrentVersion
   readonly name: string
-  /** False: the one file is the torrent itself and is called `name`. */
+  /**
+   * False: the one file is the torrent itself and is called `name`. BEP 52 cannot tell a folder with nothing but
+   * one file in it from a lone file: a version 2 torrent of one is read back as a lone file under its own name.
+   */
   readonly isFolder: boolean
   readonly pieceLengthBytes: number
   readonly files: readonly FileSpec[]
@@ -176,6 +179,7 @@ function fileTree(spec: InfoSpec, plan: ContentPlan): BencodeInput {
         folder.set(key, child)
       }
       folder = child as Tree
+      assert(!folder.has(''), 'no two files of one path, and none where a folder is')
     }
     assert(folder.size === 0, 'no two files of one path, and none where a folder is')
     folder.set('', { ...fileProperties(file), 'pieces root': file.lengthBytes > 0 ? file.piecesRoot : undefined })

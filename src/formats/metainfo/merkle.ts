@@ -54,7 +54,7 @@ function hashCount(layer: Uint8Array): number {
 
 /** Root above a layer of any positive number of hashes; `level` is the layer's own. */
 export function merkleRoot(layer: Uint8Array, level = 0): Uint8Array {
-  const buffer = layer.slice()
+  const buffer = new Uint8Array(layer)
   let count = hashCount(layer)
   for (let height = level; count > 1; height++) count = ascend(buffer, count, height)
   return buffer.slice(0, sha256Length)
@@ -62,7 +62,7 @@ export function merkleRoot(layer: Uint8Array, level = 0): Uint8Array {
 
 /** The layer `levels` further up. The last hash may cover padding; hashes of padding alone are left out. */
 export function layerAbove(layer: Uint8Array, levels: number, level = 0): Uint8Array {
-  const buffer = layer.slice()
+  const buffer = new Uint8Array(layer)
   let count = hashCount(layer)
   for (let height = level; height < level + levels; height++) count = ascend(buffer, count, height)
   return buffer.slice(0, count * sha256Length)

@@ -14,7 +14,10 @@ export interface TorrentFile {
   readonly offset: number
   readonly isExecutable: boolean
   readonly isHidden: boolean
-  /** Target of a symbolic link, components from the torrent's root, the name first (BEP 47). */
+  /**
+   * Target of a symbolic link, a path of this torrent like `path` (BEP 47); the link's own path if it leads
+   * nowhere in the torrent.
+   */
   readonly symlinkTarget?: readonly string[]
   /** Merkle root of the file's blocks, 32 bytes (BEP 52); absent for empty files, links and v1. */
   readonly piecesRoot?: Uint8Array
@@ -27,6 +30,7 @@ export interface TorrentInfo {
   readonly version: TorrentVersion
   readonly infoHashV1?: InfoHashV1
   readonly infoHashV2?: InfoHashV2
+  /** Safe as a file name: of the folder, or of the lone file. The info hash in hexadecimal if there was no usable one. */
   readonly name: string
   readonly pieceLengthBytes: number
   readonly pieceCount: number
@@ -51,7 +55,10 @@ export interface TorrentInfo {
 
 export interface Metainfo {
   readonly info: TorrentInfo
-  /** By file's pieces root (hexadecimal): SHA-256 of each of its pieces, 32 bytes each (BEP 52). */
+  /**
+   * By file's pieces root (hexadecimal): SHA-256 of each of its pieces, 32 bytes each (BEP 52). Only files longer
+   * than a piece have a layer, and even theirs may be missing: peers send them then, as after a magnet link.
+   */
   readonly pieceLayers: ReadonlyMap<string, Uint8Array>
   /** Tiers of tracker URLs (BEP 12). */
   readonly trackers: readonly (readonly string[])[]

@@ -29,9 +29,14 @@ import { resolveLinks } from './resolve-links.ts'
  * Errors: every bencode-* and metainfo-* code but those of piece layers.
  */
 export function parseInfo(rawInfo: Uint8Array): Result<TorrentInfo> {
-  const tape = scan(rawInfo)
+  const tape = scan(plainView(rawInfo))
   if (!tape.ok) return tape
   return attempt(() => readInfo(new BencodeCursor(tape.value)))
+}
+
+/** A plain array over the same memory: what is made of a Buffer would be Buffers, whose `slice` does not copy. */
+export function plainView(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 /** As parseInfo, of a value in a scanned document. Fails with the same codes. */
@@ -49,17 +54,19 @@ export function readInfo(info: BencodeCursor): TorrentInfo {
   const name = usableName === '' ? (hashV1 ?? toHex(sha1(raw))) : usableName
 
   const content = readContent(info, version, usableName, name, pieceLengthBytes)
+  // BEP 52 names a lone file in its tree, and calls the name of the torrent advice.
+  const loneName = content.isFolder ? undefined : content.files[0]?.path[0]
   const pieces = readPieces(info, version, content.pieceCount)
   const source = info.get('source')?.bytes()
   return {
     version,
     ...(hashV1 === undefined ? {} : { infoHashV1: hashV1 }),
     ...(hashV2 === undefined ? {} : { infoHashV2: hashV2 }),
-    name,
+    name: loneName ?? name,
     pieceLengthBytes,
     ...content,
     ...(pieces === undefined ? {} : { pieces }),
-    isPrivate: (info.get('private')?.integer() ?? 0) !== 0,
+    isPrivate: (info.get('private')?.bigint() ?? 0n) !== 0n,
     ...(source === undefined ? {} : { source: decodeName(source) }),
     raw,
     ...readRelated(info),
@@ -191,15 +198,20 @@ function readPieces(info: BencodeCursor, version: TorrentVersion, pieceCount: nu
   return version === 'v2' ? undefined : pieces
 }
 
+/** Related torrents or collections; further ones are skipped. */
+const maxRelated = 1000
+
 /** BEP 38, in an info dictionary or beside it; entries that are not what they should be are skipped. */
 export function readRelated(dictionary: BencodeCursor): Pick<TorrentInfo, 'similar' | 'collections'> {
   const similar: TorrentInfo['similar'][number][] = []
   for (const element of listOf(dictionary, 'similar')?.elements() ?? []) {
     const hash = element.bytes()
+    if (similar.length >= maxRelated) break
     if (hash?.length === sha1Length) similar.push(infoHashV1(hash))
   }
   const collections: string[] = []
   for (const element of listOf(dictionary, 'collections')?.elements() ?? []) {
+    if (collections.length >= maxRelated) break
     if (element.kind === kindString) collections.push(decodeName(element.bytes() as Uint8Array))
   }
   return { similar, collections }

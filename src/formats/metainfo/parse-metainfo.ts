@@ -7,10 +7,12 @@ import { BencodeCursor } from '../bencode/cursor.ts'
 import { defaultLimits, kindDictionary, kindList, kindString, scan } from '../bencode/scan.ts'
 import { decodeName } from '../path-sanitiser.ts'
 import type { Metainfo, TorrentInfo } from './metainfo.ts'
-import { readInfo, readRelated } from './parse-info.ts'
+import { plainView, readInfo, readRelated } from './parse-info.ts'
 import { readPieceLayers } from './read-piece-layers.ts'
 
 const maxPort = 65_535
+/** Trackers, web seeds or nodes of one torrent; further ones are skipped, for nobody asks a thousand. */
+const maxListed = 1000
 
 /**
  * Parses and validates a whole .torrent file of at most 10 MB. Bytes after the dictionary are ignored, since
@@ -21,7 +23,7 @@ export function parseMetainfo(bytes: Uint8Array): Result<Metainfo> {
   if (bytes.length > defaultLimits.maxBytes) {
     return failure('bencode-too-large', `${bytes.length} bytes, over the limit of ${defaultLimits.maxBytes}`)
   }
-  const tape = scan(bytes, { allowTrailing: true })
+  const tape = scan(plainView(bytes), { allowTrailing: true })
   if (!tape.ok) return tape
   return attempt(() => readMetainfo(new BencodeCursor(tape.value)))
 }
@@ -87,6 +89,7 @@ function readTrackers(document: BencodeCursor): readonly (readonly string[])[] {
   const tiers: string[][] = []
   const announceList = document.get('announce-list')
   for (const tier of announceList?.elements() ?? []) {
+    if (seen.size >= maxListed) break
     const urls = newUrls(tier.kind === kindList ? tier.elements() : [tier], seen)
     if (urls.length > 0) tiers.push(urls)
   }
@@ -101,6 +104,7 @@ function readTrackers(document: BencodeCursor): readonly (readonly string[])[] {
 function newUrls(values: Iterable<BencodeCursor>, seen: Set<string>): string[] {
   const urls: string[] = []
   for (const value of values) {
+    if (seen.size >= maxListed) break
     const url = urlOf(value)
     if (url === undefined || seen.has(url)) continue
     seen.add(url)
@@ -118,6 +122,7 @@ function readUrls(value: BencodeCursor | undefined): readonly string[] {
 function readNodes(value: BencodeCursor | undefined): Metainfo['nodes'] {
   const nodes: { host: string; port: number }[] = []
   for (const element of value?.elements() ?? []) {
+    if (nodes.length >= maxListed) break
     const [first, second] = element.elements()
     const host = first?.text()?.trim()
     const port = second?.integer()

@@ -6,16 +6,17 @@ import type { ContentEntry } from './content-entry.ts'
 /** Links followed as folders on the way to one target; real torrents need one (a framework's `Current`). */
 const maxHops = 8
 
-function folderPrefixes(paths: readonly (readonly string[])[]): Set<string> {
-  const folders = new Set<string>()
-  for (const path of paths) {
-    for (let depth = path.length - 1; depth > 0; depth--) {
-      const folder = path.slice(0, depth).join('/')
-      if (folders.has(folder)) break
-      folders.add(folder)
-    }
+/** Whether some path lies below a folder. The paths are sorted; listing all folders would take far more memory. */
+function hasFolder(sortedPaths: readonly string[], folder: string): boolean {
+  const prefix = `${folder}/`
+  let low = 0
+  let high = sortedPaths.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((sortedPaths[middle] as string) < prefix) low = middle + 1
+    else high = middle
   }
-  return folders
+  return sortedPaths[low]?.startsWith(prefix) === true
 }
 
 /**
@@ -34,7 +35,7 @@ export function resolveLinks(
     const key = entry.path.join('/')
     if (!indexes.has(key)) indexes.set(key, index)
   }
-  const folders = folderPrefixes(entries.map((entry) => entry.path))
+  const sortedPaths = [...indexes.keys()].sort()
 
   const follow = (target: readonly string[]): readonly string[] | undefined => {
     let rest = [...target]
@@ -51,7 +52,7 @@ export function resolveLinks(
         if (++hops > maxHops) return undefined
         rest = [...link, ...rest]
         place = root
-      } else if (!folders.has(key)) {
+      } else if (!hasFolder(sortedPaths, key)) {
         return undefined
       }
     }

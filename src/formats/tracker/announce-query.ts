@@ -12,7 +12,7 @@ import { eachParameter, parseDecimal, percentDecode, percentEncode } from './que
 export interface HttpAnnounceRequest extends AnnounceRequest {
   /** As the tracker gave it. */
   readonly trackerId?: Uint8Array
-  /** Whether peers are wanted in packed form (BEP 23). */
+  /** Whether peers are wanted in packed form (BEP 23); so unless `compact=0` says otherwise. */
   readonly isCompact: boolean
   /** Whether the long form may leave peer ids out. */
   readonly omitsPeerIds: boolean

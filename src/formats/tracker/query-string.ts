@@ -23,9 +23,8 @@ function hexDigit(code: number): number {
   return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1
 }
 
-/** The byte of the escape `%XX` at `position`; -1 if it is broken. */
+/** The byte of the escape `%XX` at `position`; -1 if it is broken. Beyond the end the code is NaN, no digit. */
 function escapeAt(text: string, position: number): number {
-  if (position + 3 > text.length) return -1
   const high = hexDigit(text.charCodeAt(position + 1))
   const low = hexDigit(text.charCodeAt(position + 2))
   return high === -1 || low === -1 ? -1 : high * 16 + low

@@ -52,6 +52,19 @@ describe('decode', () => {
     )
   })
 
+  test('reads documents of any number of values, small and large', () => {
+    for (const count of [255, 256, 1_000, 20_000]) {
+      const wanted = Array.from({ length: count }, (_, index) => index)
+      assert.deepEqual(value(`l${wanted.map((number) => `i${number}e`).join('')}e`), wanted)
+    }
+    const sparse = value(
+      `l${'0:'.repeat(3_000)}100000:${'x'.repeat(100_000)}${'0:'.repeat(90_000)}i7ee`,
+    ) as BencodeValue[]
+    assert.equal(sparse.length, 93_002)
+    assert.equal(sparse.at(-1), 7)
+    assert.equal((sparse[3_000] as Uint8Array).length, 100_000)
+  })
+
   test('lets the first of repeated keys count, as a cursor does', () => {
     assert.deepEqual(
       value('d1:ai1e1:ai2e1:b1:x1:ad1:ci3eee'),

@@ -71,6 +71,22 @@ describe('encode', () => {
     assert.deepEqual([...map.keys()], ['b', 'a'])
   })
 
+  test('keeps neighbours apart: objects, maps and lists side by side at one level', () => {
+    const mixed = [{ 'a': 1, 'b': 2 }, new Map([['a', 3]]), [4], { 'a': 5 }, [], new Map(), {}, [6]]
+    assert.equal(text(mixed), 'ld1:ai1e1:bi2eed1:ai3eeli4eed1:ai5eelededeli6eee')
+  })
+
+  test('stays right when reading the value encodes another', () => {
+    const value = {
+      'a': 'before',
+      get b() {
+        return encode(['between', 'them'])
+      },
+      'c': 'after',
+    }
+    assert.equal(text(value), 'd1:a6:before1:b17:l7:between4:theme1:c5:aftere')
+  })
+
   test('places raw bencode as it is', () => {
     assert.equal(text({ 'info': new RawBencode(fromLatin1('d1:zi1e1:ai2ee')), 'a': 1 }), 'd1:ai1e4:infod1:zi1e1:ai2eee')
   })
@@ -155,6 +171,22 @@ describe('encoded bytes', () => {
     }
     const numbers = Array.from({ length: 20_000 }, (_, index) => index)
     assert.equal(text(numbers), `l${numbers.map((value) => `i${value}e`).join('')}e`)
+  })
+
+  test('are right wherever a value meets the end of a block', () => {
+    const tail: BencodeInput = [
+      'naïve',
+      { 'some key': 1234567 },
+      'plain',
+      new Uint8Array(30),
+      2n ** 60n,
+      'é'.repeat(20),
+    ]
+    const end = text(tail)
+    for (let gap = 0; gap < 220; gap++) {
+      const filler = new Uint8Array(16_384 - gap)
+      assert.equal(text([filler, tail]), `l${filler.length}:${toLatin1(filler)}${end}e`)
+    }
   })
 
   test('go into a given target at a given offset, and nowhere else', () => {

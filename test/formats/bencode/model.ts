@@ -1,4 +1,5 @@
 // Bencode as simply as it can be written: recursive, slow, strict. What the real decoder is compared with.
+// Guarantees: shares no code with it but the conversion of text and bytes.
 import fc from 'fast-check'
 import { fromLatin1, toLatin1 } from '../../../src/base/bytes.ts'
 import type { BencodeDictionary, BencodeValue } from '../../../src/formats/bencode/decode.ts'

@@ -1,4 +1,5 @@
-// A sink that builds the value a bencode stream describes, and checks that the events make sense on the way.
+// A sink that builds the value a bencode stream describes, for tests and fuzzing.
+// Guarantees: fails when the events make no sense; copies views, and spoils them after, as their contract allows.
 import assert from 'node:assert/strict'
 import { concatBytes, toLatin1 } from '../../../src/base/bytes.ts'
 import { type Result, success } from '../../../src/base/errors.ts'

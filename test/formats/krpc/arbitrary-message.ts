@@ -24,7 +24,7 @@ const query = { ...envelope, type: fc.constant('query' as const), id, isReadOnly
 const envelopeKeys = ['transactionId', 'type'] as const
 const queryKeys = [...envelopeKeys, 'id', 'isReadOnly', 'method'] as const
 
-export const arbitraryMutableItem: fc.Arbitrary<MutableItem> = fc.record({
+const arbitraryMutableItem: fc.Arbitrary<MutableItem> = fc.record({
   kind: fc.constant('mutable' as const),
   value,
   publicKey: bytes(32),

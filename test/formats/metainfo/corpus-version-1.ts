@@ -1,4 +1,5 @@
 // Corpus cases: the fields of version 1 torrents, pad files, links, and what stands beside the info dictionary.
+// Wrong optional fields never cost a torrent its life; wrong required ones always do.
 import assert from 'node:assert/strict'
 import { fromLatin1 } from '../../../src/base/bytes.ts'
 import { sha1 } from '../../../src/base/hash.ts'
@@ -116,7 +117,7 @@ const infoCases: readonly CorpusCase[] = [
   },
   {
     name: 'lengths whose sum is over 2^53',
-    bytes: folder([file(['a'], Number.MAX_SAFE_INTEGER - 1), file(['b'], 2)]),
+    bytes: folder([file(['a'], Number.MAX_SAFE_INTEGER), file(['b'], 1)]),
     expected: 'metainfo-total-length',
   },
   { name: 'length 0', bytes: lone({ 'length': 0, 'pieces': '' }), expected: 'metainfo-total-length' },
@@ -174,7 +175,16 @@ const infoCases: readonly CorpusCase[] = [
     bytes: lone({ 'private': 1, 'source': 'X' }),
     expected: ({ info }) => assert.ok(info.isPrivate && info.source === 'X'),
   },
-  { name: 'not private', bytes: lone({ 'private': 0 }), expected: ({ info }) => assert.ok(!info.isPrivate) },
+  {
+    name: 'private with a number no program would write',
+    bytes: lone({ 'private': 18_446_744_073_709_551_615n }),
+    expected: ({ info }) => assert.ok(info.isPrivate),
+  },
+  {
+    name: 'not private',
+    bytes: lone({ 'private': 0 }),
+    expected: ({ info }) => assert.ok(!info.isPrivate),
+  },
 ]
 
 const padAndLinkCases: readonly CorpusCase[] = [

@@ -4,7 +4,7 @@
 const requiredMajor = 24
 
 if (Number(process.versions.node.split('.', 1)[0]) >= requiredMajor) {
-  await import('./main.ts')
+  await import('./cli/main.ts')
 } else {
   process.stderr.write(`swarmbid: needs Node ${requiredMajor} or newer; this is ${process.version}\n`)
   process.exitCode = 70

@@ -1,0 +1,73 @@
+// The command line as a real child process: what a user's shell sees of it.
+// Guarantees: the child is ended after a time limit, by its id, and its output is complete when it is returned.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+export const mainPath = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+
+export interface Outcome {
+  readonly exitCode: number | null
+  readonly endSignal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface RunOptions {
+  readonly cwd?: string
+  readonly input?: Uint8Array
+  readonly environment?: Readonly<Record<string, string>>
+  /** Called with the process once it runs. */
+  readonly onStart?: (child: ChildProcess) => void
+}
+
+const timeoutMs = 30_000
+
+export function swarmbid(commandArguments: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const { NO_COLOR: _, FORCE_COLOR: __, ...inherited } = process.env
+  const child = spawn(process.execPath, [mainPath, ...commandArguments], {
+    cwd: options.cwd,
+    env: { ...inherited, ...options.environment },
+    stdio: ['pipe', 'pipe', 'pipe'],
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
+  })
+  const out: Buffer[] = []
+  const err: Buffer[] = []
+  child.stdout.on('data', (part: Buffer) => out.push(part))
+  child.stderr.on('data', (part: Buffer) => err.push(part))
+  child.stdin.on('error', () => undefined)
+  if (options.input !== undefined) child.stdin.end(options.input)
+  else if (options.onStart === undefined) child.stdin.end()
+  options.onStart?.(child)
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (exitCode, endSignal) => {
+      const [stdout, stderr] = [Buffer.concat(out).toString('utf8'), Buffer.concat(err).toString('utf8')]
+      resolve({ exitCode, endSignal, stdout, stderr })
+    })
+  })
+}
+
+/** What lines of JSON may say; each test looks at what it is about. */
+export interface JsonLine {
+  readonly type?: string
+  readonly file?: string
+  readonly name?: string | null
+  readonly infoHashV1?: string | null
+  readonly infoHashV2?: string | null
+  readonly pieceCount?: number
+  readonly totalBytes?: number | null
+  readonly files?: readonly unknown[]
+  readonly doneBytes?: number
+  readonly ok?: boolean
+  readonly badPieceCount?: number
+  readonly error?: { readonly code: string; readonly message: string }
+}
+
+/** The objects of an output with one a line. */
+export function jsonLines(text: string): JsonLine[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as JsonLine)
+}
