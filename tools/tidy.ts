@@ -45,8 +45,9 @@ const impureGlobals = new Set([
   'require',
 ])
 
+/** Entry points lie directly in src/. */
 function isPure(path: string): boolean {
-  return path.startsWith('src/') && !impureFolders.some((folder) => path.startsWith(folder))
+  return /^src\/.+\//.test(path) && !impureFolders.some((folder) => path.startsWith(folder))
 }
 
 function lineOf(file: Parsed, position: number): number {

@@ -42,6 +42,7 @@ function explain(problem: FileProblem, file: BadFile): string {
 const verdictWords = {
   damaged: 'damaged',
   unavailable: 'missing',
+  unproven: 'cannot be told good from bad, as the torrent lacks its piece layer',
   contradictory: 'right by one version of the torrent and wrong by the other',
 } as const
 

@@ -8,7 +8,7 @@ import { SwarmbidError, unwrap } from '../base/errors.ts'
 import type { Metainfo, TorrentInfo } from '../formats/metainfo/metainfo.ts'
 import { defaultThreads, hashContent } from '../host/content-hasher.ts'
 import { explainSystemError, isSystemError } from '../host/file-error.ts'
-import { checkPiece, type PieceVerdict } from '../storage/check-pieces.ts'
+import { type PieceVerdict, pieceChecker } from '../storage/check-pieces.ts'
 import { filesOfPiece, planPieces } from '../storage/piece-plan.ts'
 
 export interface VerifyRequest {
@@ -128,9 +128,10 @@ export async function verifyContent(
 
   const plan = planPieces(files, pieceLengthBytes, spanBytes)
   const fileNamed = (index: number) => present(info.files[index], 'a file of the torrent')
+  const check = pieceChecker(metainfo, plan, found)
   const badPieces: BadPiece[] = []
   for (let piece = 0; piece < plan.pieceCount; piece++) {
-    const verdict = checkPiece(metainfo, plan, found, piece)
+    const verdict = check(piece)
     if (verdict === 'good') continue
     badPieces.push({ piece, verdict, files: filesOfPiece(plan, piece).map((index) => fileNamed(index).path) })
   }

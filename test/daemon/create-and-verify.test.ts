@@ -351,4 +351,30 @@ describe('verifying content', () => {
       [[1, 'contradictory']],
     )
   })
+
+  test('without piece layers a file is proven as a whole, and damage in it leaves all its pieces unproven', async (t) => {
+    const folder = temporaryFolder(t)
+    makeContent(folder)
+    const created = await create(folder, { version: 'v2', pieceLengthBytes })
+    const bare = { ...created, metainfo: { ...created.metainfo, pieceLayers: new Map<string, Uint8Array>() } }
+    assert.ok(created.metainfo.pieceLayers.size > 0)
+    assert.deepEqual((await verify(folder, bare)).badPieces, [])
+
+    const large = created.metainfo.info.files.find((file) => file.lengthBytes > pieceLengthBytes)
+    assert.ok(large)
+    const path = join(folder, ...large.path)
+    const bytes = readFileSync(path)
+    bytes[0] = (bytes[0] ?? 0) ^ 1
+    writeFileSync(path, bytes)
+    const first = large.offset / pieceLengthBytes
+    assert.deepEqual(
+      (await verify(folder, created)).badPieces.map(({ piece, verdict }) => [piece, verdict]),
+      [[first, 'damaged']],
+    )
+    const pieceCount = Math.ceil(large.lengthBytes / pieceLengthBytes)
+    assert.deepEqual(
+      (await verify(folder, bare)).badPieces.map(({ piece, verdict }) => [piece, verdict]),
+      Array.from({ length: pieceCount }, (_, index) => [first + index, 'unproven']),
+    )
+  })
 })
