@@ -14,6 +14,8 @@ import { fileURLToPath } from 'node:url'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const stampPath = join(root, 'node_modules', '.swarmbid-stamp')
 const lockPath = join(root, '.bootstrap-lock')
+/** What the installed state is made from; those a checkout lacks count as empty. */
+const sources = ['package.json', 'package-lock.json', 'native/bulk-hash.c', 'tools/build-native.mjs']
 const ownerPath = join(lockPath, 'owner')
 const takeoverPath = join(lockPath, 'takeover')
 const owner = `${process.pid} ${hostname()}`
@@ -45,13 +47,13 @@ function endBySignal(signal) {
   process.kill(process.pid, signal)
 }
 
-/** What node_modules must have been installed from; an edit to either file means installing again. */
+/** What node_modules must have been installed from; an edit to one of the sources means installing again. */
 function wantedStamp() {
   const hash = createHash('sha256')
-  try {
-    for (const name of ['package.json', 'package-lock.json']) hash.update(readFileSync(join(root, name)))
-  } catch (error) {
-    stop(`this is not a whole checkout: ${error.message}`)
+  for (const name of sources) {
+    const path = join(root, name)
+    if (existsSync(path)) hash.update(readFileSync(path))
+    else if (!name.includes('/')) stop(`this is not a whole checkout: there is no ${name}`)
   }
   return `${hash.digest('hex')} ${process.platform} ${process.arch}\n`
 }
@@ -188,6 +190,24 @@ function runChild(command, commandArguments, options) {
   })
 }
 
+/** Runs one step of the install; a signal that came meanwhile ends this process too. */
+async function runStep(command, commandArguments, options) {
+  const { code, signal, error, received } = await runChild(command, commandArguments, {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+    ...options,
+  })
+  if (received !== null) {
+    releaseLock()
+    endBySignal(received)
+    // Still here only if the signal is ignored; the dependencies are missing all the same.
+    process.exit()
+  }
+  if (error !== undefined) stop(`cannot run ${command}: ${error.message}`)
+  if (signal !== null) stop(`installing the dependencies was ended by ${signal}`)
+  if (code !== 0) stop('installing the dependencies failed; see the lines above')
+}
+
 async function install(stamp) {
   say('first run: installing dependencies (some seconds)')
   rmSync(stampPath, { force: true })
@@ -201,21 +221,12 @@ async function install(stamp) {
     '--no-fund',
     '--loglevel=error',
   ]
-  const { code, signal, error, received } = await runChild(command, [...before, ...options], {
-    cwd: root,
-    stdio: ['ignore', 2, 2],
+  await runStep(command, [...before, ...options], {
     shell: command === 'npm.cmd',
     env: { ...process.env, NODE_ENV: 'development' },
   })
-  if (received !== null) {
-    releaseLock()
-    endBySignal(received)
-    // Still here only if the signal is ignored; the dependencies are missing all the same.
-    process.exit()
-  }
-  if (error !== undefined) stop(`cannot run npm: ${error.message}`)
-  if (signal !== null) stop(`installing the dependencies was ended by ${signal}`)
-  if (code !== 0) stop('installing the dependencies failed; see the lines above')
+  const nativeBuild = join(root, 'tools', 'build-native.mjs')
+  if (existsSync(nativeBuild)) await runStep(process.execPath, [nativeBuild], {})
   try {
     mkdirSync(dirname(stampPath), { recursive: true })
     writeFileSync(stampPath, stamp)

@@ -3,7 +3,7 @@
 // Guarantees: starts from an empty dist/, and proves the result by running it.
 // Usage: npm run build, then `npm pack ./dist`.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -31,6 +31,8 @@ const { name, version, description, license, type, engines, dependencies } = man
 const published = { name, version, description, license, type, engines, bin: { swarmbid: 'lib/bin.js' }, dependencies }
 writeFileSync(join(out, 'package.json'), `${JSON.stringify(published, undefined, 2)}\n`)
 for (const document of ['README.md', 'CHANGELOG.md', 'LICENSE']) copyFileSync(join(root, document), join(out, document))
+const native = join(root, 'native', 'build')
+if (existsSync(native)) cpSync(native, join(out, 'native', 'build'), { recursive: true })
 chmodSync(join(out, 'lib/bin.js'), 0o755)
 
 const printed = execFileSync(process.execPath, [join(out, 'lib/bin.js'), '--version'], { encoding: 'utf8' })

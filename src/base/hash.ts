@@ -30,6 +30,23 @@ export function sha256Into(bytes: Uint8Array, target: Uint8Array, offset: number
   putDigest(hash('sha256', bytes, 'binary'), target, offset)
 }
 
+/** Digests of `count` messages of `messageLength` bytes that stand end to end, written end to end. */
+export function hashRun(
+  algorithm: 'sha1' | 'sha256',
+  bytes: Uint8Array,
+  messageLength: number,
+  count: number,
+  digests: Uint8Array,
+  digestOffset: number,
+): void {
+  const digestInto = algorithm === 'sha1' ? sha1Into : sha256Into
+  const digestLength = algorithm === 'sha1' ? sha1Length : sha256Length
+  for (let index = 0; index < count; index++) {
+    const message = bytes.subarray(index * messageLength, (index + 1) * messageLength)
+    digestInto(message, digests, digestOffset + index * digestLength)
+  }
+}
+
 /** A hash over bytes that come in parts, in order. `digest` ends it. */
 export interface RunningHash {
   update(bytes: Uint8Array): void

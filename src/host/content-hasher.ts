@@ -8,7 +8,7 @@ import { assert } from '../base/assert.ts'
 import { type Failure, failure, type Result, success } from '../base/errors.ts'
 import { sha1Length, sha256Length } from '../base/hash.ts'
 import type { ContentHashes, ContentHashRequest } from '../ports/hasher.ts'
-import { pieceUnknown } from '../storage/hash-pieces.ts'
+import { piecesTogether, pieceUnknown } from '../storage/hash-pieces.ts'
 import { type PiecePlan, piecesOfFile, planPieces } from '../storage/piece-plan.ts'
 import { hashJobs } from './hash-jobs.ts'
 import { type BadFileMessage, controlStop, type HashTask } from './hash-task.ts'
@@ -47,7 +47,7 @@ function newTask(request: ContentHashRequest): HashTask {
     sha1Digests: request.wants === 'v2' ? undefined : sharedBytes(plan.pieceCount * sha1Length),
     merkleRoots: request.wants === 'v1' ? undefined : sharedBytes(plan.pieceCount * sha256Length),
     states: sharedBytes(plan.pieceCount),
-    piecesPerJob: Math.max(1, Math.floor(jobLengthBytes / request.pieceLengthBytes)),
+    piecesPerJob: Math.max(piecesTogether, Math.floor(jobLengthBytes / request.pieceLengthBytes)),
     onBadFile: request.onBadFile,
     control: new Int32Array(new SharedArrayBuffer(8)),
     readBytes: new BigInt64Array(new SharedArrayBuffer(8)),

@@ -3,9 +3,13 @@
 // Guarantees: files are closed, and a file that is not as described is said, not thrown. Owns one open file at a time.
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { type ErrorCode, SwarmbidError } from '../base/errors.ts'
-import { pieceHasher } from '../storage/hash-pieces.ts'
+import { PieceHasher } from '../storage/hash-pieces.ts'
+import { hashRun } from './bulk-hash.ts'
 import { explainSystemError, fileErrorCode, isSystemError } from './file-error.ts'
 import { type BadFileMessage, controlNextJob, controlStop, type HashTask } from './hash-task.ts'
+
+/** Of each thread: four pieces of up to 4 MiB are read and hashed together. */
+const maxBufferBytes = 16_777_216
 
 interface OpenedFile {
   readonly index: number
@@ -73,12 +77,14 @@ export function* hashJobs(task: HashTask, tell: (message: BadFileMessage) => voi
     })
   }
 
-  const hashPieces = pieceHasher({
+  const hasher = new PieceHasher({
     plan,
     sha1Digests: task.sha1Digests,
     merkleRoots: task.merkleRoots,
     states: task.states,
     read,
+    hashRun,
+    maxBufferBytes,
     proceed(readBytes) {
       Atomics.add(task.readBytes, 0, BigInt(readBytes))
       return Atomics.load(control, controlStop) === 0
@@ -88,7 +94,7 @@ export function* hashJobs(task: HashTask, tell: (message: BadFileMessage) => voi
     for (;;) {
       const first = Atomics.add(control, controlNextJob, 1) * task.piecesPerJob
       if (first >= plan.pieceCount) return
-      if (!hashPieces(first, Math.min(first + task.piecesPerJob, plan.pieceCount))) return
+      if (!hasher.hash(first, Math.min(first + task.piecesPerJob, plan.pieceCount))) return
       yield
     }
   } finally {

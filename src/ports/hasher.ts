@@ -7,6 +7,19 @@ import type { SlotIndex } from './piece-memory.ts'
 /** SHA-1 of a piece (BEP 3); Merkle root over 16 KiB blocks (BEP 52); or each of those blocks by itself, for blame. */
 export type HashKind = 'sha1' | 'merkle-root' | 'leaves'
 
+/**
+ * Hashes `count` messages of `messageLength` bytes that stand end to end at the start of `bytes`, and writes their
+ * digests end to end into `digests` from `digestOffset` on. Synchronous; several at once is what makes it fast.
+ */
+export type HashRun = (
+  algorithm: 'sha1' | 'sha256',
+  bytes: Uint8Array,
+  messageLength: number,
+  count: number,
+  digests: Uint8Array,
+  digestOffset: number,
+) => void
+
 export interface HasherSink {
   /**
    * `digest`: 20 bytes, 32 bytes, or 32 bytes a block for 'leaves'; a view valid until this call returns.

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { pieceHashed, pieceHasher, pieceUnavailable, pieceUnknown } from '../../src/storage/hash-pieces.ts'
+import { hashRun } from '../../src/base/hash.ts'
+import { PieceHasher, pieceHashed, pieceUnavailable, pieceUnknown } from '../../src/storage/hash-pieces.ts'
 import { piecesOfFile, planPieces } from '../../src/storage/piece-plan.ts'
 import { naiveLayer, naivePieces, type PlacedContent } from './naive-digests.ts'
 
@@ -58,8 +59,10 @@ function hashLayout(
   const states = new Uint8Array(plan.pieceCount)
   let readBytes = 0
   let reads = 0
-  const hash = pieceHasher({
+  const hasher = new PieceHasher({
     plan,
+    hashRun,
+    maxBufferBytes: 1_048_576,
     sha1Digests,
     merkleRoots: wantsRoots ? merkleRoots : undefined,
     states,
@@ -76,7 +79,7 @@ function hashLayout(
       return ++reads < maxReads
     },
   })
-  return { sha1Digests, merkleRoots, states, isComplete: hash(0, plan.pieceCount), readBytes }
+  return { sha1Digests, merkleRoots, states, isComplete: hasher.hash(0, plan.pieceCount), readBytes }
 }
 
 const someLengths = fc.array(
@@ -153,8 +156,7 @@ describe('hashing pieces', () => {
   })
 
   test('told to stop, it stops after the read at hand and says so', () => {
-    const layout = place([3_500_000], 1_048_576, false)
-    const { isComplete, states } = hashLayout(layout, false, undefined, 2)
+    const { isComplete, states } = hashLayout(place([3_500_000], 1_048_576, false), false, undefined, 2)
     assert.equal(isComplete, false)
     assert.deepEqual([...states], [pieceHashed, pieceUnknown, pieceUnknown, pieceUnknown])
     const streamed = hashLayout(place([3_500_000], 2_097_152, false), false, undefined, 1)
