@@ -208,7 +208,8 @@ static void hash_lanes(const struct algorithm *algorithm, int count, const uint8
     const uint8_t *const message = bytes + (size_t)(i < count ? i : count - 1) * length;
     memcpy(state[i], algorithm->start, sizeof state[i]);
     memset(tail[i], 0, sizeof tail[i]);
-    memcpy(tail[i], message + whole * BLOCK, rest);
+    // Without a byte to read there may be no array either, and memcpy must not be given a null pointer.
+    if (rest > 0) memcpy(tail[i], message + whole * BLOCK, rest);
     tail[i][rest] = 0x80;
     const uint64_t bits = (uint64_t)length * 8;
     for (int byte = 0; byte < 8; byte++) tail[i][tail_blocks * BLOCK - 1 - byte] = (uint8_t)(bits >> (8 * byte));

@@ -14,8 +14,8 @@ import { fileURLToPath } from 'node:url'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const stampPath = join(root, 'node_modules', '.swarmbid-stamp')
 const lockPath = join(root, '.bootstrap-lock')
-/** What the installed state is made from; those a checkout lacks count as empty. */
-const sources = ['package.json', 'package-lock.json', 'native/bulk-hash.c', 'tools/build-native.mjs']
+const dependencySources = ['package.json', 'package-lock.json']
+const nativeSources = ['native/bulk-hash.c', 'tools/build-native.mjs']
 const ownerPath = join(lockPath, 'owner')
 const takeoverPath = join(lockPath, 'takeover')
 const owner = `${process.pid} ${hostname()}`
@@ -47,23 +47,29 @@ function endBySignal(signal) {
   process.kill(process.pid, signal)
 }
 
-/** What node_modules must have been installed from; an edit to one of the sources means installing again. */
-function wantedStamp() {
+function hashOf(names) {
   const hash = createHash('sha256')
-  for (const name of sources) {
-    const path = join(root, name)
-    if (existsSync(path)) hash.update(readFileSync(path))
-    else if (!name.includes('/')) stop(`this is not a whole checkout: there is no ${name}`)
+  for (const name of names) if (existsSync(join(root, name))) hash.update(readFileSync(join(root, name)))
+  return hash.digest('hex')
+}
+
+/** What the installed state is made from, a line for the dependencies and one for native code. */
+function wantedStamp() {
+  const missing = dependencySources.find((name) => !existsSync(join(root, name)))
+  if (missing !== undefined) stop(`this is not a whole checkout: there is no ${missing}`)
+  return `${hashOf(dependencySources)} ${process.platform} ${process.arch}\n${hashOf(nativeSources)}\n`
+}
+
+function foundStamp() {
+  try {
+    return readFileSync(stampPath, 'utf8')
+  } catch {
+    return ''
   }
-  return `${hash.digest('hex')} ${process.platform} ${process.arch}\n`
 }
 
 function isInstalled(stamp) {
-  try {
-    return readFileSync(stampPath, 'utf8') === stamp
-  } catch {
-    return false
-  }
+  return foundStamp() === stamp
 }
 
 function isAlive(pid) {
@@ -208,9 +214,8 @@ async function runStep(command, commandArguments, options) {
   if (code !== 0) stop('installing the dependencies failed; see the lines above')
 }
 
-async function install(stamp) {
+async function installDependencies() {
   say('first run: installing dependencies (some seconds)')
-  rmSync(stampPath, { force: true })
   const [command, before] = npmCommand()
   const options = [
     'ci',
@@ -225,6 +230,12 @@ async function install(stamp) {
     shell: command === 'npm.cmd',
     env: { ...process.env, NODE_ENV: 'development' },
   })
+}
+
+async function install(stamp) {
+  const hasDependencies = foundStamp().split('\n')[0] === stamp.split('\n')[0]
+  rmSync(stampPath, { force: true })
+  if (!hasDependencies) await installDependencies()
   const nativeBuild = join(root, 'tools', 'build-native.mjs')
   if (existsSync(nativeBuild)) await runStep(process.execPath, [nativeBuild], {})
   try {

@@ -23,7 +23,7 @@ function build() {
   const options = ['-O3', '-std=c11', '-Wall', '-Wextra', '-shared', '-fPIC', '-fvisibility=hidden', '-DNAPI_VERSION=8']
   if (process.platform === 'darwin') options.push('-undefined', 'dynamic_lookup')
   const paths = ['-I', join(root, 'node_modules', 'node-api-headers', 'include'), '-o', fresh]
-  const compiler = process.env.CC ?? 'cc'
+  const compiler = process.env.CC || 'cc'
   const result = spawnSync(compiler, [...options, ...paths, join(root, 'native', 'bulk-hash.c')], { encoding: 'utf8' })
   if (result.status === 0) {
     renameSync(fresh, target)

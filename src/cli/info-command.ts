@@ -4,7 +4,7 @@
 import { SwarmbidError } from '../base/errors.ts'
 import { magnetOf } from '../daemon/make-magnet.ts'
 import { readTorrent } from '../daemon/read-torrent.ts'
-import { formatMagnet } from '../formats/magnet.ts'
+import { formatMagnet, formatPeerAddress } from '../formats/magnet.ts'
 import type { Metainfo, TorrentFile } from '../formats/metainfo/metainfo.ts'
 import type { CommandContext, CommandResult } from './command-context.ts'
 import { counted, formatBytes, formatCount } from './display-text.ts'
@@ -87,11 +87,7 @@ function showTorrent(metainfo: Metainfo, isAll: boolean, output: Output): void {
     urlCount,
   )
   list('web seeds', [...metainfo.webSeeds, ...metainfo.httpSeeds], urlCount)
-  list(
-    'DHT nodes',
-    metainfo.nodes.map(({ host, port }) => `${host}:${port}`),
-    urlCount,
-  )
+  list('DHT nodes', metainfo.nodes.map(formatPeerAddress), urlCount)
   showFiles(metainfo, isAll, output)
   field('magnet', formatMagnet(magnetOf(metainfo)))
 }

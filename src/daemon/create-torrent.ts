@@ -21,7 +21,7 @@ import {
   walkContent,
 } from '../host/walk-content.ts'
 import { type ReservedFile, reserveFile } from '../host/write-output.ts'
-import { checkPieceLength, choosePieceLength, fitsTorrentFile } from './choose-piece-length.ts'
+import { checkPieceLength, choosePieceLength, fitsTorrentFile, listedBytes } from './choose-piece-length.ts'
 import { checkDescription, type TorrentDescription } from './torrent-description.ts'
 
 export interface CreateRequest extends TorrentDescription {
@@ -56,9 +56,6 @@ export interface CreatedTorrent {
   readonly metainfo: Metainfo
 }
 
-/** What an entry of a file list takes beside the name, roughly. */
-const fileOverheadBytes = 40
-
 interface Planned {
   readonly name: string
   readonly found: FoundContent
@@ -89,7 +86,7 @@ function planTorrent(request: CreateRequest, name: string, found: FoundContent):
   let nameBytes = 0
   for (const { lengthBytes, path } of found.files) {
     totalBytes += lengthBytes
-    nameBytes += fromUtf8(path.join('/')).length + fileOverheadBytes
+    nameBytes += listedBytes(request.version, path, lengthBytes)
   }
   if (totalBytes === 0) throw new SwarmbidError('create-no-content', `${request.contentPath}: nothing but empty`)
   refuseLostFolder(request, found)
@@ -109,7 +106,7 @@ function tooLarge(pieceCount: number): SwarmbidError {
   return new SwarmbidError(
     'create-options',
     `${pieceCount} pieces and the names make a torrent file over ${defaultLimits.maxBytes} bytes: ` +
-      'use larger pieces or fewer files',
+      'use larger pieces, fewer files, or version 1 alone',
   )
 }
 

@@ -68,6 +68,7 @@ function diskPath(contentPath: string, path: readonly string[]): string {
 
 /** The path given may be the content or the folder around it: whichever has more of the torrent's files. */
 function locateContent(info: TorrentInfo, path: string): string {
+  if (path === '') throw new SwarmbidError('file-not-found', 'the path of the content is empty')
   const given = resolve(path)
   const status = statusOf(given)
   if (status === undefined) throw new SwarmbidError('file-not-found', `${path}: there is no such file or folder`)

@@ -7,6 +7,7 @@ import { setImmediate } from 'node:timers/promises'
 import { compareBytes, toUtf8, toUtf8Lossy } from '../base/bytes.ts'
 import { SwarmbidError } from '../base/errors.ts'
 import { fileError } from './file-error.ts'
+import { isTemporaryOutput } from './write-output.ts'
 
 /** What becomes of symbolic links: an error, left out, what they point to, or links in the torrent (BEP 47). */
 export type SymlinkPolicy = 'refuse' | 'skip' | 'follow' | 'keep'
@@ -15,7 +16,7 @@ export interface WalkOptions {
   readonly symlinks: SymlinkPolicy
   /** Leave out files and folders whose names begin with a dot. */
   readonly skipHidden: boolean
-  /** A file that is not content wherever it lies: the output. */
+  /** A file that is not content wherever it lies, by whatever way it is reached: the output. */
   readonly excludePath: string | undefined
 }
 
@@ -44,6 +45,10 @@ const maxDepth = 99
 
 interface Walk {
   readonly root: string
+  /** The root without links on the way to it. */
+  readonly realRoot: string
+  /** `excludePath`, likewise. */
+  readonly realExcluded: string | undefined
   readonly options: WalkOptions
   readonly signal: AbortSignal
   readonly files: FoundFile[]
@@ -58,6 +63,15 @@ function found(path: readonly string[], absolutePath: string, status: Stats): Fo
     lengthBytes: status.size,
     modifiedMs: status.mtimeMs,
     isExecutable: process.platform !== 'win32' && (status.mode & 0o111) !== 0,
+  }
+}
+
+/** A file's path without links on the way to it; the file itself need not be there. */
+function realPathOf(path: string): string {
+  try {
+    return join(realpathSync(dirname(path)), basename(path))
+  } catch {
+    return resolve(path)
   }
 }
 
@@ -136,7 +150,7 @@ async function addFolder(
   await setImmediate()
   if (walk.signal.aborted) throw new SwarmbidError('interrupted', 'stopped while looking for files')
   if (path.length > maxDepth) throw new SwarmbidError('create-options', `${absolutePath}: folders nest too deep`)
-  const realPath = walk.options.symlinks === 'follow' ? realpathSync(absolutePath) : absolutePath
+  const realPath = walk.options.symlinks === 'follow' ? realpathSync(absolutePath) : join(walk.realRoot, ...path)
   if (trail.includes(realPath)) {
     throw new SwarmbidError('create-symlink', `${absolutePath}: a symbolic link that leads in a circle`)
   }
@@ -144,7 +158,7 @@ async function addFolder(
   let count = 0
   for (const name of namesIn(absolutePath)) {
     const entryPath = join(absolutePath, name)
-    if (entryPath === walk.options.excludePath) continue
+    if (isTemporaryOutput(name) || join(realPath, name) === walk.realExcluded) continue
     if (walk.options.skipHidden && name.startsWith('.')) {
       walk.skippedCount++
       continue
@@ -169,25 +183,43 @@ export async function walkContent(
   options: WalkOptions,
   signal: AbortSignal,
 ): Promise<FoundContent> {
+  if (contentPath === '') throw new SwarmbidError('file-not-found', 'the path of the content is empty')
   const root = resolve(contentPath)
-  const walk: Walk = { root, options, signal, files: [], emptyFolderCount: 0, skippedCount: 0 }
+  const files: FoundFile[] = []
   let isFolder = false
+  let emptyFolderCount = 0
+  let skippedCount = 0
   try {
     const status = statSync(root)
     isFolder = status.isDirectory()
+    const realRoot = realpathSync(root)
+    const realExcluded = options.excludePath === undefined ? undefined : realPathOf(options.excludePath)
+    if (!isFolder && realRoot === realExcluded) {
+      throw new SwarmbidError('create-options', `${contentPath}: the output would replace the content`)
+    }
+    const walk: Walk = { root, realRoot, realExcluded, options, signal, files, emptyFolderCount, skippedCount }
     await addEntry(walk, [], root, status, [])
+    emptyFolderCount = walk.emptyFolderCount
+    skippedCount = walk.skippedCount
   } catch (error) {
     throw fileError(error, contentPath, 'read')
   }
-  const { files, emptyFolderCount, skippedCount } = walk
   return { name: basename(root), isFolder, files, emptyFolderCount, skippedCount }
+}
+
+function statusOf(path: string): Stats | undefined {
+  try {
+    return statSync(path)
+  } catch {
+    return undefined
+  }
 }
 
 /** The first file that is not any more as it was found, if any. */
 export function findChanged(files: readonly FoundFile[]): FoundFile | undefined {
   return files.find((file) => {
     if (file.symlinkTarget !== undefined) return false
-    const status = statSync(file.absolutePath, { throwIfNoEntry: false })
+    const status = statusOf(file.absolutePath)
     return status === undefined || status.size !== file.lengthBytes || status.mtimeMs !== file.modifiedMs
   })
 }

@@ -1,6 +1,7 @@
 // One output file, made in one step: what is there is either the old file or the whole new one.
 // Guarantees: nothing is overwritten unless asked for, even if a file appears meanwhile; the temporary file
 // is removed on every way out, a process that exits early included. A reserved file owns its temporary file.
+import { randomUUID } from 'node:crypto'
 import { closeSync, fsyncSync, linkSync, lstatSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { SwarmbidError } from '../base/errors.ts'
@@ -13,7 +14,12 @@ export interface ReservedFile {
   discard(): void
 }
 
-let reservedCount = 0
+const temporaryName = /^\.swarmbid-[0-9a-f-]{36}\.part$/
+
+/** Whether a file of this name is an output that is not finished, of this process or another. */
+export function isTemporaryOutput(name: string): boolean {
+  return temporaryName.test(name)
+}
 
 function refuseExisting(path: string, overwrite: boolean): void {
   const status = lstatSync(path, { throwIfNoEntry: false })
@@ -38,12 +44,13 @@ function placeNew(temporaryPath: string, path: string): void {
  * Errors: file-exists, file-unwritable, file-not-found (no such folder), disk-full.
  */
 export function reserveFile(path: string, overwrite: boolean): ReservedFile {
-  const temporaryPath = join(dirname(path), `.swarmbid-${process.pid}-${reservedCount++}.part`)
+  const temporaryPath = join(dirname(path), `.swarmbid-${randomUUID()}.part`)
   let descriptor: number | undefined
 
   function discard(): void {
     process.off('exit', discard)
-    if (descriptor !== undefined) closeSync(descriptor)
+    if (descriptor === undefined) return
+    closeSync(descriptor)
     descriptor = undefined
     rmSync(temporaryPath, { force: true })
   }

@@ -76,6 +76,26 @@ const paths = fc.uniqueArray(fc.constantFrom('a', 'b.txt', 'c/d', 'c/e/f', 'z', 
 })
 
 describe('creating torrents', () => {
+  test('the output never takes the place of the file it describes', async (t) => {
+    const folder = temporaryFolder(t)
+    writeFiles(folder, { content: 'precious' })
+    const content = join(folder, 'content')
+    assert.equal(await codeOf(create(folder, { outputPath: content })), 'create-options')
+    if (process.platform !== 'win32') {
+      symlinkSync('content', join(folder, 'link'))
+      const throughLink = { contentPath: join(folder, 'link'), outputPath: content }
+      assert.equal(await codeOf(create(folder, throughLink)), 'create-options')
+    }
+    assert.equal(readFileSync(content, 'utf8'), 'precious')
+  })
+
+  test('an empty path is not the current folder', async (t) => {
+    const folder = temporaryFolder(t)
+    assert.equal(await codeOf(create(folder, { contentPath: '' })), 'file-not-found')
+    writeFiles(folder, { content: 'abc' })
+    assert.equal(await codeOf(verify(folder, await create(folder), '')), 'file-not-found')
+  })
+
   test('any tree, version and piece length: what is written is what is there', async (t) => {
     const folder = temporaryFolder(t)
     const trees = fc.record({

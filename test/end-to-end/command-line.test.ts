@@ -176,6 +176,14 @@ describe('info', () => {
     }
   })
 
+  test('DHT nodes are shown as they would be given again', async (t) => {
+    const folder = temporaryFolder(t)
+    writeFiles(folder, { a: 'abc' })
+    await swarmbid(['create', 'a', '-q', '--node', '[2001:db8::1]:6881', '--node', 'node.example:1'], { cwd: folder })
+    const { stdout } = await swarmbid(['info', 'a.torrent'], { cwd: folder })
+    assert.match(stdout, /DHT nodes +\[2001:db8::1\]:6881\n +node\.example:1\n/)
+  })
+
   test('people see some of many files, and all of them when asked', async (t) => {
     const folder = temporaryFolder(t)
     const files = Array.from({ length: 60 }, (_, index) => ({ length: 1, path: [`file-${index}`] }))
@@ -206,15 +214,17 @@ describe('info', () => {
     if (process.platform !== 'linux') return t.skip('needs Linux')
     const folder = temporaryFolder(t)
     writeFileSync(join(folder, 'a.torrent'), torrentBytes())
-    const full = openSync('/dev/full', 'w')
-    const result = spawnSync(process.execPath, [mainPath, 'info', 'a.torrent'], {
-      cwd: folder,
-      stdio: ['ignore', full, 'pipe'],
-      encoding: 'utf8',
-    })
-    closeSync(full)
-    assert.equal(result.status, 1)
-    assert.match(result.stderr, /^swarmbid: standard output: [^\n]+ \(file-unwritable\)\n$/)
+    for (const line of [['info', 'a.torrent'], ['--version']]) {
+      const full = openSync('/dev/full', 'w')
+      const result = spawnSync(process.execPath, [mainPath, ...line], {
+        cwd: folder,
+        stdio: ['ignore', full, 'pipe'],
+        encoding: 'utf8',
+      })
+      closeSync(full)
+      assert.equal(result.status, 1)
+      assert.match(result.stderr, /^swarmbid: standard output: [^\n]+ \(file-unwritable\)\n$/)
+    }
   })
 })
 

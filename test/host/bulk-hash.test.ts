@@ -79,6 +79,10 @@ for (const [name, run] of Object.entries({ accelerated: hashRun, portable: porta
   })
 }
 
+test('messages without bytes need no memory', () => {
+  for (const algorithm of algorithms) check(hashRun, algorithm, new Uint8Array(0), 0, 5)
+})
+
 test('messages or digests beyond their arrays are never touched', () => {
   const bytes = new Uint8Array(100)
   assert.throws(() => hashRun('sha1', bytes, 51, 2, new Uint8Array(40), 0), AssertionError)

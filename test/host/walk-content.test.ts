@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { SwarmbidError } from '../../src/base/errors.ts'
 import { findChanged, type SymlinkPolicy, type WalkOptions, walkContent } from '../../src/host/walk-content.ts'
+import { reserveFile } from '../../src/host/write-output.ts'
 import { temporaryFolder, writeFiles } from './temporary-folder.ts'
 
 const never = new AbortController().signal
@@ -59,6 +60,30 @@ describe('walking content', () => {
     )
     const some = await walkContent(folder, options('refuse', { excludePath, skipHidden: true }), never)
     assert.deepEqual([some.files.length, some.skippedCount], [1, 2])
+  })
+
+  test('the output is not content even when a link leads to it, nor is one that is not finished', async (t) => {
+    if (!isPosix) return t.skip('needs POSIX')
+    const folder = temporaryFolder(t)
+    writeFiles(folder, { 'content/a': '1', 'content/sub/out.torrent': '2' })
+    symlinkSync('content', join(folder, 'link'))
+    const reserved = reserveFile(join(folder, 'content/other.torrent'), false)
+    t.after(() => reserved.discard())
+    for (const [root, output] of [
+      ['link', 'content'],
+      ['content', 'link'],
+      ['content', 'content'],
+    ] as const) {
+      for (const policy of ['refuse', 'follow'] as const) {
+        const excludePath = join(folder, output, 'sub/out.torrent')
+        const { files } = await walkContent(join(folder, root), options(policy, { excludePath }), never)
+        assert.deepEqual(
+          files.map(({ path }) => path.join('/')),
+          ['a'],
+          `${root} ${output} ${policy}`,
+        )
+      }
+    }
   })
 
   test('empty folders are counted', async (t) => {

@@ -308,6 +308,21 @@ test('a changed lock file installs again; the old stamp is gone before the insta
   }
 })
 
+test('changed native code is built again without installing the dependencies again', async (t) => {
+  const checkout = new Checkout(t)
+  writeFileSync(
+    join(checkout.root, 'tools', 'build-native.mjs'),
+    "import { appendFileSync } from 'node:fs'\nappendFileSync('builds.log', 'built\\n')\n",
+  )
+  await checkout.run(['exit', '0'])
+  mkdirSync(join(checkout.root, 'native'))
+  writeFileSync(join(checkout.root, 'native', 'bulk-hash.c'), '// changed')
+  equal((await checkout.run(['exit', '0'])).code, 0)
+  await checkout.run(['exit', '0'])
+  equal(checkout.installs().starts.length, 1)
+  equal(readFileSync(join(checkout.root, 'builds.log'), 'utf8'), 'built\nbuilt\n')
+})
+
 test('a failed install says so, exits with 70, leaves no stamp and no lock, and the next run tries again', async (t) => {
   const checkout = new Checkout(t)
   const { code, stdout, stderr } = await checkout.run(['show'], { FAKE_NPM_EXIT: '1' })

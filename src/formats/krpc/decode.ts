@@ -1,6 +1,7 @@
 // A datagram to a KRPC message (BEP 5, 32, 33, 42, 43, 44, 51).
 // Guarantees: never throws on any bytes; size, depth and number of values are capped; byte arrays are views of
-// the datagram. Bencode that is not canonical is read; a known field of the wrong type or length is refused.
+// the datagram. Bencode that is not canonical is read; a known field of the wrong type or length is refused, but
+// single peers among good ones are passed over, and an error is an error whatever it says.
 // A query that cannot be served still tells its transaction id, so that it can be answered.
 import { emptyBytes, toUtf8Lossy } from '../../base/bytes.ts'
 import { type ErrorCode, type Failure, failure, type Result, success } from '../../base/errors.ts'
@@ -10,6 +11,7 @@ import { decodeCompactEndpoint, type Endpoint } from '../compact-endpoint.ts'
 import { compactNodeLength } from './compact-node.ts'
 import {
   bloomFilterLength,
+  errorGeneric,
   errorItemTooBig,
   errorMethodUnknown,
   errorProtocol,
@@ -245,12 +247,12 @@ function isFailure(field: Uint8Array | undefined | Failure): field is Failure {
   return field !== undefined && 'ok' in field
 }
 
+/** The endpoints of a list of strings; strings of another length are passed over. */
 function readValues(entry: BencodeCursor): readonly Uint8Array[] | undefined {
   const values: Uint8Array[] = []
   const isList = everyString(entry, (element) => {
     const { byteLength } = element
-    if (byteLength !== 6 && byteLength !== 18) return false
-    const value = element.bytes()
+    const value = byteLength === 6 || byteLength === 18 ? element.bytes() : undefined
     if (value !== undefined) values.push(value)
     return true
   })
@@ -323,22 +325,23 @@ function readResponse(root: BencodeCursor, transactionId: Uint8Array): Result<Kr
   })
 }
 
-function readError(root: BencodeCursor, transactionId: Uint8Array): Result<KrpcError> {
-  const list = root.get('e')
-  const first =
-    list?.kind === kindList && list.size > 0 ? new BencodeCursor(list.tape, list.node + cellsPerNode) : undefined
-  const code = first?.integer()
-  if (list === undefined || code === undefined) return malformed('e is missing or does not begin with a code')
-  // An integer is one node, so what follows the code is the node after it.
-  const second = list.size > 1 ? new BencodeCursor(list.tape, list.node + 2 * cellsPerNode) : undefined
-  const message = toUtf8Lossy((second?.bytes() ?? emptyBytes).subarray(0, maxErrorMessageBytes))
+/** Whatever `e` holds, the query has failed: what is no code counts as a generic error. */
+function readError(root: BencodeCursor, transactionId: Uint8Array): KrpcError {
+  const entry = root.get('e')
+  let code: number | undefined
+  let text = entry?.bytes()
+  for (const element of entry?.elements() ?? []) {
+    code ??= element.integer()
+    text ??= element.bytes()
+  }
+  const message = toUtf8Lossy((text ?? emptyBytes).subarray(0, maxErrorMessageBytes))
   const version = atMost(root.get('v'), maxVersionLength)
-  return success({ type: 'error', transactionId, version, ip: readIp(root), code, message })
+  return { type: 'error', transactionId, version, ip: readIp(root), code: code ?? errorGeneric, message }
 }
 
 /**
  * The message in a datagram. Errors: bencode-*; krpc-message for what is no message at all; krpc-argument for
- * an answer or error with a malformed field. Queries with a malformed argument are a value, `refused-query`.
+ * an answer with a malformed field. Queries with a malformed argument are a value, `refused-query`.
  */
 export function decodeKrpc(datagram: Uint8Array): Result<KrpcMessage> {
   const scanned = scanner.scan(datagram, scanOptions)
@@ -351,6 +354,6 @@ export function decodeKrpc(datagram: Uint8Array): Result<KrpcMessage> {
   if (kind === undefined) return failure('krpc-message', 'y is missing')
   if (contentIs(kind, 'q')) return success(readQuery(root, transactionId))
   if (contentIs(kind, 'r')) return readResponse(root, transactionId)
-  if (contentIs(kind, 'e')) return readError(root, transactionId)
+  if (contentIs(kind, 'e')) return success(readError(root, transactionId))
   return failure('krpc-message', 'y is neither q, r nor e')
 }

@@ -1,6 +1,7 @@
 // Whether the two halves of a hybrid torrent (BEP 52) describe the same content: the same files that are not
-// empty, in the same order and at the same offsets; the same empty files and links, wherever they stand.
-// Pad files may follow the last file or not; programs differ in that.
+// empty, in the same order and at the same offsets, and the same links wherever they stand. Of empty files only the
+// number has to agree, as other programs have it, and the names in version 2 count.
+// A pad file may fill up the last piece or not; programs differ in that.
 import { fail } from '../../base/errors.ts'
 import type { ContentEntry } from './content-entry.ts'
 
@@ -12,8 +13,8 @@ export interface Placement {
   readonly spanBytes: number
 }
 
-function keyOf(entry: ContentEntry): string {
-  return `${entry.path.join('/')}\0${entry.linkTarget?.join('/') ?? ''}`
+function pathOf(entry: ContentEntry): string {
+  return entry.path.join('/')
 }
 
 function filesOf({ entries, offsets }: Placement) {
@@ -21,35 +22,32 @@ function filesOf({ entries, offsets }: Placement) {
   return indexes.map((index) => ({ entry: entries[index] as ContentEntry, offset: offsets[index] as number }))
 }
 
-function othersOf({ entries }: Placement): string[] {
+function linksOf({ entries }: Placement): string {
   return entries
-    .filter((entry) => entry.lengthBytes === 0)
-    .map(keyOf)
+    .flatMap((entry) => (entry.linkTarget === undefined ? [] : `${pathOf(entry)}\0${entry.linkTarget.join('/')}`))
     .sort()
+    .join('\0\0')
 }
 
 /** Fails with metainfo-hybrid-mismatch. */
 export function matchHalves(v1: Placement, v2: Placement, pieceLengthBytes: number): void {
   const files1 = filesOf(v1)
   const files2 = filesOf(v2)
-  const others1 = othersOf(v1)
-  const others2 = othersOf(v2)
-  if (files1.length !== files2.length || others1.length !== others2.length) {
+  if (files1.length !== files2.length || v1.entries.length !== v2.entries.length) {
     fail('metainfo-hybrid-mismatch', 'the two halves have different numbers of files')
   }
   for (const [index, one] of files1.entries()) {
     const two = files2[index] as typeof one
-    if (one.entry.lengthBytes !== two.entry.lengthBytes || keyOf(one.entry) !== keyOf(two.entry)) {
+    if (one.entry.lengthBytes !== two.entry.lengthBytes || pathOf(one.entry) !== pathOf(two.entry)) {
       fail('metainfo-hybrid-mismatch', 'the two halves list different files, or in different order')
     }
     if (one.offset !== two.offset) {
       fail('metainfo-hybrid-mismatch', 'pad files do not align the files of version 1 as version 2 does')
     }
   }
-  if (others1.some((key, index) => key !== others2[index])) {
-    fail('metainfo-hybrid-mismatch', 'the two halves have different empty files or links')
-  }
-  if (Math.ceil(v1.spanBytes / pieceLengthBytes) !== Math.ceil(v2.spanBytes / pieceLengthBytes)) {
-    fail('metainfo-hybrid-mismatch', 'pad files after the last piece')
+  if (linksOf(v1) !== linksOf(v2)) fail('metainfo-hybrid-mismatch', 'the two halves have different links')
+  const filledBytes = Math.ceil(v2.spanBytes / pieceLengthBytes) * pieceLengthBytes
+  if (v1.spanBytes !== v2.spanBytes && v1.spanBytes !== filledBytes) {
+    fail('metainfo-hybrid-mismatch', 'pad files after the last file that do not end with its last piece')
   }
 }

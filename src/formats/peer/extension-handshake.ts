@@ -25,10 +25,10 @@ export interface ExtensionHandshake {
   readonly ipv6?: IpAddress
   /** `metadata_size`: length of the info dictionary (BEP 9). */
   readonly metadataLengthBytes?: number
-  /** `upload_only`: the sender wants nothing (BEP 21). */
-  readonly isUploadOnly: boolean
+  /** `upload_only`: the sender wants nothing (BEP 21). Absent in a later handshake: as it was. */
+  readonly isUploadOnly?: boolean
   /** `e`: the sender prefers encrypted connections (BEP 11). */
-  readonly prefersEncryption: boolean
+  readonly prefersEncryption?: boolean
 }
 
 /** The info dictionary of any torrent; a peer that says more is not believed. */
@@ -68,6 +68,8 @@ export function decodeExtensionHandshake(payload: Uint8Array): Result<ExtensionH
   const ipv4 = readAddress(root.get('ipv4'), 4)
   const ipv6 = readAddress(root.get('ipv6'), 6)
   const metadataLengthBytes = integerWithin(root.get('metadata_size'), 1, maxMetadataLengthBytes)
+  const uploadOnly = root.get('upload_only')?.integer()
+  const encryption = root.get('e')?.integer()
   return success({
     extensions: readExtensions(names),
     ...(clientBytes === undefined ? {} : { client: toUtf8Lossy(clientBytes.subarray(0, maxClientLength)) }),
@@ -77,8 +79,8 @@ export function decodeExtensionHandshake(payload: Uint8Array): Result<ExtensionH
     ...(ipv4 === undefined ? {} : { ipv4 }),
     ...(ipv6 === undefined ? {} : { ipv6 }),
     ...(metadataLengthBytes === undefined ? {} : { metadataLengthBytes }),
-    isUploadOnly: (root.get('upload_only')?.integer() ?? 0) !== 0,
-    prefersEncryption: (root.get('e')?.integer() ?? 0) !== 0,
+    ...(uploadOnly === undefined ? {} : { isUploadOnly: uploadOnly !== 0 }),
+    ...(encryption === undefined ? {} : { prefersEncryption: encryption !== 0 }),
   })
 }
 
@@ -87,6 +89,10 @@ function compactAddress(address: IpAddress | undefined): Uint8Array | undefined 
   const bytes = addressBytes(address.address)
   assert(bytes !== undefined, 'an address in text')
   return bytes
+}
+
+function flagInteger(flag: boolean | undefined): 0 | 1 | undefined {
+  return flag === undefined ? undefined : flag ? 1 : 0
 }
 
 /** The payload of an extended message with id 0, canonical. */
@@ -106,7 +112,7 @@ export function encodeExtensionHandshake(handshake: ExtensionHandshake): Uint8Ar
     ipv4: compactAddress(handshake.ipv4),
     ipv6: compactAddress(handshake.ipv6),
     metadata_size: handshake.metadataLengthBytes,
-    upload_only: handshake.isUploadOnly ? 1 : undefined,
-    e: handshake.prefersEncryption ? 1 : undefined,
+    upload_only: flagInteger(handshake.isUploadOnly),
+    e: flagInteger(handshake.prefersEncryption),
   })
 }

@@ -38,17 +38,23 @@ for (const id of [wire.requestId, wire.cancelId, wire.rejectId]) fixedLengths[id
 for (const id of [wire.hashRequestId, wire.hashRejectId]) fixedLengths[id] = hashHeaderLength
 fixedLengths[wire.portId] = 3
 
-/** Of the right size for the torrent and without spare bits set (BEP 3); else the failure. */
+/** Of the right size for the torrent; else the failure. */
 export function checkBitfield(bits: Uint8Array, pieceCount: number): Failure | undefined {
-  const expectedLength = Math.ceil(pieceCount / 8)
-  if (bits.length !== expectedLength) {
-    return failure('peer-frame-length', `a bitfield of ${bits.length} bytes for ${pieceCount} pieces`)
-  }
-  const spareBits = expectedLength * 8 - pieceCount
-  if (spareBits > 0 && ((bits[expectedLength - 1] as number) & ((1 << spareBits) - 1)) !== 0) {
-    return failure('peer-frame-value', 'a bitfield with spare bits set')
-  }
-  return undefined
+  if (bits.length === Math.ceil(pieceCount / 8)) return undefined
+  return failure('peer-frame-length', `a bitfield of ${bits.length} bytes for ${pieceCount} pieces`)
+}
+
+/**
+ * A bitfield of the right size, its spare bits 0: the same bytes where they were, else a copy. BEP 3 wants them
+ * zero, but the clients most used clear them instead of complaining, so senders that set them live on.
+ */
+export function withoutSpareBits(bits: Uint8Array, pieceCount: number): Uint8Array {
+  const last = bits.length - 1
+  const spareMask = (1 << (bits.length * 8 - pieceCount)) - 1
+  if (((bits[last] as number) & spareMask) === 0) return bits
+  const cleared = bits.slice()
+  cleared[last] = (cleared[last] as number) & ~spareMask
+  return cleared
 }
 
 export class WireDecoder {
@@ -188,11 +194,12 @@ export class WireDecoder {
   private readPieceHeader(bytes: Uint8Array, offset: number, length: number, available: number): number {
     const blockLength = length - 9
     if (blockLength > this.maxBlockLength) return this.refuseLarge(length)
-    if (blockLength < 1) return this.refuse('peer-frame-length', 'a piece message without a block')
+    if (blockLength < 0) return this.refuse('peer-frame-length', 'a piece message without its position')
     if (available < wire.pieceHeaderLength) return this.need(wire.pieceHeaderLength)
     const piece = readUint32(bytes, offset + 5)
     const begin = readUint32(bytes, offset + 9)
-    if (this.isPieceRight(piece) && this.isRangeRight(begin, blockLength)) {
+    // Of an empty block the position is checked as if it were of one byte.
+    if (this.isPieceRight(piece) && this.isRangeRight(begin, Math.max(1, blockLength))) {
       this.blockRemaining = blockLength
       this.blockOffset = 0
       this.sink.piece(piece, begin, blockLength)
@@ -267,9 +274,10 @@ export class WireDecoder {
   }
 
   private deliverBitfield(bits: Uint8Array): void {
-    const wrong = this.pieceCount === undefined ? undefined : checkBitfield(bits, this.pieceCount)
-    if (wrong === undefined) this.sink.bitfield(bits)
-    else this.refuse(wrong.code, wrong.detail)
+    const { pieceCount } = this
+    const wrong = pieceCount === undefined ? undefined : checkBitfield(bits, pieceCount)
+    if (wrong !== undefined) this.refuse(wrong.code, wrong.detail)
+    else this.sink.bitfield(pieceCount === undefined ? bits : withoutSpareBits(bits, pieceCount))
   }
 
   private deliverPieceMessage(id: number, piece: number): void {

@@ -53,6 +53,10 @@ export interface HashRange {
   readonly baseLayer: number
   readonly index: number
   readonly length: number
+  /**
+   * Layers above the base layer from which uncles are wanted; those that the hashes themselves yield are left out,
+   * so that `max(0, proofLayers + 1 - log2(length))` uncles follow the hashes, of which BEP 52 wants 2 or more.
+   */
   readonly proofLayers: number
 }
 
@@ -68,9 +72,13 @@ export interface WireSink {
   interested(): void
   notInterested(): void
   have(piece: number): void
+  /** Of the torrent's size and without spare bits where that is known; else see `checkBitfield`, `withoutSpareBits`. */
   bitfield(bits: Uint8Array): void
   request(piece: number, begin: number, length: number): void
-  /** A block begins; `length` bytes of it follow through `blockFragment` before any other message. */
+  /**
+   * A block begins; `length` bytes of it follow through `blockFragment` before any other message. Length 0, which
+   * nothing follows, is how clients without BEP 6, BitComet among them, refuse a request.
+   */
   piece(piece: number, begin: number, length: number): void
   /**
    * `chunk[start, end)` are the bytes of the current block from `offset` on: in order, without gaps, never

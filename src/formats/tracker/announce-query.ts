@@ -75,7 +75,7 @@ function parseEvent(text: string | undefined): AnnounceEvent {
   return text === 'started' || text === 'completed' || text === 'stopped' || text === 'paused' ? text : 'none'
 }
 
-/** Keys are opaque text to most trackers; here 32 bits, written in hexadecimal by all known clients. */
+/** Keys are opaque text to most trackers; here 32 bits in hexadecimal, as most clients write them, or no key. */
 function parseKey(text: string): number | undefined {
   return /^[0-9a-fA-F]{1,8}$/.test(text) ? Number.parseInt(text, 16) : undefined
 }

@@ -1,11 +1,11 @@
 // The bencoded answer to an HTTP announce (BEP 3, 7, 21, 23, 24), both sides. Refusals are in reply.ts.
-// Guarantees: never throws; at most 3,000 peers, none with port 0; what only informs is left out when it is
-// malformed, what decides (interval, peers) refuses the answer.
+// Guarantees: never throws; at most 3,000 peers, none with port 0; what is malformed is left out, as is what lies
+// beyond the last whole packed peer. An answer with neither an interval nor peers is refused.
 import { assert } from '../../base/assert.ts'
-import { type Failure, type Result, success } from '../../base/errors.ts'
+import { type Result, success, unwrap } from '../../base/errors.ts'
 import type { BencodeCursor } from '../bencode/cursor.ts'
 import { type BencodeInput, encode } from '../bencode/encode.ts'
-import { kindList, kindString } from '../bencode/scan.ts'
+import { kindList } from '../bencode/scan.ts'
 import {
   type AddressFamily,
   addressBytes,
@@ -38,26 +38,26 @@ function readPeer(entry: BencodeCursor): TrackerPeer | undefined {
   return { ...address, port, ...(peerId?.length === hashLength ? { peerId: peerId.slice() } : undefined) }
 }
 
-function readPeers(entry: BencodeCursor | undefined, family: AddressFamily, cap: number): Result<TrackerPeer[]> {
-  if (entry === undefined) return success([])
-  if (entry.kind === kindString) {
-    return decodeCompactEndpoints(entry.bytes() as Uint8Array, family, cap, 'tracker-response')
+/** Packed peers or those of the long form; undefined where there is neither. */
+function readPeers(entry: BencodeCursor | undefined, family: AddressFamily, cap: number): TrackerPeer[] | undefined {
+  const packed = entry?.bytes()
+  if (packed !== undefined) {
+    const whole = packed.subarray(0, packed.length - (packed.length % compactEndpointLength(family)))
+    return unwrap(decodeCompactEndpoints(whole, family, cap))
   }
-  if (entry.kind !== kindList) return unusable('peers are neither a string nor a list')
+  if (entry?.kind !== kindList) return undefined
   const peers: TrackerPeer[] = []
   for (const element of entry.elements()) {
     if (peers.length === cap) break
     const peer = readPeer(element)
     if (peer !== undefined) peers.push(peer)
   }
-  return success(peers)
+  return peers
 }
 
-function readInterval(reply: BencodeCursor): number | undefined | Failure {
-  const interval = reply.get('interval')
-  if (interval === undefined) return undefined
-  const seconds = interval.bigint()
-  return seconds === undefined ? unusable('interval is no integer') : clampInterval(Number(seconds))
+function readInterval(reply: BencodeCursor): number | undefined {
+  const seconds = reply.get('interval')?.bigint()
+  return seconds === undefined ? undefined : clampInterval(Number(seconds))
 }
 
 /**
@@ -71,20 +71,15 @@ export function decodeAnnounceResponse(bytes: Uint8Array): Result<AnnounceRespon
   const refusal = readFailure(reply)
   if (refusal !== undefined) return refusal
   const interval = readInterval(reply)
-  if (typeof interval === 'object') return interval
-  const peers = reply.get('peers')
-  const peers6 = reply.get('peers6')
-  if (interval === undefined && peers === undefined && peers6 === undefined) {
+  const first = readPeers(reply.get('peers'), 4, maxPeers)
+  const second = readPeers(reply.get('peers6'), 6, maxPeers - (first?.length ?? 0))
+  if (interval === undefined && first === undefined && second === undefined) {
     return unusable('neither an interval nor peers')
   }
-  const first = readPeers(peers, 4, maxPeers)
-  if (!first.ok) return first
-  const second = readPeers(peers6, 6, maxPeers - first.value.length)
-  if (!second.ok) return second
   return success({
     kind: 'response',
     intervalSeconds: interval ?? usualIntervalSeconds,
-    peers: second.value.length === 0 ? first.value : [...first.value, ...second.value],
+    peers: [...(first ?? []), ...(second ?? [])],
     ...readExtras(reply),
   })
 }

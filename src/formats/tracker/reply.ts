@@ -17,9 +17,12 @@ export function unusable(detail: string): Failure {
   return failure('tracker-response', detail)
 }
 
-/** The dictionary that an answer is. Errors: bencode-*, tracker-response. */
+/**
+ * The dictionary that an answer is. Bytes after it are passed over: trackers that are scripts often end with a
+ * line break. Errors: bencode-*, tracker-response.
+ */
 export function readReply(bytes: Uint8Array): Result<BencodeCursor> {
-  const scanned = scan(bytes, { limits })
+  const scanned = scan(bytes, { limits, allowTrailing: true })
   if (!scanned.ok) return scanned
   const reply = new BencodeCursor(scanned.value)
   return reply.kind === kindDictionary ? success(reply) : unusable('not a dictionary')

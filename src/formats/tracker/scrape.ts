@@ -81,7 +81,10 @@ function readCounts(swarm: BencodeCursor): SwarmCounts {
   }
 }
 
-/** The answer to a scrape. Counts that are missing are 0. Errors: bencode-*, tracker-response. */
+/**
+ * The answer to a scrape. Counts that are missing are 0; what is no torrent is passed over.
+ * Errors: bencode-*, tracker-response.
+ */
 export function decodeScrapeResponse(bytes: Uint8Array): Result<ScrapeResponse | TrackerFailure> {
   const reply = readReply(bytes)
   if (!reply.ok) return reply
@@ -92,8 +95,7 @@ export function decodeScrapeResponse(bytes: Uint8Array): Result<ScrapeResponse |
   const swarms = new Map<string, SwarmCounts>()
   for (const [key, swarm] of files.entries()) {
     const infoHash = key.bytes()
-    if (infoHash?.length !== hashLength) return unusable('an info hash that is not 20 bytes')
-    if (swarm.kind !== kindDictionary) return unusable('the numbers of a torrent are no dictionary')
+    if (infoHash?.length !== hashLength || swarm.kind !== kindDictionary) continue
     swarms.set(toHex(infoHash), readCounts(swarm))
     if (swarms.size === maxSwarms) break
   }

@@ -217,9 +217,6 @@ describe('KRPC answer', () => {
       }
       assert.equal(message(responseBytes({ id, [field]: new Uint8Array(2 * unit) })).type, 'response')
     }
-    for (const length of [0, 4, 5, 7, 12, 17, 19]) {
-      assert.equal(codeOf(responseBytes({ id, values: [new Uint8Array(6), new Uint8Array(length)] })), 'krpc-argument')
-    }
     assert.equal(
       codeOf(fromLatin1('d1:rd2:id20:0123456789abcdefghij5:nodes9:def456...e1:t2:aa1:y1:re')),
       'krpc-argument',
@@ -231,6 +228,14 @@ describe('KRPC answer', () => {
     assert.deepEqual(mixed.type === 'response' && mixed.values?.map(({ length }) => length), [6, 18])
     for (const odd of [1, [], {}, ['x'.repeat(6)]]) {
       assert.equal(codeOf(responseBytes({ id, values: [new Uint8Array(6), odd, new Uint8Array(6)] })), 'krpc-argument')
+    }
+  })
+
+  test('values of another length are passed over and spoil no others', () => {
+    for (const length of [0, 4, 5, 7, 12, 17, 19]) {
+      const values = [new Uint8Array(length), new Uint8Array(18), new Uint8Array(length), new Uint8Array(6)]
+      const read = message(responseBytes({ id, values, token: 'token' }))
+      assert.deepEqual(read.type === 'response' && read.values?.map((value) => value.length), [18, 6])
     }
   })
 
@@ -266,7 +271,7 @@ describe('KRPC answer', () => {
 })
 
 describe('KRPC error', () => {
-  test('needs a code; text that is missing or none is empty, long text is cut', () => {
+  test('holds code and text; text that is missing or none is empty, long text is cut', () => {
     for (const [list, text] of [
       [[301], ''],
       [[301, 'cas'], 'cas'],
@@ -277,8 +282,22 @@ describe('KRPC error', () => {
       const error = message(encode({ e: list, t: 'aa', y: 'e' }))
       assert.deepEqual(error.type === 'error' && [error.code, error.message], [301, text])
     }
-    for (const value of [undefined, 201, 'error', {}, [], ['201', 'x'], [[], 'x'], [2n ** 63n]]) {
-      assert.equal(codeOf(encode({ e: value, t: 'aa', y: 'e' })), 'krpc-argument')
+  })
+
+  test('is an error whatever it holds, so that its query is known to have failed', () => {
+    for (const [value, code, text] of [
+      [undefined, 201, ''],
+      [202, 201, ''],
+      ['no', 201, 'no'],
+      [{}, 201, ''],
+      [[], 201, ''],
+      [['203', 'no'], 201, '203'],
+      [['no', 203], 203, 'no'],
+      [[[], 'no'], 201, 'no'],
+      [[2n ** 63n], 201, ''],
+    ] as const) {
+      const error = message(encode({ e: value, t: 'aa', y: 'e' }))
+      assert.deepEqual(error.type === 'error' && [error.code, error.message], [code, text])
     }
   })
 })

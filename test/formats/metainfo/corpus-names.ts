@@ -125,6 +125,11 @@ export const nameCases: readonly CorpusCase[] = [
     expected: paths('temp/\u00e9', 'temp/\u00e9.1'),
   },
   { name: 'paths that collide once sanitised', bytes: twice(['a/b'], ['ab']), expected: paths('temp/ab', 'temp/ab.1') },
+  {
+    name: 'paths that collide once their folders have no character left',
+    bytes: twice(['/', 'foo'], ['\\', 'foo']),
+    expected: paths('temp/foo', 'temp/foo.1'),
+  },
   { name: 'a file where a folder is', bytes: twice(['a'], ['a', 'b']), expected: paths('temp/a.1', 'temp/a/b') },
   {
     name: 'a file where a folder of other case is',
@@ -152,6 +157,7 @@ export const nameCases: readonly CorpusCase[] = [
   { name: 'a lone file of empty name', bytes: lone({ 'name': '' }), expected: 'metainfo-name' },
   { name: 'a lone file called ...', bytes: lone({ 'name': '...' }), expected: named('_') },
   { name: 'a lone file of invisible name', bytes: lone({ 'name': '\u202e\u200b\0' }), expected: 'metainfo-name' },
+  { name: 'a lone file called NUL and dots', bytes: lone({ 'name': '.\0.\0' }), expected: 'metainfo-name' },
   { name: 'a lone file called /', bytes: lone({ 'name': '/' }), expected: 'metainfo-name' },
   {
     name: 'a folder named with a backslash',

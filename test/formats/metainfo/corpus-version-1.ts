@@ -102,6 +102,11 @@ const infoCases: readonly CorpusCase[] = [
     expected: 'metainfo-piece-length',
   },
   {
+    name: 'more than 4 GiB of content',
+    bytes: lone({ 'length': 5_368_709_127, 'piece length': 67_108_864, 'pieces': pieceHashes(81) }),
+    expected: ({ info }) => assert.deepEqual([info.totalBytes, info.pieceCount], [5_368_709_127, 81]),
+  },
+  {
     name: 'an odd piece length',
     bytes: lone({ 'piece length': 1, 'length': 2, 'pieces': pieceHashes(2) }),
     expected: accepted,
@@ -269,6 +274,16 @@ const padAndLinkCases: readonly CorpusCase[] = [
     name: 'parent components in a target dropped',
     bytes: folder([file(['a']), link(['b', 'c'], ['..', 'a'])]),
     expected: targets('', 'temp/a'),
+  },
+  {
+    name: 'a link through a folder of which no character is left',
+    bytes: folder([file(['a', '/', 'bar']), link(['foo'], ['a', '/', 'bar'])]),
+    expected: targets('', 'temp/a/bar'),
+  },
+  {
+    name: 'a target inside the path of a link',
+    bytes: folder([file(['a']), { 'attr': 'l', 'path': ['b', 'symlink path', ['a', 4]] }]),
+    expected: 'metainfo-path',
   },
   {
     name: 'links in a circle',

@@ -33,7 +33,7 @@ function assertRefused(result: Result<unknown>): void {
 const notDictionaries = ['', 'i1e', 'le', '4:spam', 'd', 'd1:m', 'd1:mi1e', '\x00', 'di1ei2ee'].map(fromLatin1)
 const deep = fromLatin1('l'.repeat(1_000_000))
 
-const plainHandshake: ExtensionHandshake = { extensions: new Map(), isUploadOnly: false, prefersEncryption: false }
+const plainHandshake: ExtensionHandshake = { extensions: new Map() }
 
 describe('extension handshake (BEP 10)', () => {
   test('reads the example of BEP 10', () => {
@@ -100,8 +100,8 @@ describe('extension handshake (BEP 10)', () => {
         fc.constantFrom({ family: 4 as const, address: '192.0.2.1' }, { family: 6 as const, address: '::1' }),
       ),
       metadataLengthBytes: optional(fc.integer({ min: 1, max: 30 * 1024 * 1024 })),
-      isUploadOnly: fc.boolean(),
-      prefersEncryption: fc.boolean(),
+      isUploadOnly: optional(fc.boolean()),
+      prefersEncryption: optional(fc.boolean()),
     })
     fc.assert(
       fc.property(arbitrary, (fields) => {
@@ -121,6 +121,14 @@ describe('extension handshake (BEP 10)', () => {
       { m: { ut_pex: -1, ut_metadata: 256, ['x'.repeat(65)]: 1, text: 'x' } },
     ]
     for (const value of odd) assert.deepEqual(unwrap(decodeExtensionHandshake(encode(value))), plainHandshake)
+  })
+
+  test('tells a flag that is off from one that is not said, since later handshakes hold only changes', () => {
+    const off = unwrap(decodeExtensionHandshake(fromLatin1('d1:ei0e1:mde11:upload_onlyi0ee')))
+    assert.deepEqual([off.isUploadOnly, off.prefersEncryption], [false, false])
+    assert.equal(toLatin1(encodeExtensionHandshake(off)), 'd1:ei0e1:mde11:upload_onlyi0ee')
+    const unsaid = unwrap(decodeExtensionHandshake(fromLatin1('d1:md6:ut_pexi0eee')))
+    assert.deepEqual(unsaid, { extensions: new Map([['ut_pex', 0]]) })
   })
 
   test('cuts a long client name and survives one that is no text', () => {

@@ -1,7 +1,7 @@
 // A wire sink that keeps what it is told, blocks put together again and views copied; and the way back, a kept
 // message to bytes. Checks on the way what every sink may rely on: fragments in order, without gaps.
 import assert from 'node:assert/strict'
-import { concatBytes, fromHex, toHex } from '../../../src/base/bytes.ts'
+import { concatBytes, fromHex, toHex, writeUint32 } from '../../../src/base/bytes.ts'
 import { unwrap } from '../../../src/base/errors.ts'
 import { WireDecoder, type WireDecoderOptions } from '../../../src/formats/peer/wire-decoder.ts'
 import * as encoder from '../../../src/formats/peer/wire-encoder.ts'
@@ -132,6 +132,14 @@ function encodeInto(message: WireMessage): number {
     case 'reject':
       return encoder.encodeReject(target, 0, message.piece, message.begin, message.length)
     case 'piece': {
+      // No encoder writes an empty block, but some clients do.
+      if (message.length === 0) {
+        writeUint32(target, 0, 9)
+        target[4] = 7
+        writeUint32(target, 5, message.piece)
+        writeUint32(target, 9, message.begin)
+        return 13
+      }
       const header = encoder.encodePieceHeader(target, 0, message.piece, message.begin, message.length)
       target.set(bytesOf(message.block), header)
       return header + message.length

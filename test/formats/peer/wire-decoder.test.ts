@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { concatBytes, fromHex, toHex, writeUint32 } from '../../../src/base/bytes.ts'
 import { unwrap } from '../../../src/base/errors.ts'
-import { checkBitfield, WireDecoder } from '../../../src/formats/peer/wire-decoder.ts'
+import { checkBitfield, WireDecoder, withoutSpareBits } from '../../../src/formats/peer/wire-decoder.ts'
 import { arbitraryMessages } from './arbitrary-messages.ts'
 import { decodeInChunks, encodeMessage, encodeMessages, RecordingSink, type WireMessage } from './recorded-wire.ts'
 
@@ -135,6 +135,16 @@ describe('wire decoder', () => {
     assert.equal(seen[1]?.[1], second)
   })
 
+  test('takes an empty block, by which BitComet refuses a request, with nothing to follow it', () => {
+    const messages: WireMessage[] = [
+      { type: 'piece', piece: 3, begin: 16_384, length: 0, block: '' },
+      { type: 'unchoke' },
+    ]
+    const stream = concatBytes([frame(7, uint32s(3, 16_384)), encodeMessage({ type: 'unchoke' })])
+    assert.deepEqual(decodeInChunks(stream, []), { messages, code: undefined })
+    assert.deepEqual(decodeInChunks(stream, Array.from(stream.keys())), { messages, code: undefined })
+  })
+
   test('skips messages of unknown kinds, and says which they were', () => {
     const stream = concatBytes([
       frame(99, new Uint8Array(5_000)),
@@ -176,13 +186,11 @@ const hostile: readonly (readonly [name: string, stream: Uint8Array, code: strin
   ['a bitfield larger than the torrent', announce(5, 4), tooLarge, 16],
   ['a bitfield smaller than the torrent', announce(5, 2), wrongLength, 16],
   ['an empty bitfield', announce(5, 1), wrongLength],
-  ['a bitfield with spare bits set', frame(5, bytes('ff01')), wrongValue, 15],
   ['a choke with a payload', announce(0, 2), wrongLength],
   ['a have without its index', announce(4, 1), wrongLength],
   ['a request too short', announce(6, 12), wrongLength],
   ['a request too long', announce(6, 14), wrongLength],
   ['a port of one byte', announce(9, 2), wrongLength],
-  ['a piece without a block', announce(7, 9), wrongLength],
   ['a piece without its header', announce(7, 1), wrongLength],
   ['an extended message without an id', announce(20, 1), wrongLength],
   ['a hash request too short', announce(21, 48), wrongLength],
@@ -201,6 +209,8 @@ const hostile: readonly (readonly [name: string, stream: Uint8Array, code: strin
   ['a request beyond the largest piece', frame(6, uint32s(0, 512 * 1024 * 1024, 1)), wrongValue],
   ['a request whose end overflows', frame(6, uint32s(0, max32, 16_384)), wrongValue],
   ['a block beyond the largest piece', frame(7, uint32s(0, max32, 1)), wrongValue],
+  ['an empty block beyond the last piece', frame(7, uint32s(10, 0)), wrongValue, 10],
+  ['an empty block beyond the largest piece', frame(7, uint32s(0, 512 * 1024 * 1024)), wrongValue],
   ['a hash request of nothing', frame(21, concatBytes([bytes(root), uint32s(0, 0, 0, 0)])), wrongValue],
   ['a hash request of too many', frame(21, concatBytes([bytes(root), uint32s(0, 0, 8_193, 0)])), wrongValue],
   ['a hash request past 2^32', frame(21, concatBytes([bytes(root), uint32s(0, max32, 2, 0)])), wrongValue],
@@ -265,9 +275,18 @@ describe('the size of the torrent', () => {
   test('decides which bitfield is right', () => {
     assert.equal(checkBitfield(bytes('ff80'), 9), undefined)
     assert.equal(checkBitfield(bytes('ff'), 8), undefined)
-    assert.equal(checkBitfield(bytes('ffc0'), 9)?.code, wrongValue)
     assert.equal(checkBitfield(bytes('ff'), 9)?.code, wrongLength)
     assert.equal(checkBitfield(bytes('ff8000'), 9)?.code, wrongLength)
+  })
+
+  test('clears spare bits, in a copy, as libtorrent and Transmission do', () => {
+    const right = bytes('ff80')
+    assert.equal(withoutSpareBits(right, 9), right)
+    assert.equal(withoutSpareBits(right, 16), right)
+    const stream = frame(5, bytes('ffff'))
+    assert.deepEqual(decodeInChunks(stream, [], { pieceCount: 9 }).messages, [{ type: 'bitfield', bits: 'ff80' }])
+    assert.deepEqual(decodeInChunks(stream, []).messages, [{ type: 'bitfield', bits: 'ffff' }], 'while not known')
+    assert.deepEqual(stream, frame(5, bytes('ffff')))
   })
 })
 

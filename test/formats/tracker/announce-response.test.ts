@@ -109,20 +109,38 @@ describe('announce response', () => {
     }
   })
 
+  test('takes what can be used where an interval or peers are malformed, as libtorrent does', () => {
+    for (const interval of ['1800', [], {}]) {
+      const { intervalSeconds, peers } = answerTo({ interval, peers: peer4 })
+      assert.deepEqual([intervalSeconds, peers.length], [1800, 1])
+    }
+    for (const peers of [1, {}, 'x', new Uint8Array(5)]) {
+      assert.deepEqual(answerTo({ interval: 60, peers }).peers, [])
+      assert.equal(answerTo({ peers, peers6: peer6 }).peers.length, 1)
+    }
+    for (const rest of [1, 5]) {
+      const bytes = new Uint8Array(rest).fill(1)
+      assert.equal(answerTo({ peers: concatBytes([peer4, bytes]) }).peers.length, 1)
+      assert.equal(answerTo({ peers6: concatBytes([peer6, bytes]) }).peers.length, 1)
+    }
+    for (const peers6 of [1, {}]) assert.equal(answerTo({ peers: peer4, peers6 }).peers.length, 1)
+  })
+
+  test('may be followed by other bytes, the line break that many a script ends with', () => {
+    const whole = encode({ interval: 60, peers: peer4 })
+    assert.deepEqual(answer(concatBytes([whole, fromLatin1('\r\n')])), answer(whole))
+  })
+
   test('refuses what decides and is malformed, with a typed code', () => {
     for (const value of [{}, { complete: 1 }, [], 1, 'x']) {
       assert.equal(codeOf(encode(value)), 'tracker-response')
     }
-    for (const junk of ['text', [], {}]) assert.equal(codeOf(encode({ interval: junk })), 'tracker-response')
-    for (const peers of [1, {}, 'x', new Uint8Array(5), new Uint8Array(7)]) {
-      assert.equal(codeOf(encode({ interval: 60, peers })), 'tracker-response')
-    }
-    for (const peers6 of [1, {}, new Uint8Array(17), new Uint8Array(19)]) {
-      assert.equal(codeOf(encode({ interval: 60, peers6 })), 'tracker-response')
+    for (const interval of ['text', [], {}]) {
+      for (const peers of [undefined, 1, {}]) assert.equal(codeOf(encode({ interval, peers })), 'tracker-response')
     }
     for (const reason of [1, [], {}]) assert.equal(codeOf(encode({ 'failure reason': reason })), 'tracker-response')
     assert.equal(codeOf(fromLatin1('<html>not found</html>')), 'bencode-syntax')
-    assert.equal(codeOf(new Uint8Array(maxReplyBytes + 1)), 'bencode-too-large')
+    assert.equal(codeOf(encode({ interval: 60, peers: new Uint8Array(maxReplyBytes) })), 'bencode-too-large')
     assert.equal(codeOf(fromLatin1('l'.repeat(maxReplyBytes))), 'bencode-too-deep')
   })
 

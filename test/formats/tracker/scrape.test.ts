@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { fromLatin1, toHex } from '../../../src/base/bytes.ts'
+import { concatBytes, fromLatin1, toHex } from '../../../src/base/bytes.ts'
 import { type BencodeInput, encode } from '../../../src/formats/bencode/encode.ts'
 import { maxScrapeHashes } from '../../../src/formats/tracker/announce.ts'
 import {
@@ -104,8 +104,7 @@ describe('scrape response', () => {
   })
 
   test('refuses malformed answers with a typed code and counts nonsense as nothing', () => {
-    const malformed: BencodeInput[] = [{}, [], 1, { files: [] }, { files: 'x' }, { files: { short: {} } }]
-    malformed.push({ files: new Map([['a'.repeat(20), 7]]) }, { files: new Map([['a'.repeat(21), {}]]) })
+    const malformed: BencodeInput[] = [{}, [], 1, { files: [] }, { files: 'x' }]
     for (const value of malformed) {
       const result = decodeScrapeResponse(encode(value))
       assert.ok(!result.ok)
@@ -119,6 +118,18 @@ describe('scrape response', () => {
     )
     assert.ok(odd.ok && odd.value.kind === 'response')
     assert.deepEqual([...odd.value.swarms.values()], [{ complete: 0, incomplete: 0, downloaded: 2 ** 32 - 1 }])
+  })
+
+  test('passes over what is no torrent, and bytes behind the answer', () => {
+    const files = new Map<string, BencodeInput>([
+      ['a'.repeat(20), 7],
+      ['b'.repeat(20), { complete: 3 }],
+      ['c'.repeat(21), {}],
+      ['short', {}],
+    ])
+    const result = decodeScrapeResponse(concatBytes([encode({ files }), fromLatin1('\n')]))
+    assert.ok(result.ok && result.value.kind === 'response')
+    assert.deepEqual([...result.value.swarms], [['62'.repeat(20), { complete: 3, incomplete: 0, downloaded: 0 }]])
   })
 
   test('may be a refusal, in the spelling of BEP 3 or of BEP 48', () => {
