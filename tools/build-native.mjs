@@ -30,7 +30,7 @@ function build() {
     return
   }
   rmSync(fresh, { force: true })
-  if (result.error !== undefined) note(`no C compiler (${compiler})`)
+  if (result.error !== undefined) note(`no C compiler (${compiler}); with one, run node tools/build-native.mjs`)
   else note(`${compiler} failed:\n${result.stderr}`)
 }
 

@@ -7,7 +7,7 @@ import { unwrap } from '../../base/errors.ts'
 import { sha1Length, sha256Length } from '../../base/hash.ts'
 import { type InfoHashV1, idBytes } from '../../base/ids.ts'
 import { type BencodeInput, encode, RawBencode } from '../bencode/encode.ts'
-import { type Metainfo, maxPieceLengthBytes, type TorrentVersion } from './metainfo.ts'
+import { blockLengthBytes, type Metainfo, maxPieceLengthBytes, type TorrentVersion } from './metainfo.ts'
 import { type ContentPlan, planContent } from './plan-content.ts'
 
 export interface FileSpec {
@@ -129,7 +129,10 @@ function checkSpec(spec: InfoSpec): void {
   const { files, isFolder, name, pieceLengthBytes, version } = spec
   assert(name !== '', 'a name')
   assert(pieceLengthBytes > 0 && pieceLengthBytes <= maxPieceLengthBytes, 'a piece length up to 512 MiB')
-  assert(version === 'v1' || Number.isInteger(Math.log2(pieceLengthBytes / 16_384)), 'a power of two from 16 KiB on')
+  assert(
+    version === 'v1' || Number.isInteger(Math.log2(pieceLengthBytes / blockLengthBytes)),
+    'a power of two from 16 KiB on',
+  )
   assert(files.length > 0 && (isFolder || files.length === 1), 'files, and a lone file alone')
   for (const file of files) {
     assert(isFolder === file.path.length > 0, 'a path below the root, and none for a lone file')

@@ -4,6 +4,7 @@
 import { assert, present } from '../../base/assert.ts'
 import { emptyBytes, equalBytes } from '../../base/bytes.ts'
 import { sha256, sha256Into, sha256Length } from '../../base/hash.ts'
+import { blockLengthBytes } from './metainfo.ts'
 
 const paddings: Uint8Array[] = [new Uint8Array(sha256Length)]
 
@@ -27,7 +28,7 @@ export function roundedToPowerOfTwo(count: number): number {
 }
 
 /** Levels between blocks and pieces: 0 for pieces of 16 KiB. */
-export function pieceLevel(pieceLengthBytes: number, blockLengthBytes = 16_384): number {
+export function pieceLevel(pieceLengthBytes: number): number {
   return Math.round(Math.log2(pieceLengthBytes / blockLengthBytes))
 }
 
