@@ -20,7 +20,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   // The hashing threads run storage's pure loops over pieces.
   host: [...layer1, 'storage'],
   api: [...layer1, ...machines, 'swarm', 'rails', 'session'],
-  daemon: [...layer1, ...machines, 'swarm', 'rails', 'session', 'api', 'host'],
+  // Not peer and swarm: session is their one driver, for the daemon and the simulator alike.
+  daemon: [...layer1, ...machines.filter((name) => name !== 'peer'), 'rails', 'session', 'api', 'host'],
   cli: ['base', 'formats', 'api', 'daemon'],
 }
 const mayTouchNode = 'host|rails|api|daemon|cli'
@@ -59,6 +60,18 @@ const forbidden: IForbiddenRuleType[] = [
     severity: 'error',
     from: { path: '^src/' },
     to: { path: '^(test|tools|bench|fuzz|sim)/' },
+  },
+  {
+    name: 'sim-has-no-driver-of-its-own',
+    severity: 'error',
+    from: { path: '^sim/' },
+    to: { path: '^src/', pathNot: `^src/(${[...layer1, 'storage', 'session'].join('|')})/` },
+  },
+  {
+    name: 'sim-does-no-io',
+    severity: 'error',
+    from: { path: '^sim/ports/' },
+    to: { dependencyTypes: ['core'] },
   },
   {
     name: 'product-needs-no-dev-dependency',

@@ -47,6 +47,7 @@ const impureGlobals = new Set([
 
 /** Entry points lie directly in src/. */
 function isPure(path: string): boolean {
+  if (path.startsWith('sim/ports/')) return true
   return /^src\/.+\//.test(path) && !impureFolders.some((folder) => path.startsWith(folder))
 }
 

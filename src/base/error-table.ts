@@ -202,6 +202,22 @@ export const errorTable = {
   'peer-frame-too-large': { meaning: 'A peer announced a message larger than its kind allows.', remedy: badPeer },
   'peer-frame-length': { meaning: 'A message from a peer has the wrong length for its kind.', remedy: badPeer },
   'peer-frame-value': { meaning: 'A message from a peer carries a value out of range.', remedy: badPeer },
+  'peer-torrent': { meaning: 'A peer answered for another torrent than the one asked for.', remedy: badPeer },
+  'peer-protocol': { meaning: 'A peer sent a message that may not come in the state it is in.', remedy: badPeer },
+  'peer-flood': {
+    meaning: 'A peer sends more messages than it can have use for, or does not read the answers.',
+    remedy: badPeer,
+  },
+  'peer-metadata': { meaning: 'A peer sent metadata that is not that of the torrent.', remedy: badPeer },
+  'peer-hashes': { meaning: 'A peer sent hashes that do not belong to the torrent.', remedy: badPeer },
+  'peer-damaged-block': {
+    meaning: 'A peer sent a block that is not of the torrent.',
+    remedy: 'Nothing to do: the peer is not talked to for a while, and the piece is fetched from others.',
+  },
+  'peer-not-needed': {
+    meaning: 'Neither we nor the peer want anything of the other.',
+    remedy: 'Nothing to do: the place is free for others.',
+  },
   'peer-extension': { meaning: 'An extension message from a peer is malformed.', remedy: badPeer },
 
   'endpoint-list': {
@@ -215,6 +231,14 @@ export const errorTable = {
     remedy: 'Read its reason; a private tracker may want another passkey.',
   },
   'tracker-response': { meaning: 'The answer of a tracker is malformed.', remedy: badTracker },
+  'tracker-url': {
+    meaning: 'The address of a tracker is no URL of a kind this program can use.',
+    remedy: 'Check the URL; trackers begin with http://, https:// or udp:// and a host.',
+  },
+  'tracker-forbidden': {
+    meaning: 'A tracker leads to an address of the local network, which a torrent or a redirect may not.',
+    remedy: 'Add the tracker yourself, or allow local addresses, if it is meant.',
+  },
   'tracker-request': {
     meaning: 'A request to our tracker is malformed.',
     remedy: 'The client that sent it is at fault.',
@@ -224,6 +248,29 @@ export const errorTable = {
   'krpc-message': { meaning: 'A DHT datagram is not a KRPC message.', remedy: badQuery },
   'krpc-argument': { meaning: 'An argument of a DHT message is missing or malformed.', remedy: badQuery },
   'krpc-unknown-method': { meaning: 'A DHT query asks for a method this node does not know.', remedy: badQuery },
+
+  // Sessions
+  'torrent-unknown': { meaning: 'No torrent of this id is here.', remedy: 'Look at the list of torrents for its id.' },
+  'torrent-not-ready': {
+    meaning: 'What was asked for needs the metadata of a torrent, or the end of what is being done with it.',
+    remedy: 'Try again when the torrent has its metadata and is not being checked or moved.',
+  },
+  'torrent-value': {
+    meaning: 'A value in a command makes no sense for the torrent it is for.',
+    remedy: 'Correct the value named in the message.',
+  },
+  'files-missing': {
+    meaning: 'Files that were here are gone, and are not downloaded again unasked.',
+    remedy: 'Put them back and recheck, or ask for them to be downloaded again.',
+  },
+  'peer-surplus': {
+    meaning: 'A peer was let go because there are more than the limits allow.',
+    remedy: 'Nothing to do, or raise the limits.',
+  },
+  'peer-duplicate': {
+    meaning: 'A peer is connected already, or is this program itself.',
+    remedy: 'Nothing to do: one connection serves.',
+  },
 
   // Network
   'address-in-use': {
@@ -251,6 +298,14 @@ export const errorTable = {
   'http-too-large': { meaning: 'The answer of a web server is larger than allowed.', remedy: 'Check the URL.' },
 
   // What the program keeps
+  'torrent-locked': {
+    meaning: 'Another process works on the same torrent, with the same state folder.',
+    remedy: 'End the process named in the message, or wait for it.',
+  },
+  'resume-damaged': {
+    meaning: 'What was kept of a torrent from the last time is damaged or of a later version.',
+    remedy: 'Add the torrent again in the same folder; its content is checked and used.',
+  },
   'store-conflict': {
     meaning: 'A record that is written once exists already.',
     remedy: 'Nothing to do: the first one counts.',

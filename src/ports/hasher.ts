@@ -39,6 +39,14 @@ export interface Hasher {
    * False: the queue is full and nothing was taken; wait for `onRoom`.
    */
   hash(ticket: number, kind: HashKind, slot: SlotIndex, lengthBytes: number, paddedLeafCount: number): boolean
+  /**
+   * SHA-1 of a piece that comes in parts, because it never sits whole in memory: the parts of one `stream`, a number of
+   * the caller's choosing, follow each other in the order of these calls. Each part's ticket comes back when its slot
+   * is the caller's again, with an empty digest but for the last one, which ends the stream. False: as for `hash`.
+   */
+  hashPart(ticket: number, stream: number, slot: SlotIndex, lengthBytes: number, isLast: boolean): boolean
+  /** Forgets a stream that will not be ended. Tickets of its parts still come back. */
+  endStream(stream: number): void
   /** Stops the workers; tickets still out are never answered. */
   close(): Promise<void>
 }
