@@ -190,8 +190,8 @@ static const struct algorithm algorithms[2] = {
      sha256_one,
      {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19}}};
 
-// Hashes 1 to LANES consecutive messages of `length` bytes. All are read before a digest is written.
-static void hash_lanes(const struct algorithm *algorithm, int count, const uint8_t *bytes, size_t length,
+// Hashes 1 to LANES messages of `length` bytes. All are read before a digest is written.
+static void hash_lanes(const struct algorithm *algorithm, int count, const uint8_t *const messages[], size_t length,
                        uint8_t *digests) {
   // From two messages on all lanes are used, idle ones with the last message again: cheaper than one by one.
   const int lanes = count == 1 ? 1 : LANES;
@@ -205,7 +205,7 @@ static void hash_lanes(const struct algorithm *algorithm, int count, const uint8
   const uint8_t *heads[LANES];
   const uint8_t *tails[LANES];
   for (int i = 0; i < lanes; i++) {
-    const uint8_t *const message = bytes + (size_t)(i < count ? i : count - 1) * length;
+    const uint8_t *const message = messages[i < count ? i : count - 1];
     memcpy(state[i], algorithm->start, sizeof state[i]);
     memset(tail[i], 0, sizeof tail[i]);
     // Without a byte to read there may be no array either, and memcpy must not be given a null pointer.
@@ -230,15 +230,17 @@ static void hash_lanes(const struct algorithm *algorithm, int count, const uint8
   }
 }
 
-static void hash_run(const struct algorithm *algorithm, const uint8_t *bytes, size_t length, size_t count,
-                     uint8_t *digests) {
+// Message i begins at `starts[i]` bytes from `bytes`, or end to end without `starts`.
+static void hash_messages(const struct algorithm *algorithm, const uint8_t *bytes, const double *starts, size_t length,
+                          size_t count, uint8_t *digests) {
   const size_t digest_length = (size_t)algorithm->digest_words * 4;
-  while (count > 0) {
-    const size_t now = count < LANES ? count : LANES;
-    hash_lanes(algorithm, (int)now, bytes, length, digests);
-    bytes += now * length;
-    digests += now * digest_length;
-    count -= now;
+  for (size_t first = 0; first < count; first += LANES) {
+    const size_t now = count - first < LANES ? count - first : LANES;
+    const uint8_t *messages[LANES];
+    for (size_t i = 0; i < now; i++) {
+      messages[i] = bytes + (starts == NULL ? (first + i) * length : (size_t)starts[first + i]);
+    }
+    hash_lanes(algorithm, (int)now, messages, length, digests + first * digest_length);
   }
 }
 
@@ -254,54 +256,75 @@ struct algorithm {
   int digest_words;
 };
 static const struct algorithm algorithms[2] = {{5}, {8}};
-static void hash_run(const struct algorithm *algorithm, const uint8_t *bytes, size_t length, size_t count,
-                     uint8_t *digests) {
-  (void)algorithm, (void)bytes, (void)length, (void)count, (void)digests;
+static void hash_messages(const struct algorithm *algorithm, const uint8_t *bytes, const double *starts, size_t length,
+                          size_t count, uint8_t *digests) {
+  (void)algorithm, (void)bytes, (void)starts, (void)length, (void)count, (void)digests;
 }
 static bool is_supported(void) { return false; }
 
 #endif
 
-static bool read_bytes(napi_env env, napi_value value, uint8_t **data, size_t *length) {
+static bool read_array(napi_env env, napi_value value, napi_typedarray_type wanted, void **data, size_t *length) {
   napi_typedarray_type type;
-  return napi_get_typedarray_info(env, value, &type, length, (void **)data, NULL, NULL) == napi_ok &&
-         type == napi_uint8_array;
+  return napi_get_typedarray_info(env, value, &type, length, data, NULL, NULL) == napi_ok && type == wanted;
+}
+
+// Whether all messages lie within `bytes_length` bytes; false for starts that are no whole numbers too.
+static bool are_within(const double *starts, uint32_t count, uint32_t length, size_t bytes_length) {
+  if (starts == NULL) return (uint64_t)length * count <= bytes_length;
+  if (length > bytes_length) return false;
+  for (uint32_t i = 0; i < count; i++) {
+    // Written so that NaN fails too.
+    if (!(starts[i] >= 0 && starts[i] <= (double)(bytes_length - length))) return false;
+    if (starts[i] != (double)(size_t)starts[i]) return false;
+  }
+  return true;
 }
 
 // hashRun(algorithm: 0 | 1, bytes: Uint8Array, messageLength, count, digests: Uint8Array, digestOffset): void
-static napi_value js_hash_run(napi_env env, napi_callback_info info) {
-  napi_value arguments[6];
-  size_t argument_count = 6;
+// hashGather(the same, starts: Float64Array): void
+static napi_value js_hash(napi_env env, napi_callback_info info) {
+  napi_value arguments[7];
+  size_t argument_count = 7;
   uint32_t kind, message_length, count, digest_offset;
-  uint8_t *bytes, *digests;
-  size_t bytes_length, digests_length;
+  void *bytes, *digests, *starts = NULL;
+  size_t bytes_length, digests_length, starts_length = 0;
   const bool is_read = napi_get_cb_info(env, info, &argument_count, arguments, NULL, NULL) == napi_ok &&
-                       argument_count == 6 && napi_get_value_uint32(env, arguments[0], &kind) == napi_ok &&
-                       read_bytes(env, arguments[1], &bytes, &bytes_length) &&
+                       (argument_count == 6 || argument_count == 7) &&
+                       napi_get_value_uint32(env, arguments[0], &kind) == napi_ok &&
+                       read_array(env, arguments[1], napi_uint8_array, &bytes, &bytes_length) &&
                        napi_get_value_uint32(env, arguments[2], &message_length) == napi_ok &&
                        napi_get_value_uint32(env, arguments[3], &count) == napi_ok &&
-                       read_bytes(env, arguments[4], &digests, &digests_length) &&
+                       read_array(env, arguments[4], napi_uint8_array, &digests, &digests_length) &&
                        napi_get_value_uint32(env, arguments[5], &digest_offset) == napi_ok;
-  if (!is_read || kind > 1) {
-    napi_throw_type_error(env, NULL, "hashRun: arguments of the wrong type");
+  const bool is_gathered = argument_count == 7;
+  if (!is_read || kind > 1 ||
+      (is_gathered && !read_array(env, arguments[6], napi_float64_array, &starts, &starts_length))) {
+    napi_throw_type_error(env, NULL, "bulk-hash: arguments of the wrong type");
     return NULL;
   }
   const struct algorithm *const algorithm = &algorithms[kind];
   const uint64_t digest_bytes = (uint64_t)count * (uint64_t)algorithm->digest_words * 4;
-  if ((uint64_t)message_length * count > bytes_length || digest_offset + digest_bytes > digests_length) {
-    napi_throw_range_error(env, NULL, "hashRun: messages or digests beyond their arrays");
+  if ((is_gathered && count > starts_length) || !are_within(starts, count, message_length, bytes_length) ||
+      digest_offset + digest_bytes > digests_length) {
+    napi_throw_range_error(env, NULL, "bulk-hash: messages or digests beyond their arrays");
     return NULL;
   }
-  hash_run(algorithm, bytes, message_length, count, digests + digest_offset);
+  hash_messages(algorithm, bytes, starts, message_length, count, (uint8_t *)digests + digest_offset);
   return NULL;
 }
 
+static bool put_function(napi_env env, napi_value exports, const char *name) {
+  napi_value function;
+  return napi_create_function(env, name, NAPI_AUTO_LENGTH, js_hash, NULL, &function) == napi_ok &&
+         napi_set_named_property(env, exports, name, function) == napi_ok;
+}
+
 NAPI_MODULE_INIT() {
-  napi_value supported, function;
+  napi_value supported;
   if (napi_get_boolean(env, is_supported(), &supported) != napi_ok ||
       napi_set_named_property(env, exports, "isSupported", supported) != napi_ok ||
-      napi_create_function(env, "hashRun", NAPI_AUTO_LENGTH, js_hash_run, NULL, &function) != napi_ok ||
-      napi_set_named_property(env, exports, "hashRun", function) != napi_ok) {
+      !put_function(env, exports, "hashRun") || !put_function(env, exports, "hashGather")) {
     napi_throw_error(env, NULL, "bulk-hash: cannot be set up");
   }
   return exports;

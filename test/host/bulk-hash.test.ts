@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { AssertionError } from '../../src/base/assert.ts'
 import { hashRun as portableHashRun } from '../../src/base/hash.ts'
-import { hashRun, isHashingAccelerated } from '../../src/host/bulk-hash.ts'
+import { hashGather, hashRun, isHashingAccelerated } from '../../src/host/bulk-hash.ts'
 import type { HashRun } from '../../src/ports/hasher.ts'
 
 const digestLengths = { sha1: 20, sha256: 32 } as const
@@ -78,6 +79,55 @@ for (const [name, run] of Object.entries({ accelerated: hashRun, portable: porta
     }
   })
 }
+
+describe('gathered hashing', () => {
+  for (const algorithm of algorithms) {
+    test(`${algorithm}: any messages of one length, wherever they are, overlapping too`, () => {
+      const memory = filled(new Uint8Array(new SharedArrayBuffer(65_536)), 5)
+      const places = fc.array(fc.nat(60_000), { maxLength: 11 })
+      fc.assert(
+        fc.property(fc.nat(5_000), places, fc.nat(9), (length, starts, offset) => {
+          const digests = new Uint8Array(offset + starts.length * digestLengths[algorithm] + 3).fill(0xee)
+          hashGather(algorithm, memory, length, starts.length, digests, offset, Float64Array.from(starts))
+          const expected = starts.map((start) => oneByOne(algorithm, memory.subarray(start), length, 1))
+          const around = [Buffer.alloc(offset, 0xee), ...expected, Buffer.alloc(3, 0xee)]
+          assert.deepEqual(Buffer.from(digests), Buffer.concat(around))
+        }),
+        { numRuns: 100, seed: 12 },
+      )
+    })
+  }
+
+  test('messages or digests beyond their arrays are never touched', () => {
+    const bytes = new Uint8Array(100)
+    const run = (starts: number[], length: number, count: number, digestBytes: number, offset: number) => () =>
+      hashGather('sha1', bytes, length, count, new Uint8Array(digestBytes), offset, Float64Array.from(starts))
+    run([0, 50], 50, 2, 40, 0)()
+    for (const start of [51, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
+      assert.throws(run([0, start], 50, 2, 40, 0), AssertionError, String(start))
+    }
+    assert.throws(run([0], 101, 1, 20, 0), AssertionError)
+    assert.throws(run([0], 50, 2, 40, 0), AssertionError)
+    assert.throws(run([0, 50], 50, 2, 39, 0), AssertionError)
+    assert.throws(run([0, 50], 50, 2, 40, 1), AssertionError)
+  })
+
+  test('the native form trusts no caller either', (t) => {
+    if (!isHashingAccelerated) return t.skip('needs the accelerator')
+    const name = `../../native/build/bulk-hash-${process.platform}-${process.arch}.node`
+    const native = createRequire(import.meta.url)(name) as { hashGather: (...values: unknown[]) => void }
+    const [bytes, digests] = [new Uint8Array(100), new Uint8Array(40)]
+    for (const start of [51, -1, 0.5, Number.NaN, Number.NEGATIVE_INFINITY, 2 ** 64]) {
+      assert.throws(() => native.hashGather(0, bytes, 50, 1, digests, 0, Float64Array.of(start)), RangeError)
+    }
+    assert.throws(() => native.hashGather(0, bytes, 50, 2, digests, 0, Float64Array.of(0)), RangeError)
+    assert.throws(() => native.hashGather(0, bytes, 101, 1, digests, 0, Float64Array.of(0)), RangeError)
+    assert.throws(() => native.hashGather(0, bytes, 50, 1, digests, 21, Float64Array.of(0)), RangeError)
+    assert.throws(() => native.hashGather(0, bytes, 50, 1, digests, 0, Uint8Array.of(0)), TypeError)
+    assert.throws(() => native.hashGather(0, bytes, 50, 1, digests, 0, undefined), TypeError)
+    assert.throws(() => native.hashGather(0, bytes, 50, 1), TypeError)
+  })
+})
 
 test('messages without bytes need no memory', () => {
   for (const algorithm of algorithms) check(hashRun, algorithm, new Uint8Array(0), 0, 5)

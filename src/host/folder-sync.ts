@@ -1,0 +1,64 @@
+// Which folders have entries that a power loss would take back, and putting them on the disk.
+// Guarantees: what was noted before a call to `settle` is on the disk when it returns; folders without news cost
+// nothing, and many callers at once share one sync of a folder. Owns the notes of one root.
+import type { RelativePath } from '../ports/files.ts'
+
+/** Syncs one folder; an exception when it failed. */
+type SyncFolder = (path: RelativePath) => Promise<void>
+
+function keyOf(path: RelativePath): string {
+  return path.join('/')
+}
+
+export class FolderSync {
+  private readonly sync: SyncFolder
+  private readonly changed = new Map<string, RelativePath>()
+  private readonly running = new Map<string, Promise<void>>()
+
+  constructor(sync: SyncFolder) {
+    this.sync = sync
+  }
+
+  /** An entry directly in `folder` came, went or changed its name. */
+  note(folder: RelativePath): void {
+    this.changed.set(keyOf(folder), folder)
+  }
+
+  /** The folder is gone, and what was in it. */
+  forget(folder: RelativePath): void {
+    this.changed.delete(keyOf(folder))
+  }
+
+  /** Puts the entries of `folder` and of all above it on the disk. */
+  async settle(folder: RelativePath): Promise<void> {
+    for (let depth = folder.length; depth >= 0; depth--) await this.settleOne(keyOf(folder.slice(0, depth)))
+  }
+
+  /** Puts the entries of `folder` and of all below it on the disk. */
+  async settleBelow(folder: RelativePath): Promise<void> {
+    const key = keyOf(folder)
+    for (const other of [...this.changed.keys()]) {
+      if (other === key || other.startsWith(`${key}/`)) await this.settleOne(other)
+    }
+    for (const [other, running] of [...this.running]) {
+      if (other === key || other.startsWith(`${key}/`)) await running
+    }
+  }
+
+  private settleOne(key: string): Promise<void> | undefined {
+    const folder = this.changed.get(key)
+    // A sync under way began after whatever is noted no more, so waiting for it is enough.
+    if (folder === undefined) return this.running.get(key)
+    this.changed.delete(key)
+    const running = this.sync(folder)
+      .catch((error: unknown) => {
+        this.changed.set(key, folder)
+        throw error
+      })
+      .finally(() => {
+        if (this.running.get(key) === running) this.running.delete(key)
+      })
+    this.running.set(key, running)
+    return running
+  }
+}

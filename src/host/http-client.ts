@@ -1,0 +1,200 @@
+// The Http port on node:http over connections of its own: no pool, so nothing outlives its request. Redirects, errors
+// and everything else a server may say are answers. (undici would bring a pool and redirects to switch off, and its
+// connections would have to be made here all the same.)
+// Guarantees: only the addresses given are connected to; no more than 64 KiB of head; see http-body.ts for bodies.
+import { type IncomingMessage, request as sendRequest } from 'node:http'
+import type { Socket } from 'node:net'
+import { failure, type Result, success } from '../base/errors.ts'
+import type { Http, HttpBodySink, HttpHead, HttpRequest, HttpResponse, HttpStream } from '../ports/http.ts'
+import { answerFailure, type BodyLimits, type ContentCoding, HttpBody, parseContentCoding } from './http-body.ts'
+import { connectInTurn } from './http-connection.ts'
+
+export interface HttpClientOptions {
+  /** PEM; trusted instead of the usual ones. */
+  readonly certificateAuthorities?: readonly string[]
+}
+
+const maxHeadBytes = 65_536
+
+interface Answer {
+  readonly head: HttpHead
+  readonly coding: ContentCoding
+  readonly incoming: IncomingMessage
+  readonly place: string
+  readonly limits: BodyLimits
+}
+
+function parseUrl(text: string): URL | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  return url?.protocol === 'http:' || url?.protocol === 'https:' ? url : undefined
+}
+
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+function headersOf(request: HttpRequest, url: URL): Record<string, string> {
+  const { username, password } = url
+  const credentials = Buffer.from(`${unescaped(username)}:${unescaped(password)}`).toString('base64')
+  const headers: Record<string, string> = {
+    'host': url.host,
+    'accept-encoding': 'gzip, deflate',
+    ...(username === '' && password === '' ? {} : { authorization: `Basic ${credentials}` }),
+    ...(request.body === undefined ? {} : { 'content-length': String(request.body.length) }),
+  }
+  for (const [name, value] of Object.entries(request.headers)) headers[name.toLowerCase()] = value
+  return headers
+}
+
+function headOf(incoming: IncomingMessage): HttpHead {
+  const headers: Record<string, string> = {}
+  for (const [name, values] of Object.entries(incoming.headersDistinct)) headers[name] = (values ?? []).join(', ')
+  return { status: incoming.statusCode ?? 0, headers }
+}
+
+/** Sends the request and waits for the head of its answer; after that the connection is the answer's. */
+function exchange(
+  socket: Socket,
+  request: HttpRequest,
+  url: URL,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Result<IncomingMessage>> {
+  const { hostname } = url
+  return new Promise((resolve) => {
+    let answer: IncomingMessage | undefined
+    const finish = (result: Result<IncomingMessage>) => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', onAbort)
+      if (!result.ok) socket.destroy()
+      resolve(result)
+    }
+    const onAbort = () => finish(failure('interrupted', `${hostname}: no longer asked for`))
+    const timer = setTimeout(() => finish(failure('timed-out', `${hostname}: no answer in time`)), timeoutMs)
+    signal.addEventListener('abort', onAbort, { once: true })
+    const { method, body } = request
+    const path = `${url.pathname}${url.search}`
+    const headers = headersOf(request, url)
+    try {
+      const sent = sendRequest({
+        createConnection: () => socket,
+        method,
+        path,
+        headers,
+        setHost: false,
+        maxHeaderSize: maxHeadBytes,
+      })
+      sent.on('error', (error) => {
+        // Bytes in the body that are not HTTP are found by the parser, which belongs to the request.
+        answer?.destroy(error)
+        finish(answerFailure(error, hostname))
+      })
+      sent.once('response', (incoming) => {
+        answer = incoming
+        // Until its body is listened to; what happened by then is found there.
+        incoming.on('error', () => undefined)
+        finish(success(incoming))
+      })
+      sent.once('close', () => finish(failure('connection-failed', `${hostname}: closed without an answer`)))
+      sent.end(body)
+    } catch {
+      finish(failure('http-malformed', `${hostname}: a header that cannot be sent`))
+    }
+  })
+}
+
+async function ask(request: HttpRequest, options: HttpClientOptions, signal: AbortSignal): Promise<Result<Answer>> {
+  if (signal.aborted) return failure('interrupted', 'no longer asked for')
+  const url = parseUrl(request.url)
+  if (url === undefined) return failure('http-malformed', 'not a URL of http or https')
+  const { idleTimeoutMs, totalTimeoutMs, maxBodyBytes, addresses, localAddress } = request
+  const startMs = performance.now()
+  const headTimeoutMs = Math.min(idleTimeoutMs, totalTimeoutMs)
+  const isSecure = url.protocol === 'https:'
+  const target = {
+    isSecure,
+    hostname: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port === '' ? (isSecure ? 443 : 80) : Number(url.port),
+    localAddress,
+    certificateAuthorities: options.certificateAuthorities,
+  }
+  const connected = await connectInTurn(target, addresses, headTimeoutMs, signal)
+  if (!connected.ok) return connected
+  const socket = connected.value
+  if (signal.aborted) {
+    socket.destroy()
+    return failure('interrupted', `${url.hostname}: no longer asked for`)
+  }
+  const leftMs = Math.max(headTimeoutMs - (performance.now() - startMs), 1)
+  const answered = await exchange(socket, request, url, leftMs, signal)
+  if (!answered.ok) return answered
+  const incoming = answered.value
+  const head = headOf(incoming)
+  const coding = parseContentCoding(head.headers['content-encoding'])
+  if (coding === undefined || (coding === 'identity' && Number(head.headers['content-length'] ?? 0) > maxBodyBytes)) {
+    socket.destroy()
+    return coding === undefined
+      ? failure('http-malformed', `${url.hostname}: compressed in a way not asked for`)
+      : failure('http-too-large', `${url.hostname}: more than ${maxBodyBytes} bytes`)
+  }
+  const limits = { maxBodyBytes, idleTimeoutMs, deadlineMs: startMs + totalTimeoutMs }
+  return success({ head, coding, incoming, place: url.hostname, limits })
+}
+
+/** Gathers a body of any number of parts in one array, so that many small ones take no more memory than they have. */
+class WholeBody implements HttpBodySink {
+  private bytes = new Uint8Array(0)
+  private lengthBytes = 0
+  private readonly onEnd: (result: Result<Uint8Array>) => void
+
+  constructor(onEnd: (result: Result<Uint8Array>) => void) {
+    this.onEnd = onEnd
+  }
+
+  allowedBytes(): number {
+    return Infinity
+  }
+
+  onBody(part: Uint8Array): void {
+    const neededBytes = this.lengthBytes + part.length
+    if (neededBytes > this.bytes.length) {
+      const larger = new Uint8Array(Math.max(2 * this.bytes.length, neededBytes))
+      larger.set(this.bytes.subarray(0, this.lengthBytes))
+      this.bytes = larger
+    }
+    this.bytes.set(part, this.lengthBytes)
+    this.lengthBytes = neededBytes
+  }
+
+  onBodyEnd(reason: ReturnType<typeof failure> | undefined): void {
+    this.onEnd(reason ?? success(this.bytes.slice(0, this.lengthBytes)))
+  }
+}
+
+export function httpClient(options: HttpClientOptions = {}): Http {
+  async function fetch(request: HttpRequest, signal: AbortSignal): Promise<Result<HttpResponse>> {
+    const asked = await ask(request, options, signal)
+    if (!asked.ok) return asked
+    const { head, coding, incoming, place, limits } = asked.value
+    const whole = await new Promise<Result<Uint8Array>>((resolve) => {
+      new HttpBody(incoming, place, limits, new WholeBody(resolve), signal).start(coding)
+    })
+    return whole.ok ? success({ ...head, body: whole.value }) : whole
+  }
+
+  async function stream(request: HttpRequest, sink: HttpBodySink, signal: AbortSignal): Promise<Result<HttpStream>> {
+    const asked = await ask(request, options, signal)
+    if (!asked.ok) return asked
+    const { head, coding, incoming, place, limits } = asked.value
+    const body = new HttpBody(incoming, place, limits, sink, signal)
+    // Whoever asked learns of the head first.
+    setImmediate(() => body.start(coding))
+    return success({ ...head, resume: () => body.resume(), abort: () => body.abort() })
+  }
+
+  return { fetch, stream }
+}

@@ -1,0 +1,56 @@
+// The Files port on Node: roots by their path, made when missing.
+// Guarantees: a root that was made here is on the disk when it is handed out. Transfers of all roots share the objects
+// they are made with; each root owns its own notes.
+import { mkdir, stat } from 'node:fs/promises'
+import { dirname, isAbsolute, resolve } from 'node:path'
+import { assert } from '../base/assert.ts'
+import { SwarmbidError } from '../base/errors.ts'
+import type { Files } from '../ports/files.ts'
+import { rootedResult } from './file-error.ts'
+import { SystemFileRoot } from './file-root.ts'
+import { systemCalls, type TransferCalls, TransferPool } from './file-transfer.ts'
+import { isAbsent } from './rooted-entry.ts'
+import { canAnchor, checkedFolder } from './rooted-folder.ts'
+
+export interface SystemFilesOptions {
+  /** Whether folders are held fast by their descriptors; false is for systems that cannot. */
+  readonly isAnchored: boolean
+  readonly calls: TransferCalls
+}
+
+/** Errors: file-not-plain. */
+async function folderAt(path: string): Promise<'present' | 'absent'> {
+  try {
+    if ((await stat(path)).isDirectory()) return 'present'
+  } catch (error) {
+    if (isAbsent(error)) return 'absent'
+    throw error
+  }
+  throw new SwarmbidError('file-not-plain', `${path}: not a folder`)
+}
+
+/** Syncs the folders that hold `path` and those above it, up to the one that holds `firstMade`. */
+async function settleMade(path: string, firstMade: string): Promise<void> {
+  for (let made = path; ; made = dirname(made)) {
+    const holder = await checkedFolder({ root: dirname(made), path: [], make: false, onMade: () => undefined })
+    await holder.sync()
+    if (made === firstMade || made === dirname(made)) return
+  }
+}
+
+export function systemFiles(options: Partial<SystemFilesOptions> = {}): Files {
+  const { isAnchored = canAnchor, calls = systemCalls } = options
+  const pool = new TransferPool(calls)
+  return {
+    openRoot(path) {
+      assert(isAbsolute(path), 'an absolute path')
+      return rootedResult(path, 'write', async () => {
+        if ((await folderAt(path)) === 'absent') {
+          const firstMade = await mkdir(path, { recursive: true })
+          if (firstMade !== undefined) await settleMade(resolve(path), resolve(firstMade))
+        }
+        return new SystemFileRoot(path, pool, isAnchored)
+      })
+    },
+  }
+}
