@@ -1,0 +1,55 @@
+// How many messages of each kind a peer may send: token buckets, far above what any honest peer needs and far below
+// what would cost us anything. Blocks are not counted here: they are bounded by what was asked for.
+// Guarantees: nothing allocated per message, time read once per receive. The instance owns one peer's budgets.
+
+/** Kinds of messages with a budget of their own. */
+export const keepAliveFlood = 0
+export const stateFlood = 1
+export const haveFlood = 2
+export const requestFlood = 3
+export const extendedFlood = 4
+export const extensionHandshakeFlood = 5
+export const hashRequestFlood = 6
+export const adviceFlood = 7
+export const unknownFlood = 8
+
+/** By kind: messages at once, and a second. */
+const bursts = Float64Array.of(100, 500, 4_000, 20_000, 4_000, 20, 5_000, 2_000, 200)
+const rates = Float64Array.of(5, 50, 500, 100_000, 200, 0.2, 100, 200, 20)
+const kindCount = bursts.length
+
+export class FloodGuard {
+  private readonly tokens = bursts.slice()
+  private haveBurst = bursts[haveFlood] as number
+  private filledMs: number
+
+  constructor(nowMs: number) {
+    this.filledMs = nowMs
+  }
+
+  /** A peer may tell each piece of the torrent once, as fast as it likes. */
+  allowHaves(pieceCount: number): void {
+    this.haveBurst += pieceCount
+    this.tokens[haveFlood] = (this.tokens[haveFlood] as number) + pieceCount
+  }
+
+  /** Tells the time; what comes until the next call counts as coming now. */
+  refill(nowMs: number): void {
+    const elapsedSeconds = (nowMs - this.filledMs) / 1000
+    if (elapsedSeconds <= 0) return
+    this.filledMs = nowMs
+    const { tokens } = this
+    for (let kind = 0; kind < kindCount; kind++) {
+      const burst = kind === haveFlood ? this.haveBurst : (bursts[kind] as number)
+      tokens[kind] = Math.min(burst, (tokens[kind] as number) + elapsedSeconds * (rates[kind] as number))
+    }
+  }
+
+  /** Counts a message; false when it is one too many. */
+  spend(kind: number): boolean {
+    const left = (this.tokens[kind] as number) - 1
+    if (left < 0) return false
+    this.tokens[kind] = left
+    return true
+  }
+}
