@@ -1,0 +1,87 @@
+// What one peer was asked for and has not answered: block numbers in the order of asking, with the time of each.
+// Guarantees: in-order answers are found in O(1), others by a scan of at most what is outstanding.
+// A request is held by the picker for this peer until it is released (timed out, choked); a released one may still be
+// answered and is then welcome. The instance owns this state; it tells the picker nothing.
+import { NumberRing } from './number-ring.ts'
+
+const held = 0
+const released = 1
+
+export class OutstandingRequests {
+  /** Requests that the picker counts as this peer's. */
+  heldCount = 0
+  private readonly ring = new NumberRing()
+
+  /** Released ones included. */
+  get size(): number {
+    return this.ring.size
+  }
+
+  get first(): number {
+    return this.ring.first
+  }
+
+  get end(): number {
+    return this.ring.end
+  }
+
+  next(position: number): number {
+    return this.ring.next(position)
+  }
+
+  add(block: number, nowMs: number): void {
+    this.ring.push(block, nowMs, held)
+    this.heldCount++
+  }
+
+  blockAt(position: number): number {
+    return this.ring.get(position, 0)
+  }
+
+  sentAtMs(position: number): number {
+    return this.ring.get(position, 1)
+  }
+
+  isHeld(position: number): boolean {
+    return this.ring.get(position, 2) === held
+  }
+
+  /** The position of a block, of a held request if there is one, or -1; positions hold until the next `add`. */
+  find(block: number): number {
+    const { ring } = this
+    let found = -1
+    for (let position = ring.first; position < ring.end; position = ring.next(position)) {
+      if (ring.get(position, 0) !== block) continue
+      if (ring.get(position, 2) === held) return position
+      if (found === -1) found = position
+    }
+    return found
+  }
+
+  remove(position: number): void {
+    if (this.isHeld(position)) this.heldCount--
+    this.ring.remove(position)
+  }
+
+  /** The picker may give the block to others from now on. */
+  release(position: number): void {
+    if (!this.isHeld(position)) return
+    this.ring.set(position, 2, released)
+    this.heldCount--
+  }
+
+  /** Released requests will not be answered. */
+  dropReleased(): void {
+    const { ring } = this
+    for (let position = ring.first; position < ring.end; ) {
+      const following = ring.next(position)
+      if (ring.get(position, 2) === released) ring.remove(position)
+      position = following
+    }
+  }
+
+  clear(): void {
+    this.ring.clear()
+    this.heldCount = 0
+  }
+}

@@ -1,0 +1,550 @@
+// Which blocks to ask a peer for: what is due first, then the piece it is at, then pieces under way, then a new one,
+// the rarest; in the end the last blocks of several peers at once (BEP 3). Blocks are numbered through the torrent:
+// piece * blocksPerPiece + block.
+// Guarantees: no garbage a block; memory is asked for (canTake) only for blocks that are then picked; a block is asked
+// of one peer, in the end game or near its deadline of up to three. The swarm owns the picker; it tells of every outcome.
+import { assert } from '../base/assert.ts'
+import { Bitfield } from '../base/bitfield.ts'
+import { blockLengthBytes } from '../formats/metainfo/metainfo.ts'
+import type { Random } from '../ports/random.ts'
+import { Availability, highestPriority, isWithin } from './availability.ts'
+import { mostAskers, type PartialPiece, PartialPieces } from './partial-pieces.ts'
+import type { PieceRange } from './policies.ts'
+
+export interface PickerOptions {
+  readonly pieceCount: number
+  readonly pieceLengthBytes: number
+  /** End of the last piece in the piece space. */
+  readonly spanBytes: number
+  /** Bytes of a piece that peers send, where pieces end with their files (BEP 52); else up to the span. */
+  readonly pieceBytes?: (piece: number) => number
+  /** What we have now; read here only, changes are told by pieceVerified and pieceLost. */
+  readonly have: Bitfield
+  readonly random: Random
+}
+
+/** What a peer is asked. The swarm may use one such object again for every call. */
+export interface PickRequest {
+  /** The swarm's number for the peer. */
+  readonly peer: number
+  /** The pieces it has. */
+  readonly bits: Bitfield
+  /** It does not share pieces with fast peers, and nothing urgent waits for it. */
+  readonly isSlow: boolean
+  /** A suspect (see blame.ts): it gets whole pieces, that nobody else adds to. */
+  readonly isAlone: boolean
+  /** What it was asked for and has not answered; only with few of them does it take part in the end game. */
+  readonly outstandingBlocks: number
+  /** Only these pieces, ascending: allowed fast, suggested, or as a DownloadPolicy says. Undefined: any. */
+  readonly ranges: readonly PieceRange[] | undefined
+  readonly maxBlocks: number
+  /** Room for maxBlocks block numbers. */
+  readonly out: Float64Array
+  /** Whether there is memory for a block; it is held from then on. */
+  canTake(piece: number, begin: number): boolean
+  readonly nowMs: number
+}
+
+export type PickMode = 'rarest' | 'sequential'
+
+/** Priorities are 1 to 7, or 0: not wanted. */
+const usualPriority = 4
+/** The first pieces are any, not the rarest: a rare one is slow, and with nothing to give we get nothing (BEP 3). */
+const randomFirstPieces = 4
+/** Pieces of up to as many blocks are left to one peer each, if it is fast. */
+const lonePieceBlocks = 64
+/** Pieces under way, beyond which peers join those of others: so many for each connected peer, and at least some. */
+const piecesPerPeer = 1.5
+const fewestPieces = 16
+/** A peer with as many requests out is not idle and has no part in the end game. */
+const endGameDepth = 8
+/** The end game looks at as many blocks for one pick. */
+const endGameSearch = 8192
+/** Only the most urgent pieces are looked at. */
+const urgentSearch = 64
+/** Blocks of a piece that is due within this, and got none for a while, are asked of a second peer. */
+const dueSoonMs = 3000
+const stalledMs = 1000
+
+interface Deadline {
+  readonly piece: number
+  readonly atMs: number
+}
+
+export class PiecePicker {
+  readonly blocksPerPiece: number
+  /** Wanted and not verified yet: what makes a peer interesting. Read only. */
+  readonly missing: Bitfield
+  private readonly pieceCount: number
+  private readonly pieceBytes: (piece: number) => number
+  private readonly random: Random
+  private readonly availability: Availability
+  private readonly partials = new PartialPieces()
+  private readonly priorities: Uint8Array
+  private readonly verified: Bitfield
+  /** Counted as having everything, whatever has come or gone since. */
+  private readonly seeds = new Set<number>()
+  private peerCount = 0
+  /** The piece a peer is at. */
+  private readonly led = new Map<number, PartialPiece>()
+  /** Most urgent first. */
+  private readonly deadlines: Deadline[] = []
+  private mode: PickMode = 'rarest'
+  private turn = 0
+  /** The turn in which there was no memory for a new piece. */
+  private refusedTurn = 0
+
+  /** All pieces are wanted, with priority 4, until it is said otherwise. */
+  constructor(options: PickerOptions) {
+    const { pieceCount, pieceLengthBytes, spanBytes, have, random } = options
+    assert(have.length === pieceCount && pieceCount === Math.ceil(spanBytes / pieceLengthBytes), 'sizes that agree')
+    this.pieceCount = pieceCount
+    this.pieceBytes =
+      options.pieceBytes ?? ((piece) => Math.min(pieceLengthBytes, spanBytes - piece * pieceLengthBytes))
+    this.random = random
+    this.blocksPerPiece = Math.ceil(pieceLengthBytes / blockLengthBytes)
+    this.priorities = new Uint8Array(pieceCount).fill(usualPriority)
+    this.verified = have.clone()
+    this.missing = new Bitfield(pieceCount)
+    this.missing.setAll()
+    this.missing.andNot(have)
+    this.availability = new Availability(pieceCount)
+    for (let piece = 0; piece < pieceCount; piece++) this.availability.setLevelLater(piece, this.levelOf(piece))
+  }
+
+  /** A peer told what it has. Once for each, before any peerHas and peerLost; `bits` may be empty. */
+  addPeer(peer: number, bits: Bitfield): void {
+    this.peerCount++
+    if (!bits.isComplete) {
+      this.availability.changeAll(bits, 1)
+      return
+    }
+    this.seeds.add(peer)
+    this.availability.seedCount++
+  }
+
+  /**
+   * A peer left; `bits` as they are now. Everything it was asked for must have been given back (`returned`) before.
+   */
+  removePeer(peer: number, bits: Bitfield): void {
+    this.peerCount--
+    this.led.delete(peer)
+    for (const partial of this.partials.all()) {
+      if (partial.leader === peer) partial.abandon()
+    }
+    if (!this.seeds.delete(peer)) {
+      this.availability.changeAll(bits, -1)
+      return
+    }
+    this.availability.seedCount--
+  }
+
+  /** A peer has one piece more, which its bits did not show before. */
+  peerHas(piece: number): void {
+    this.availability.change(piece, 1)
+  }
+
+  /** A peer lost a piece (BEP 54), which its bits showed; they show it no more. */
+  peerLost(peer: number, piece: number, bits: Bitfield): void {
+    if (!this.seeds.delete(peer)) {
+      this.availability.change(piece, -1)
+      return
+    }
+    this.availability.seedCount--
+    this.availability.changeAll(bits, 1)
+  }
+
+  /** How many connected peers have a piece. */
+  availabilityOf(piece: number): number {
+    return this.availability.of(piece)
+  }
+
+  /** 0: not wanted; 1 to 7: the higher, the sooner. What is under way of an unwanted piece stays, and is not asked for. */
+  setPriority(piece: number, priority: number): void {
+    this.changePriority(piece, priority)
+    this.availability.setLevel(piece, this.levelOf(piece))
+  }
+
+  /** One priority for each piece. */
+  setPriorities(priorities: Uint8Array): void {
+    assert(priorities.length === this.pieceCount, 'a priority for each piece')
+    for (let piece = 0; piece < this.pieceCount; piece++) {
+      const priority = priorities[piece] as number
+      if (priority === this.priorities[piece]) continue
+      this.changePriority(piece, priority)
+      this.availability.setLevelLater(piece, this.levelOf(piece))
+    }
+  }
+
+  setMode(mode: PickMode): void {
+    this.mode = mode
+  }
+
+  /** When a piece should be here; undefined: whenever it comes. Pieces that are here or not wanted are not asked for. */
+  setDeadline(piece: number, atMs: number | undefined): void {
+    const { deadlines } = this
+    const old = deadlines.findIndex((deadline) => deadline.piece === piece)
+    if (old !== -1) deadlines.splice(old, 1)
+    if (atMs === undefined) return
+    const later = deadlines.findIndex((deadline) => deadline.atMs > atMs)
+    deadlines.splice(later === -1 ? deadlines.length : later, 0, { piece, atMs })
+  }
+
+  /**
+   * Writes the blocks to ask of a peer into `out`, those of a piece in order, and counts them as asked of it. How many;
+   * 0 when it has nothing for us now, when memory is short, or because others are asked for all it has.
+   */
+  pick(request: PickRequest): number {
+    const { maxBlocks } = request
+    if (maxBlocks <= 0) return 0
+    this.turn++
+    let count = 0
+    if (this.deadlines.length > 0 && !request.isSlow && !request.isAlone) count = this.pickUrgent(request)
+    while (count < maxBlocks) {
+      const partial = this.choosePiece(request)
+      if (partial === undefined) break
+      count = this.takeFree(partial, request, count)
+    }
+    if (count > 0 || request.isAlone || !this.isEndGame) return count
+    return this.pickDuplicates(request)
+  }
+
+  /** All that is missing and that some connected peer has is asked for: idle peers are asked for it as well. */
+  get isEndGame(): boolean {
+    if (this.partials.count === 0 || this.availability.hasReachable) return false
+    for (const partial of this.partials.withFree) if (this.isReachable(partial)) return false
+    return true
+  }
+
+  /** Whether a block is still to come: the piece is not verified, and the block not here. */
+  needs(block: number): boolean {
+    const piece = Math.floor(block / this.blocksPerPiece)
+    if (this.verified.get(piece)) return false
+    const partial = this.partials.get(piece)
+    return partial === undefined || !partial.has(block - piece * this.blocksPerPiece)
+  }
+
+  /**
+   * A whole block came from a peer (`nobody`: from disk). Others that are asked for it are written into `others`, with
+   * room for mostAskers, to be cancelled; they count as not asked any more. How many; -1: the block was here already.
+   */
+  received(block: number, peer: number, others: Int32Array, nowMs: number): number {
+    const piece = Math.floor(block / this.blocksPerPiece)
+    if (this.verified.get(piece)) return -1
+    const partial = this.partials.get(piece) ?? this.start(piece, nowMs)
+    const count = partial.receive(block - piece * this.blocksPerPiece, peer, others, nowMs)
+    this.partials.refile(partial)
+    return count
+  }
+
+  /**
+   * A peer will not send a block it was asked for: it refused, choked us, is overdue or gone. True: nothing of the piece
+   * is here or asked for any more, and its memory may be given back.
+   */
+  returned(block: number, peer: number): boolean {
+    const piece = Math.floor(block / this.blocksPerPiece)
+    const partial = this.partials.get(piece)
+    if (partial === undefined || !partial.takeBack(block - piece * this.blocksPerPiece, peer)) return false
+    return this.settle(partial)
+  }
+
+  /** The other peers asked for a block, written into `others` (room for mostAskers); how many. */
+  askersOf(block: number, others: Int32Array): number {
+    const piece = Math.floor(block / this.blocksPerPiece)
+    return this.partials.get(piece)?.copyAskers(block - piece * this.blocksPerPiece, others) ?? 0
+  }
+
+  /** All blocks of the piece are here; it is being hashed and written, or about to be. */
+  isWhole(piece: number): boolean {
+    return this.partials.get(piece)?.isWhole === true
+  }
+
+  /** We have it now. */
+  pieceVerified(piece: number): void {
+    this.verified.set(piece)
+    this.missing.clear(piece)
+    this.setDeadline(piece, undefined)
+    const partial = this.partials.get(piece)
+    if (partial !== undefined) this.partials.end(partial)
+    this.availability.setLevel(piece, 0)
+  }
+
+  /**
+   * What came of a piece is gone: it was damaged, or its memory given up. Requests for it stay. True as for `returned`.
+   */
+  pieceDamaged(piece: number): boolean {
+    const partial = this.partials.get(piece)
+    if (partial === undefined) return false
+    partial.forgetReceived()
+    return this.settle(partial)
+  }
+
+  /** A piece we had is not on disk after all. */
+  pieceLost(piece: number): void {
+    this.verified.clear(piece)
+    if (this.priorities[piece] !== 0) this.missing.set(piece)
+    this.availability.setLevel(piece, this.levelOf(piece))
+  }
+
+  /** Who sent each block of a piece under way, a copy: `nobody` where the block is not here or came from disk. */
+  sourcesOf(piece: number): Int32Array {
+    const partial = this.partials.get(piece)
+    if (partial === undefined) return new Int32Array(0)
+    const sources = new Int32Array(partial.blockCount)
+    for (let block = 0; block < partial.blockCount; block++) sources[block] = partial.sender(block)
+    return sources
+  }
+
+  /** Pieces under way, the whole ones among them that are being hashed included. */
+  get partialCount(): number {
+    return this.partials.count
+  }
+
+  /** The pieces under way: of how many blocks, how many here and how many asked for (duplicates count), since when idle. */
+  visitPartials(
+    visit: (piece: number, blockCount: number, receivedCount: number, askedCount: number, activeMs: number) => void,
+  ): void {
+    for (const partial of this.partials.all()) {
+      visit(partial.piece, partial.blockCount, partial.receivedCount, partial.askedCount, partial.activeMs)
+    }
+  }
+
+  private changePriority(piece: number, priority: number): void {
+    assert(priority >= 0 && priority <= highestPriority, 'a priority of 0 to 7')
+    this.priorities[piece] = priority
+    if (this.verified.get(piece)) return
+    if (priority === 0) this.missing.clear(piece)
+    else this.missing.set(piece)
+  }
+
+  /** Its priority if it may be started, else 0. */
+  private levelOf(piece: number): number {
+    if (this.verified.get(piece) || this.partials.get(piece) !== undefined) return 0
+    return this.priorities[piece] as number
+  }
+
+  private start(piece: number, nowMs: number): PartialPiece {
+    const partial = this.partials.start(piece, Math.ceil(this.pieceBytes(piece) / blockLengthBytes), nowMs)
+    this.availability.setLevel(piece, 0)
+    return partial
+  }
+
+  /** After blocks became free again. */
+  private settle(partial: PartialPiece): boolean {
+    const { piece } = partial
+    if (partial.askedCount === 0) partial.abandon()
+    if (!partial.isEmpty) {
+      this.partials.refile(partial)
+      return false
+    }
+    this.partials.end(partial)
+    this.availability.setLevel(piece, this.levelOf(piece))
+    return true
+  }
+
+  private isReachable(partial: PartialPiece): boolean {
+    return this.priorities[partial.piece] !== 0 && this.availability.of(partial.piece) > 0
+  }
+
+  /** Whether blocks of a piece may be asked of the peer at all. */
+  private suits(partial: PartialPiece, request: PickRequest): boolean {
+    const { piece } = partial
+    return (
+      partial.refusedTurn !== this.turn &&
+      this.priorities[piece] !== 0 &&
+      request.bits.get(piece) &&
+      isWithin(request.ranges, piece)
+    )
+  }
+
+  /** Asks the peer for free blocks of a piece, up to what is wanted and there is memory for. The count after it. */
+  private takeFree(partial: PartialPiece, request: PickRequest, start: number): number {
+    const { peer, maxBlocks, out } = request
+    const { piece } = partial
+    const firstBlock = piece * this.blocksPerPiece
+    let count = start
+    while (count < maxBlocks) {
+      const block = partial.nextFree()
+      if (block === -1) break
+      if (!request.canTake(piece, block * blockLengthBytes)) {
+        partial.refusedTurn = this.turn
+        break
+      }
+      partial.ask(block, peer)
+      out[count++] = firstBlock + block
+    }
+    this.partials.refile(partial)
+    return count
+  }
+
+  private choosePiece(request: PickRequest): PartialPiece | undefined {
+    const own = this.led.get(request.peer)
+    if (own !== undefined) {
+      const isOwn = own.leader === request.peer && own.freeCount > 0 && this.suits(own, request)
+      if (isOwn && mayJoin(own, request)) return this.lead(own, request)
+      this.led.delete(request.peer)
+    }
+    return this.mode === 'sequential' ? this.chooseInOrder(request) : this.chooseRarest(request)
+  }
+
+  private chooseRarest(request: PickRequest): PartialPiece | undefined {
+    const joined = this.bestToJoin(request)
+    if (joined !== undefined && joinRank(joined, request) <= abandonedRank) return this.lead(joined, request)
+    const isRoomy = this.partials.count < Math.max(fewestPieces, this.peerCount * piecesPerPeer)
+    const wantsOwn = joined === undefined || joinRank(joined, request) === otherSpeedRank || this.prefersOwn(request)
+    if (joined === undefined || (wantsOwn && isRoomy)) {
+      return this.open(this.newPiece(request), request) ?? joined
+    }
+    return joined
+  }
+
+  private chooseInOrder(request: PickRequest): PartialPiece | undefined {
+    const joined = this.bestToJoin(request)
+    const piece = this.newPiece(request)
+    if (joined !== undefined && joined.piece < piece) return joined
+    return this.open(piece, request) ?? joined
+  }
+
+  /** A fast peer does a piece alone if that does not take long: fewer are under way, and blame is plain. */
+  private prefersOwn(request: PickRequest): boolean {
+    const { isSlow, maxBlocks, outstandingBlocks } = request
+    return !isSlow && this.blocksPerPiece <= Math.max(lonePieceBlocks, maxBlocks + outstandingBlocks)
+  }
+
+  /** The startable piece to begin with, or -1: the peer has none, or there is no memory. */
+  private newPiece(request: PickRequest): number {
+    if (this.refusedTurn === this.turn) return -1
+    const { bits, ranges } = request
+    const { availability, random } = this
+    if (!availability.startable.intersects(bits)) return -1
+    if (this.mode === 'sequential') return availability.first(bits, ranges)
+    if (this.verified.count < randomFirstPieces) return availability.any(bits, ranges, random)
+    return availability.rarest(bits, ranges, random)
+  }
+
+  private open(piece: number, request: PickRequest): PartialPiece | undefined {
+    if (piece === -1) return undefined
+    if (!request.canTake(piece, 0)) {
+      this.refusedTurn = this.turn
+      return undefined
+    }
+    const partial = this.start(piece, request.nowMs)
+    partial.isSlow = request.isSlow
+    return this.lead(partial, request)
+  }
+
+  private lead(partial: PartialPiece, request: PickRequest): PartialPiece {
+    partial.leader = request.peer
+    partial.isAlone = request.isAlone
+    this.led.set(request.peer, partial)
+    return partial
+  }
+
+  /** The piece under way with free blocks that the peer should add to before others; the nearest to its end. */
+  private bestToJoin(request: PickRequest): PartialPiece | undefined {
+    const { withFree } = this.partials
+    let best: PartialPiece | undefined
+    for (let index = 0; index < withFree.length; index++) {
+      const partial = withFree[index] as PartialPiece
+      if (!this.suits(partial, request) || !mayJoin(partial, request)) continue
+      if (best === undefined || this.comesFirst(partial, best, request)) best = partial
+    }
+    return best
+  }
+
+  private comesFirst(a: PartialPiece, b: PartialPiece, request: PickRequest): boolean {
+    const byRank = joinRank(a, request) - joinRank(b, request)
+    if (byRank !== 0) return byRank < 0
+    if (this.mode === 'sequential') return a.piece < b.piece
+    const byPriority = (this.priorities[b.piece] as number) - (this.priorities[a.piece] as number)
+    if (byPriority !== 0) return byPriority < 0
+    return a.receivedCount !== b.receivedCount ? a.receivedCount > b.receivedCount : a.piece < b.piece
+  }
+
+  /** Blocks of pieces with a deadline, the nearest first; of those due soon also ones that wait for another peer. */
+  private pickUrgent(request: PickRequest): number {
+    const { bits, ranges, nowMs, maxBlocks } = request
+    const { deadlines } = this
+    const end = Math.min(deadlines.length, urgentSearch)
+    let count = 0
+    for (let index = 0; index < end && count < maxBlocks; index++) {
+      const { piece, atMs } = deadlines[index] as Deadline
+      if (this.verified.get(piece) || this.priorities[piece] === 0 || !bits.get(piece) || !isWithin(ranges, piece)) {
+        continue
+      }
+      let partial = this.partials.get(piece)
+      if (partial === undefined) {
+        if (!request.canTake(piece, 0)) return count
+        partial = this.start(piece, nowMs)
+      }
+      if (!mayJoin(partial, request)) continue
+      count = this.takeFree(partial, request, count)
+      if (atMs - nowMs > dueSoonMs || nowMs - partial.activeMs < stalledMs) continue
+      count = this.duplicate(partial, 0, partial.blockCount, 2, request, count, maxBlocks)
+    }
+    return count
+  }
+
+  /** The end game: blocks that others were asked for, first those that only one was, from anywhere among them. */
+  private pickDuplicates(request: PickRequest): number {
+    const limit = Math.min(request.maxBlocks, endGameDepth - request.outstandingBlocks)
+    if (limit <= 0) return 0
+    let count = 0
+    for (let askers = 2; askers <= mostAskers && count < limit; askers++) {
+      let looked = 0
+      for (const partial of this.partials.all()) {
+        if (count >= limit || looked >= endGameSearch) break
+        if (partial.askedCount === 0 || !this.suits(partial, request) || (request.isSlow && !partial.isSlow)) continue
+        const size = Math.min(partial.blockCount, endGameSearch - looked)
+        looked += size
+        const from = this.random.below(partial.blockCount)
+        count = this.duplicate(partial, from, size, askers, request, count, limit)
+      }
+    }
+    return count
+  }
+
+  /** Asks the peer for blocks that fewer than `askers` others are asked for: of `size` blocks from `from` on, around. */
+  private duplicate(
+    partial: PartialPiece,
+    from: number,
+    size: number,
+    askers: number,
+    request: PickRequest,
+    start: number,
+    limit: number,
+  ): number {
+    const { peer, out } = request
+    const { piece, blockCount } = partial
+    let count = start
+    for (let index = 0; index < size && count < limit; index++) {
+      const block = (from + index) % blockCount
+      const askerCount = partial.askersOf(block)
+      if (askerCount === 0 || askerCount >= askers || partial.isAskedOf(block, peer)) continue
+      if (!request.canTake(piece, block * blockLengthBytes)) break
+      partial.ask(block, peer)
+      out[count++] = piece * this.blocksPerPiece + block
+    }
+    return count
+  }
+}
+
+/** How gladly a peer adds to a piece that another leads: smaller is better. */
+const ownRank = 0
+const abandonedRank = 1
+const sameSpeedRank = 2
+const otherSpeedRank = 3
+
+function joinRank(partial: PartialPiece, request: PickRequest): number {
+  if (partial.leader === request.peer) return ownRank
+  // Nobody works on it at the moment.
+  if (partial.askedCount === 0) return abandonedRank
+  return partial.isSlow === request.isSlow ? sameSpeedRank : otherSpeedRank
+}
+
+/** A suspect gets pieces that hold nobody else's blocks, and nobody adds to its own while it is at them. */
+function mayJoin(partial: PartialPiece, request: PickRequest): boolean {
+  const isLeader = partial.leader === request.peer
+  if (request.isAlone) return partial.isEmpty || (isLeader && partial.isAlone)
+  return isLeader || !partial.isAlone || partial.askedCount === 0
+}

@@ -1,0 +1,155 @@
+// Blocks on their way in (BEP 3): matched with what was asked, copied once into storage, cancelled at others.
+// Guarantees: only blocks that were asked for and are still needed reach storage, each written by one peer at a time, so
+// that its sender is answerable for all of it; nothing is allocated per block. Owns the `current…` fields of peers.
+import { beginOf, blockAt, lengthOf, pieceOf } from './block-grid.ts'
+import { mostAskers } from './partial-pieces.ts'
+import type { Requesting } from './requesting.ts'
+import type { SwarmContext } from './swarm-context.ts'
+import { noBlock, type SwarmPeer } from './swarm-peer.ts'
+
+/** A peer that stops in the middle of a block for so long loses it to one that sends it now. */
+const pausedMs = 1_000
+
+export class Receiving {
+  /** Payload of all blocks, and of it what was thrown away because it came twice or too late. */
+  downloadedBytes = 0
+  wastedBytes = 0
+  private readonly context: SwarmContext
+  private readonly requesting: Requesting
+  private readonly others = new Int32Array(mostAskers)
+  private readonly byNumber: ReadonlyMap<number, SwarmPeer>
+  /** Peers in the middle of a block that the picker does not count as theirs any more. */
+  private strayCount = 0
+
+  constructor(context: SwarmContext, requesting: Requesting, byNumber: ReadonlyMap<number, SwarmPeer>) {
+    this.context = context
+    this.requesting = requesting
+    this.byNumber = byNumber
+  }
+
+  /** A block begins. False: it is not wanted. */
+  begin(peer: SwarmPeer, piece: number, begin: number, length: number): boolean {
+    const { grid } = this.context
+    const { outstanding } = peer
+    const block = blockAt(grid, piece, begin)
+    const position = block === noBlock ? noBlock : outstanding.find(block)
+    if (position === noBlock) return this.waste(length)
+    if (length !== lengthOf(grid, block)) {
+      this.requesting.rejected(peer, block)
+      return this.waste(length)
+    }
+    const isHeld = outstanding.isHeld(position)
+    const sentAtMs = outstanding.sentAtMs(position)
+    outstanding.remove(position)
+    if (!this.isAcceptable(peer, block, isHeld)) {
+      if (isHeld) this.requesting.giveBack(peer, block)
+      this.noteArrival(peer, length, sentAtMs)
+      return this.waste(length)
+    }
+    peer.currentBlock = block
+    peer.currentPiece = piece
+    peer.currentBegin = begin
+    peer.currentSentAtMs = sentAtMs
+    peer.isCurrentHeld = isHeld
+    if (!isHeld) this.strayCount++
+    return true
+  }
+
+  fragment(peer: SwarmPeer, offset: number, chunk: Uint8Array, start: number, end: number): void {
+    if (peer.currentBlock === noBlock) return
+    this.context.storage.put(peer.currentPiece, peer.currentBegin + offset, chunk, start, end)
+  }
+
+  /** The current block is whole. */
+  end(peer: SwarmPeer, length: number): void {
+    const block = peer.currentBlock
+    if (block === noBlock) {
+      this.waste(length)
+      return
+    }
+    const { storage, picker, nowMs } = this.context
+    this.noteArrival(peer, length, peer.currentSentAtMs)
+    this.leave(peer)
+    const otherCount = picker.received(block, peer.number, this.others, nowMs)
+    this.downloadedBytes += length
+    peer.downloadMeter.add(length, nowMs)
+    peer.rejectStreak = 0
+    for (let index = 0; index < otherCount; index++) this.cancelAt(this.others[index] as number, block)
+    storage.blockDone(peer.currentPiece, peer.currentBegin)
+  }
+
+  /** The rest of the current block is not wanted, or will not come. */
+  abandon(peer: SwarmPeer): void {
+    const block = peer.currentBlock
+    if (block === noBlock) return
+    const isHeld = peer.isCurrentHeld
+    this.leave(peer)
+    if (isHeld) this.requesting.giveBack(peer, block)
+  }
+
+  /** Nothing of a piece is kept: whoever is sending some of it does so in vain. */
+  abandonPiece(piece: number): void {
+    for (const peer of this.context.peers) {
+      if (peer.currentBlock !== noBlock && peer.currentPiece === piece) this.abandon(peer)
+    }
+  }
+
+  private leave(peer: SwarmPeer): void {
+    if (!peer.isCurrentHeld) this.strayCount--
+    peer.isCurrentHeld = false
+    peer.currentBlock = noBlock
+  }
+
+  private noteArrival(peer: SwarmPeer, length: number, sentAtMs: number): void {
+    const { nowMs } = this.context
+    peer.isSilent = false
+    peer.pipeline.received(length, nowMs - sentAtMs, peer.outstanding.heldCount, nowMs)
+  }
+
+  private isAcceptable(peer: SwarmPeer, block: number, isHeld: boolean): boolean {
+    const { picker, storage, grid } = this.context
+    const piece = pieceOf(grid, block)
+    if (!picker.needs(block) || !picker.missing.get(piece)) return false
+    if (this.strayCount > 0 || picker.askersOf(block, this.others) > 1) {
+      if (!this.takesOver(peer, block, isHeld)) return false
+    }
+    return storage.take(piece, beginOf(grid, block))
+  }
+
+  /** Whether nobody else is sending the block at this moment; a late one yields to one that is not. */
+  private takesOver(peer: SwarmPeer, block: number, isHeld: boolean): boolean {
+    const { peers, nowMs } = this.context
+    for (const other of peers) {
+      if (other === peer || other.currentBlock !== block) continue
+      const isLate = isHeld && !other.isCurrentHeld
+      if (!isLate && nowMs - other.connection.lastReceiveMs < pausedMs) return false
+      this.abandon(other)
+    }
+    return true
+  }
+
+  private cancelAt(number: number, block: number): void {
+    const { grid, behaviour } = this.context
+    const other = this.byNumber.get(number)
+    if (other === undefined) return
+    if (other.currentBlock === block) {
+      // The picker has forgotten that it was asked of it.
+      this.leave(other)
+      return
+    }
+    const position = other.outstanding.find(block)
+    if (position === noBlock) return
+    if (behaviour.cancelsDuplicates) {
+      other.connection.cancel(pieceOf(grid, block), beginOf(grid, block), lengthOf(grid, block))
+      other.outstanding.remove(position)
+    } else other.outstanding.release(position)
+    if (other.outstanding.heldCount === 0) other.pipeline.settled()
+    this.requesting.hasRoom(other)
+  }
+
+  private waste(length: number): false {
+    this.downloadedBytes += length
+    this.wastedBytes += length
+    return false
+  }
+}

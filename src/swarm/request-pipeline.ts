@@ -1,0 +1,140 @@
+// How many requests to keep at one peer: as many blocks as it sends while an answer travels, and a second's worth on
+// top so that it never runs dry; opened by slow start, one more for each block that comes. Also when a peer has been
+// silent for too long. Guarantees: numbers only, nothing allocated after the start. Each peer's pipeline is its own.
+import { blockLengthBytes } from '../formats/metainfo/metainfo.ts'
+
+/** What a peer takes that says nothing (BEP 10, reqq). */
+const usualRequestQueueLength = 250
+/** S11: we never ask more of one peer, and never accept more from one. */
+export const maxRequestQueueLength = 2000
+
+const firstDepth = 8
+const leastDepth = 2
+const silentDepth = 1
+/** What stands at the peer beyond the way there and back: it outlasts our pauses and its own. */
+const reserveMs = 1000
+const evaluationMs = 1000
+/** Slow start goes on while the rate grows by this factor from one evaluation to the next. */
+const growth = 1.2
+/** BEP 3: a peer that sends nothing for a minute is snubbing us. */
+const snubMs = 60_000
+const shortestTimeoutMs = 10_000
+/** While nothing is known about the peer's speed. */
+const usualTimeoutMs = 20_000
+/** An answer may take this many times as long as it should before its requests are given to others. */
+const patience = 4
+/** Peers below this share pieces among themselves, not with fast ones. */
+const slowBytesPerSecond = 24_576
+
+export class RequestPipeline {
+  /** Requests to keep outstanding, in blocks of 16 KiB: 1 to the peer's queue length. */
+  depth = firstDepth
+  /** Nothing came for a minute although it was asked: it is unchoked only optimistically (BEP 3). */
+  isSnubbing = false
+  private maxDepth = firstDepth
+  private isSlowStart = true
+  private minLatencyMs = Number.POSITIVE_INFINITY
+  private bytesPerSecond = 0
+  private intervalBytes = 0
+  private intervalStartMs = Number.NEGATIVE_INFINITY
+  /** Since when an answer is owed: the last block, or the first request after none was out. Infinity: nothing is out. */
+  private waitingSinceMs = Number.POSITIVE_INFINITY
+  /** The requests of before were given up; there is one out to see whether the peer lives. */
+  private isSilent = false
+  private silentSinceMs = Number.POSITIVE_INFINITY
+
+  /** `requestQueueLength`: the peer's reqq, or usualRequestQueueLength while it did not say. */
+  constructor(requestQueueLength = usualRequestQueueLength) {
+    this.setQueueLength(requestQueueLength)
+  }
+
+  /** The peer said how many requests it keeps (BEP 10, reqq). Nonsense is brought into range. */
+  setQueueLength(requestQueueLength: number): void {
+    this.maxDepth = Math.max(1, Math.min(Math.floor(requestQueueLength) || 1, maxRequestQueueLength))
+    this.depth = Math.min(this.depth, this.maxDepth)
+  }
+
+  /** The peer serves us from now on: its speed is found out anew. */
+  unchoked(nowMs: number): void {
+    this.isSlowStart = true
+    this.minLatencyMs = Number.POSITIVE_INFINITY
+    this.bytesPerSecond = 0
+    this.intervalBytes = 0
+    this.intervalStartMs = nowMs
+    this.silentSinceMs = Number.POSITIVE_INFINITY
+    this.depth = this.isSilent ? silentDepth : Math.min(firstDepth, this.maxDepth)
+  }
+
+  /** A request was sent. Cheap: call it for each, or once for several sent together. */
+  asked(nowMs: number): void {
+    if (this.waitingSinceMs !== Number.POSITIVE_INFINITY) return
+    this.waitingSinceMs = nowMs
+    if (this.silentSinceMs === Number.POSITIVE_INFINITY) this.silentSinceMs = nowMs
+    if (this.intervalStartMs === Number.NEGATIVE_INFINITY) this.intervalStartMs = nowMs
+  }
+
+  /** A block we had asked for `latencyMs` ago is here; `outstanding`: requests still out after it. */
+  received(bytes: number, latencyMs: number, outstanding: number, nowMs: number): void {
+    this.isSnubbing = false
+    this.isSilent = false
+    this.waitingSinceMs = outstanding === 0 ? Number.POSITIVE_INFINITY : nowMs
+    this.silentSinceMs = this.waitingSinceMs
+    if (latencyMs < this.minLatencyMs) this.minLatencyMs = latencyMs
+    this.intervalBytes += bytes
+    if (nowMs - this.intervalStartMs >= evaluationMs) this.evaluate(nowMs)
+    if (this.isSlowStart) this.depth = Math.min(this.depth + 1, this.maxDepth)
+  }
+
+  /** No answer is owed any more: all came, were rejected, cancelled or taken back; or the peer choked us. */
+  settled(): void {
+    this.waitingSinceMs = Number.POSITIVE_INFINITY
+    if (!this.isSilent) this.silentSinceMs = Number.POSITIVE_INFINITY
+  }
+
+  /** Too slow to share a piece with fast peers. A peer counts as slow until its first blocks show otherwise. */
+  get isSlow(): boolean {
+    return this.bytesPerSecond < slowBytesPerSecond && this.intervalBytes < slowBytesPerSecond
+  }
+
+  /** When `expire` should be called if nothing comes before; Infinity: nothing is owed. */
+  nextWakeMs(): number {
+    if (this.waitingSinceMs === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY
+    const timeoutAtMs = this.waitingSinceMs + this.timeoutMs()
+    return this.isSnubbing ? timeoutAtMs : Math.min(timeoutAtMs, this.silentSinceMs + snubMs)
+  }
+
+  /**
+   * True when the answers owed are overdue: the caller takes the blocks back and asks others, and asks this peer for
+   * `depth` (now one) again; blocks that still come are welcome. Also notices snubbing.
+   */
+  expire(nowMs: number): boolean {
+    if (nowMs < this.nextWakeMs()) return false
+    this.isSilent = true
+    this.isSlowStart = false
+    this.depth = silentDepth
+    this.bytesPerSecond = 0
+    this.intervalBytes = 0
+    this.intervalStartMs = nowMs
+    if (nowMs - this.silentSinceMs >= snubMs) this.isSnubbing = true
+    this.waitingSinceMs = Number.POSITIVE_INFINITY
+    return true
+  }
+
+  private timeoutMs(): number {
+    if (this.isSilent) return snubMs
+    if (this.bytesPerSecond === 0) return usualTimeoutMs
+    const queueMs = (this.depth * blockLengthBytes * 1000) / this.bytesPerSecond
+    return Math.min(Math.max(patience * (this.minLatencyMs + queueMs), shortestTimeoutMs), snubMs)
+  }
+
+  private evaluate(nowMs: number): void {
+    const rate = (this.intervalBytes * 1000) / (nowMs - this.intervalStartMs)
+    if (rate < this.bytesPerSecond * growth) this.isSlowStart = false
+    this.bytesPerSecond = rate
+    this.intervalBytes = 0
+    this.intervalStartMs = nowMs
+    if (this.isSlowStart) return
+    const wanted = Math.ceil((rate * (this.minLatencyMs + reserveMs)) / (1000 * blockLengthBytes))
+    this.depth = Math.max(Math.min(wanted, this.maxDepth), Math.min(leastDepth, this.maxDepth))
+  }
+}

@@ -1,0 +1,355 @@
+// Keeping peers busy: requests out as the pipeline of each peer allows, back to the picker when a peer chokes, refuses
+// or falls silent, and again to whoever has room. Also memory: what stalls while others wait for room is moved to disk.
+// Guarantees: every request ends, by its block, a reject, a cancel or its release; nothing is allocated per block.
+// Owns the download fields of peers but those of the block on its way (receiving.ts).
+import { blockLengthBytes } from '../formats/metainfo/metainfo.ts'
+import { beginOf, lengthOf, pieceOf } from './block-grid.ts'
+import type { PickRequest } from './piece-picker.ts'
+import type { DownloadPolicy, PieceRange } from './policies.ts'
+import { maxRequestQueueLength } from './request-pipeline.ts'
+import type { SwarmContext } from './swarm-context.ts'
+import { noBlock, type SwarmPeer } from './swarm-peer.ts'
+
+const tickMs = 1_000
+/** A piece in memory to which nothing was added for so long makes room for others that wait. */
+const stalledMs = 20_000
+/** Released requests are forgotten after this; what still comes of them is thrown away. */
+const forgetMs = 120_000
+/** So many rejects without a block between them: the peer is left alone for a while. */
+const maxRejectStreak = 64
+const restMs = 10_000
+const maxAllowedFast = 100
+const maxSuggested = 16
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
+
+export interface RequestingOptions {
+  readonly policy: DownloadPolicy | undefined
+  /** Suspects get pieces of their own (blaming.ts). */
+  readonly isSuspect: (peer: SwarmPeer) => boolean
+  /** Nothing of a piece is kept any more. */
+  readonly onDiscard: (piece: number) => void
+}
+
+export class Requesting {
+  private readonly context: SwarmContext
+  private readonly isSuspect: (peer: SwarmPeer) => boolean
+  private readonly onDiscard: (piece: number) => void
+  private policy: DownloadPolicy | undefined
+  private isPaused = false
+  private readonly picked: Mutable<PickRequest>
+  /** There may be blocks now for peers that could not be kept busy. */
+  private isMoreAvailable = false
+  private isMemoryShort = false
+  private firstHungry = 0
+  private nextTickMs = Number.POSITIVE_INFINITY
+  /** Pieces moved to disk, by when they had stalled. */
+  private readonly spilled = new Map<number, number>()
+
+  constructor(context: SwarmContext, options: RequestingOptions) {
+    this.context = context
+    this.isSuspect = options.isSuspect
+    this.onDiscard = options.onDiscard
+    this.policy = options.policy
+    this.picked = {
+      peer: 0,
+      bits: context.storage.have,
+      isSlow: false,
+      isAlone: false,
+      outstandingBlocks: 0,
+      ranges: undefined,
+      maxBlocks: 0,
+      out: new Float64Array(maxRequestQueueLength),
+      canTake: (piece, begin) => this.take(piece, begin),
+      nowMs: 0,
+    }
+  }
+
+  setPolicy(policy: DownloadPolicy | undefined): void {
+    this.policy = policy
+    this.offerMore()
+  }
+
+  setPaused(isPaused: boolean): void {
+    this.isPaused = isPaused
+    if (!isPaused) this.offerMore()
+    else for (const peer of this.context.peers) this.cancelAll(peer)
+  }
+
+  /** Blocks, memory or peers came: whoever is not busy is asked at the next `settle`. */
+  offerMore(): void {
+    this.isMoreAvailable = true
+  }
+
+  /** One of its requests ended without a block: it may be asked for something else. */
+  hasRoom(peer: SwarmPeer): void {
+    peer.isHungry = true
+    this.offerMore()
+  }
+
+  nextWakeMs(): number {
+    return this.isMoreAvailable ? this.context.nowMs : this.nextTickMs
+  }
+
+  /** Asks the peer for as much as its pipeline has room for. */
+  fill(peer: SwarmPeer): void {
+    const { connection, pipeline, outstanding } = peer
+    peer.isHungry = false
+    if (peer.isGone || this.isPaused || !connection.amInterested) return
+    if (connection.isChoking && peer.allowedFast.length === 0) return
+    if (this.context.nowMs < peer.restsUntilMs) {
+      peer.isHungry = true
+      this.tickLater()
+      return
+    }
+    pipeline.setQueueLength(connection.requestQueueLength)
+    const room = pipeline.depth - outstanding.heldCount
+    if (room <= 0) return
+    this.tickLater()
+    const allowance = this.policy?.requestAllowanceBytes(peer.number) ?? Number.POSITIVE_INFINITY
+    const wanted = Math.min(room, Math.floor(allowance / blockLengthBytes))
+    let count = 0
+    const ranges = this.policy?.piecesFor(peer.number)
+    if (connection.isChoking) count = this.ask(peer, wanted, within(peer.allowedFast, ranges))
+    else {
+      if (peer.suggested.length > 0) count = this.askSuggested(peer, wanted, ranges)
+      if (count < wanted) count += this.ask(peer, wanted - count, ranges)
+    }
+    peer.isHungry = count < room
+  }
+
+  unchoked(peer: SwarmPeer): void {
+    peer.pipeline.unchoked(this.context.nowMs)
+    // Without BEP 6 a choke drops what was asked before it, and nothing says so.
+    if (!peer.connection.supportsFast) peer.outstanding.dropReleased()
+    peer.rejectStreak = 0
+  }
+
+  /** What was asked is not to be expected any more, but for allowed fast pieces (BEP 6); if it comes, it is welcome. */
+  choked(peer: SwarmPeer): void {
+    this.release(peer, (piece) => !peer.connection.supportsFast || !peer.allowedFast.includes(piece))
+  }
+
+  /** `length` 0: a client without BEP 6 says so with an empty block. */
+  rejected(peer: SwarmPeer, block: number): void {
+    const { outstanding, connection } = peer
+    const position = block === noBlock ? noBlock : outstanding.find(block)
+    if (position === noBlock) return
+    const wasHeld = outstanding.isHeld(position)
+    outstanding.remove(position)
+    if (!wasHeld) return
+    this.giveBack(peer, block)
+    if (outstanding.heldCount === 0) peer.pipeline.settled()
+    const piece = pieceOf(this.context.grid, block)
+    if (connection.isChoking) remove(peer.allowedFast, piece)
+    else remove(peer.suggested, piece)
+    peer.rejectStreak++
+    if (peer.rejectStreak < maxRejectStreak) return
+    peer.rejectStreak = 0
+    peer.restsUntilMs = this.context.nowMs + restMs
+  }
+
+  allowedFast(peer: SwarmPeer, piece: number): void {
+    const { allowedFast } = peer
+    if (allowedFast.length >= maxAllowedFast || allowedFast.includes(piece)) return
+    const later = allowedFast.findIndex((other) => other > piece)
+    allowedFast.splice(later === -1 ? allowedFast.length : later, 0, piece)
+  }
+
+  suggested(peer: SwarmPeer, piece: number): void {
+    const { suggested } = peer
+    if (!this.context.behaviour.suggestions || suggested.includes(piece)) return
+    if (suggested.length >= maxSuggested) suggested.shift()
+    suggested.push(piece)
+  }
+
+  /** It does not have a piece any more. */
+  pieceGone(peer: SwarmPeer, piece: number): void {
+    this.release(peer, (other) => other === piece)
+  }
+
+  /** Requests for pieces that are not wanted any more are cancelled. */
+  cancelUnwanted(): void {
+    const { picker, peers } = this.context
+    for (const peer of peers) this.cancel(peer, (piece) => !picker.missing.get(piece))
+    this.offerMore()
+  }
+
+  /** The peer left. */
+  removed(peer: SwarmPeer): void {
+    this.release(peer, () => true)
+    peer.outstanding.clear()
+    peer.isHungry = false
+  }
+
+  /** A block will not come from this peer. */
+  giveBack(peer: SwarmPeer, block: number): void {
+    const { picker, grid, storage } = this.context
+    this.offerMore()
+    if (!picker.returned(block, peer.number)) return
+    const piece = pieceOf(grid, block)
+    this.onDiscard(piece)
+    storage.discard(piece)
+  }
+
+  /** Once more for those who had room left, in turn; and once a second, what is overdue. */
+  settle(): void {
+    const { nowMs } = this.context
+    if (nowMs >= this.nextTickMs) this.tick()
+    if (!this.isMoreAvailable) return
+    this.isMoreAvailable = false
+    const { peers } = this.context
+    const { length } = peers
+    if (length === 0) return
+    this.firstHungry = (this.firstHungry + 1) % length
+    // What a silent peer did not send should not be asked of it again while others can have it.
+    for (const isSilent of [false, true]) {
+      for (let offset = 0; offset < length; offset++) {
+        const peer = peers[(this.firstHungry + offset) % length] as SwarmPeer
+        if (peer.isHungry && peer.isSilent === isSilent) this.fill(peer)
+      }
+    }
+  }
+
+  private tickLater(): void {
+    if (this.nextTickMs === Number.POSITIVE_INFINITY) this.nextTickMs = this.context.nowMs + tickMs
+  }
+
+  private tick(): void {
+    const { nowMs, peers, behaviour } = this.context
+    this.nextTickMs = Number.POSITIVE_INFINITY
+    for (const peer of peers) {
+      if (behaviour.antiSnubbing && peer.pipeline.expire(nowMs)) {
+        peer.isSilent = true
+        this.release(peer, () => true)
+      }
+      this.forgetOld(peer)
+      if (peer.outstanding.heldCount === 0) {
+        peer.isHungry = true
+        // When all are suspects, none must wait for one that is not.
+        peer.isIdle = true
+      }
+      if (peer.outstanding.size > 0) this.tickLater()
+    }
+    this.offerMore()
+    if (this.isMemoryShort && behaviour.spillsStalled) this.spillStalled()
+    this.isMemoryShort = false
+  }
+
+  private take(piece: number, begin: number): boolean {
+    if (this.context.storage.take(piece, begin)) return true
+    this.isMemoryShort = true
+    return false
+  }
+
+  private askSuggested(peer: SwarmPeer, wanted: number, ranges: readonly PieceRange[] | undefined): number {
+    const { picker } = this.context
+    let count = 0
+    for (let index = peer.suggested.length - 1; index >= 0 && count < wanted; index--) {
+      const piece = peer.suggested[index] as number
+      if (picker.missing.get(piece)) count += this.ask(peer, wanted - count, within([piece], ranges))
+      else peer.suggested.splice(index, 1)
+    }
+    return count
+  }
+
+  private ask(peer: SwarmPeer, wanted: number, ranges: readonly PieceRange[] | undefined): number {
+    if (wanted <= 0) return 0
+    const { context, picked } = this
+    const { grid, nowMs, behaviour } = context
+    const { connection, outstanding, pipeline } = peer
+    picked.peer = peer.number
+    picked.bits = peer.bits
+    picked.isSlow = pipeline.isSlow
+    picked.isAlone = !peer.isIdle && this.isSuspect(peer)
+    picked.outstandingBlocks = behaviour.endGame ? outstanding.heldCount : Number.POSITIVE_INFINITY
+    picked.ranges = ranges
+    picked.maxBlocks = wanted
+    picked.nowMs = nowMs
+    const count = context.picker.pick(picked)
+    for (let index = 0; index < count; index++) {
+      const block = picked.out[index] as number
+      connection.request(pieceOf(grid, block), beginOf(grid, block), lengthOf(grid, block))
+      outstanding.add(block, nowMs)
+    }
+    if (count > 0) {
+      peer.isIdle = false
+      pipeline.asked(nowMs)
+    }
+    return count
+  }
+
+  /** Gives blocks back to the picker, and keeps in mind that they were asked for. */
+  private release(peer: SwarmPeer, isMeant: (piece: number) => boolean): void {
+    const { grid } = this.context
+    const { outstanding } = peer
+    for (let position = outstanding.first; position < outstanding.end; position = outstanding.next(position)) {
+      const block = outstanding.blockAt(position)
+      if (!outstanding.isHeld(position) || !isMeant(pieceOf(grid, block))) continue
+      outstanding.release(position)
+      this.giveBack(peer, block)
+    }
+    if (outstanding.heldCount === 0) peer.pipeline.settled()
+  }
+
+  private cancelAll(peer: SwarmPeer): void {
+    this.cancel(peer, () => true)
+  }
+
+  private cancel(peer: SwarmPeer, isMeant: (piece: number) => boolean): void {
+    const { grid } = this.context
+    const { outstanding } = peer
+    for (let position = outstanding.first; position < outstanding.end; ) {
+      const following = outstanding.next(position)
+      const block = outstanding.blockAt(position)
+      const piece = pieceOf(grid, block)
+      if (outstanding.isHeld(position) && isMeant(piece)) {
+        peer.connection.cancel(piece, beginOf(grid, block), lengthOf(grid, block))
+        outstanding.remove(position)
+        this.giveBack(peer, block)
+      }
+      position = following
+    }
+    if (outstanding.heldCount === 0) peer.pipeline.settled()
+  }
+
+  private forgetOld(peer: SwarmPeer): void {
+    const { outstanding } = peer
+    const tooOldMs = this.context.nowMs - forgetMs
+    for (let position = outstanding.first; position < outstanding.end; ) {
+      const following = outstanding.next(position)
+      if (outstanding.sentAtMs(position) > tooOldMs) return
+      if (!outstanding.isHeld(position)) outstanding.remove(position)
+      position = following
+    }
+  }
+
+  /** The piece that has been waiting longest, or is not wanted, makes room. */
+  private spillStalled(): void {
+    const { picker, nowMs, storage, peers } = this.context
+    let stalled = -1
+    let oldestMs = nowMs - stalledMs
+    picker.visitPartials((piece, blockCount, receivedCount, askedCount, activeMs) => {
+      const isIdle = activeMs <= oldestMs || (askedCount === 0 && !picker.missing.get(piece))
+      if (receivedCount === 0 || receivedCount === blockCount || !isIdle || this.spilled.get(piece) === activeMs) return
+      stalled = piece
+      oldestMs = Math.min(oldestMs, activeMs)
+    })
+    if (stalled === -1 || peers.some((peer) => peer.currentBlock !== noBlock && peer.currentPiece === stalled)) return
+    for (const peer of peers) this.pieceGone(peer, stalled)
+    this.spilled.set(stalled, oldestMs)
+    storage.spill(stalled)
+  }
+}
+
+/** Single pieces, ascending, as far as `ranges` allow them. */
+function within(pieces: readonly number[], ranges: readonly PieceRange[] | undefined): PieceRange[] {
+  return pieces
+    .filter((piece) => ranges === undefined || ranges.some(({ first, last }) => first <= piece && piece <= last))
+    .map((piece) => ({ first: piece, last: piece }))
+}
+
+function remove(pieces: number[], piece: number): void {
+  const index = pieces.indexOf(piece)
+  if (index !== -1) pieces.splice(index, 1)
+}

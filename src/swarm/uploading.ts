@@ -1,0 +1,161 @@
+// Serving blocks (BEP 3, 6): requests wait in a ring per peer, and leave as fast as rate limits and the stream allow.
+// Guarantees: only verified pieces are served; each request of a peer that speaks BEP 6 is answered, with its block or a
+// reject; each view is unpinned once; nothing is allocated per block. Owns peers' upload fields but those of choking.
+import { fromHex } from '../base/bytes.ts'
+import { unwrap } from '../base/errors.ts'
+import { allowedFastCount, allowedFastSet } from './allowed-fast.ts'
+import { pieceLength } from './block-grid.ts'
+import { disconnect, type SwarmContext } from './swarm-context.ts'
+import type { SwarmPeer } from './swarm-peer.ts'
+import { maxQueuedRequests } from './upload-queue.ts'
+
+/** Requests refused to one peer in an epoch: all it had queued when it was choked, twice over, then it is a flood. */
+const maxRefusedRequests = 2 * maxQueuedRequests
+/** What a peer gets while choked, for a start; its allowed fast set once over if that is less. */
+const maxFreeBytes = 16_777_216
+
+export class Uploading {
+  /** Payload sent since the start. */
+  uploadedBytes = 0
+  private readonly context: SwarmContext
+  private readonly wasTold: (peer: SwarmPeer, piece: number) => boolean
+  private readonly unpin: (piece: number, begin: number) => void
+
+  /** `wasTold`: whether a peer knows that we have a piece. */
+  constructor(context: SwarmContext, wasTold: (peer: SwarmPeer, piece: number) => boolean) {
+    this.context = context
+    this.wasTold = wasTold
+    this.unpin = (piece, begin) => context.storage.unpin(piece, begin)
+  }
+
+  request(peer: SwarmPeer, piece: number, begin: number, length: number): void {
+    const { grid, storage } = this.context
+    const isChoked = peer.connection.amChoking
+    const isAllowed = !isChoked || (peer.grantedFast.has(piece) && length <= peer.freeBytes)
+    const isThere = storage.have.get(piece) && begin + length <= pieceLength(grid, piece) && this.wasTold(peer, piece)
+    if (isAllowed && isThere && peer.uploads.push(piece, begin, length)) {
+      if (isChoked) peer.freeBytes -= length
+      this.markReady(peer)
+    } else this.refuse(peer, piece, begin, length)
+  }
+
+  /** Lets a peer that has next to nothing have some pieces although it is choked (BEP 6). */
+  grantFast(peer: SwarmPeer): void {
+    const { behaviour, grid, storage } = this.context
+    const { connection, bits, remote } = peer
+    if (!behaviour.allowedFast || !connection.supportsFast || bits.count >= allowedFastCount) return
+    const infoHash = unwrap(fromHex(connection.remote.infoHash))
+    const granted = allowedFastSet(remote, infoHash, grid.pieceCount).filter(
+      (piece) => storage.have.get(piece) && !bits.get(piece) && this.wasTold(peer, piece),
+    )
+    peer.grantedFast = new Set(granted)
+    peer.freeBytes = Math.min(maxFreeBytes, granted.length * grid.plan.pieceLengthBytes)
+    for (const piece of granted) connection.allowedFast(piece)
+  }
+
+  cancel(peer: SwarmPeer, piece: number, begin: number, length: number): void {
+    const position = peer.uploads.find(piece, begin, length)
+    if (position === -1) return
+    peer.uploads.remove(position)
+    this.reject(peer, piece, begin, length)
+  }
+
+  /** Sends what waits until `allowedBytes` are reached (the last block may go beyond) or the stream is full. */
+  pump(peer: SwarmPeer, allowedBytes: number): number {
+    const { uploads, connection } = peer
+    const { storage, nowMs } = this.context
+    let sentBytes = 0
+    let hasRoom = true
+    while (hasRoom && sentBytes < allowedBytes && uploads.size > 0 && this.isWithinAllowance(peer)) {
+      const position = uploads.first
+      const piece = uploads.pieceAt(position)
+      const begin = uploads.beginAt(position)
+      const length = uploads.lengthAt(position)
+      const view = storage.view(piece, begin, length)
+      if (view === undefined) {
+        peer.isUploadReady = false
+        return sentBytes
+      }
+      uploads.remove(position)
+      const sentBefore = connection.sentBytes
+      hasRoom = connection.block(piece, begin, view)
+      peer.unwritten.push(piece, begin, connection.sentBytes)
+      sentBytes += connection.sentBytes - sentBefore
+      peer.uploadMeter.add(length, nowMs)
+      peer.epochUploadedBytes += length
+      peer.roundUploadedBytes += length
+      this.uploadedBytes += length
+    }
+    peer.isUploadReady = uploads.size > 0 && this.isWithinAllowance(peer)
+    return sentBytes
+  }
+
+  /** The stream has passed so many bytes of the connection; Infinity: it is closed and touches none any more. */
+  written(peer: SwarmPeer, totalBytes: number): void {
+    peer.unwritten.giveBack(totalBytes, this.unpin)
+  }
+
+  /** Its piece can be viewed now, or never. */
+  readable(piece: number, isServable: boolean): void {
+    for (const peer of this.context.peers) {
+      if (!isServable) this.refusePiece(peer, piece)
+      if (peer.uploads.size > 0) this.markReady(peer)
+    }
+  }
+
+  /** We do not have it any more. */
+  refusePiece(peer: SwarmPeer, piece: number): void {
+    const { uploads } = peer
+    for (let position = uploads.first; position < uploads.end; ) {
+      const following = uploads.next(position)
+      if (uploads.pieceAt(position) === piece) this.refuseAt(peer, position)
+      position = following
+    }
+  }
+
+  /** It is choked now: what waits is refused, but for what it may have in spite of it (BEP 6). */
+  choked(peer: SwarmPeer): void {
+    const { uploads } = peer
+    for (let position = uploads.first; position < uploads.end; ) {
+      const following = uploads.next(position)
+      if (!peer.grantedFast.has(uploads.pieceAt(position))) this.refuseAt(peer, position)
+      position = following
+    }
+    if (uploads.size === 0) peer.isUploadReady = false
+  }
+
+  /** A new epoch, or another share of it: who waited for that may go on. */
+  allowed(peer: SwarmPeer): void {
+    if (peer.uploads.size > 0) this.markReady(peer)
+  }
+
+  private isWithinAllowance(peer: SwarmPeer): boolean {
+    return peer.epochUploadedBytes < peer.allowanceBytes || peer.connection.amChoking
+  }
+
+  private markReady(peer: SwarmPeer): void {
+    if (peer.isUploadReady || peer.isGone || !this.isWithinAllowance(peer)) return
+    peer.isUploadReady = true
+    this.context.outputs.push({ type: 'upload-ready', peer })
+  }
+
+  private refuse(peer: SwarmPeer, piece: number, begin: number, length: number): void {
+    peer.refusedRequests++
+    if (peer.refusedRequests > maxRefusedRequests) {
+      disconnect(this.context, peer, 'peer-flood', `${peer.refusedRequests} requests that cannot be served`)
+    } else this.reject(peer, piece, begin, length)
+  }
+
+  private refuseAt(peer: SwarmPeer, position: number): void {
+    const { uploads } = peer
+    const piece = uploads.pieceAt(position)
+    const begin = uploads.beginAt(position)
+    const length = uploads.lengthAt(position)
+    uploads.remove(position)
+    this.reject(peer, piece, begin, length)
+  }
+
+  private reject(peer: SwarmPeer, piece: number, begin: number, length: number): void {
+    if (peer.connection.supportsFast) peer.connection.reject(piece, begin, length)
+  }
+}

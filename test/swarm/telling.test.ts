@@ -1,0 +1,162 @@
+// What peers are told of what we have and want: haves, super-seeding, upload-only.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { SwarmBehaviour } from '../../src/swarm/swarm-behaviour.ts'
+import { type NodeOptions, type TestNode, World } from './swarm-harness.ts'
+
+function isDone(node: TestNode): boolean {
+  return node.swarm.isFinished
+}
+
+/** Wraps a method of one side of a link, so that calls are counted. */
+function countHaves(node: TestNode, other: TestNode): () => number {
+  const { connection } = node.link(other)
+  const have = connection.have.bind(connection)
+  let count = 0
+  connection.have = (piece) => {
+    count++
+    have(piece)
+  }
+  return () => count
+}
+
+test('haves: peers hear of each new piece, but not those that have it', () => {
+  const heard = (suppressesHaves: boolean) => {
+    const world = new World(1, { pieces: 20 })
+    const behaviour = { suppressesHaves }
+    const seed = world.node('seed', { has: 'all', upBytesPerSecond: 100_000 })
+    const leech = world.node('leech', { behaviour })
+    const idle = world.node('idle')
+    world.connect(seed, leech)
+    world.connect(leech, idle)
+    idle.setPaused({ download: true, upload: true })
+    const toSeed = countHaves(leech, seed)
+    const toIdle = countHaves(leech, idle)
+    assert.ok(world.runUntil(() => isDone(leech)))
+    world.run(1_000)
+    assert.equal(idle.link(leech).peer.bits.isComplete, true)
+    return { toSeed: toSeed(), toIdle: toIdle() }
+  }
+  assert.deepEqual(heard(true), { toSeed: 0, toIdle: 20 })
+  assert.ok(heard(false).toSeed > 15)
+})
+
+test('greeting: the first message says what we have, to peers with and without the fast extension', () => {
+  for (const fast of [true, false]) {
+    const world = new World(2, { pieces: 20 })
+    const us = world.node('us', { has: [3, 7], fast })
+    const seed = world.node('seed', { has: 'all', fast, maxSlots: 0, behaviour: { allowedFast: false } })
+    const empty = world.node('empty', { fast, maxSlots: 0 })
+    us.setPaused({ download: true, upload: true })
+    world.connectAll()
+    world.run(100)
+    assert.equal(us.link(seed).peer.isSeed, true)
+    assert.equal(us.link(empty).peer.bits.hasAny, false)
+    assert.deepEqual([seed.link(us).peer.bits.count, seed.link(us).peer.bits.get(7)], [2, true])
+  }
+})
+
+test('super-seeding: a seed hardly sends a piece twice before all are in the swarm', () => {
+  const outcome = (isOn: boolean) => {
+    const world = new World(3, { pieces: 30 })
+    const options: NodeOptions = { upBytesPerSecond: 100_000, behaviour: { allowedFast: false } }
+    const seed = world.node('seed', { ...options, has: 'all' })
+    seed.swarm.setSuperSeeding(isOn)
+    const leeches = [0, 1, 2, 3].map((index) => world.node(`l${index}`, options))
+    world.connectAll()
+    world.run(1_000)
+    const shown = Math.max(...leeches.map((leech) => leech.link(seed).peer.bits.count))
+    const allAreOut = () => {
+      const pieces = new Set(leeches.flatMap((leech) => piecesOf(leech)))
+      return pieces.size === 30
+    }
+    assert.ok(world.runUntil(allAreOut))
+    const sent = seed.swarm.snapshot(world.time.nowMs).uploadedBytes
+    assert.ok(
+      world.runUntil(() => leeches.every(isDone)),
+      'all of it arrives',
+    )
+    return { shown, copies: sent / world.torrent.truth.length }
+  }
+  const on = outcome(true)
+  const off = outcome(false)
+  assert.ok(on.shown <= 15 && off.shown === 30, `${on.shown} pieces shown, ${off.shown} without`)
+  assert.ok(on.copies < 1.25, `${on.copies} copies sent`)
+  assert.ok(on.copies < off.copies, `${on.copies} copies sent, ${off.copies} without`)
+})
+
+function piecesOf(node: TestNode): number[] {
+  return Array.from({ length: node.storage.have.length }, (_, piece) => piece).filter((piece) =>
+    node.storage.have.get(piece),
+  )
+}
+
+test('super-seeding: what was not shown is not served, and switched off all is told', () => {
+  const world = new World(4, { pieces: 30 })
+  const seed = world.node('seed', { has: 'all', behaviour: { allowedFast: false } })
+  seed.swarm.setSuperSeeding(true)
+  const leech = world.node('leech')
+  world.connect(seed, leech)
+  world.run(3_000)
+  const shown = leech.link(seed).peer.bits
+  assert.ok(shown.count < 30)
+  const hidden = shown.nextClear(0)
+  leech.turn(() => leech.link(seed).connection.request(hidden, 0, 16_384))
+  world.run(3_000)
+  assert.ok(!seed.storage.served.some(({ piece }) => piece === hidden))
+  seed.turn(() => seed.swarm.setSuperSeeding(false))
+  assert.ok(world.runUntil(() => isDone(leech)))
+})
+
+function partialSeeds(behaviour: Partial<SwarmBehaviour>) {
+  const world = new World(5, { pieces: 20 })
+  const options = { has: [0, 1, 2, 3, 4], behaviour }
+  const a = world.node('a', options)
+  const b = world.node('b', { ...options, has: [10, 11] })
+  const wanting = (node: TestNode, wanted: readonly number[]) => {
+    const priorities = Uint8Array.from({ length: 20 }, (_, piece) => (wanted.includes(piece) ? 4 : 0))
+    node.turn(() => node.swarm.setPriorities(priorities, world.time.nowMs))
+  }
+  return { world, a, b, wanting }
+}
+
+test('partial seeds: two that want nothing of each other part, though neither has all', () => {
+  for (const leavesUseless of [true, false]) {
+    const { world, a, b, wanting } = partialSeeds({ leavesUseless })
+    wanting(a, [0, 1])
+    wanting(b, [10, 11])
+    world.connect(a, b)
+    world.run(2_000)
+    assert.equal(a.isLinked(b), !leavesUseless)
+    if (!leavesUseless) assert.equal(b.link(a).peer.isUploadOnly, true)
+  }
+})
+
+test('partial seeds: one that becomes complete in its wishes says so, and is told when we want more again', () => {
+  const { world, a, b, wanting } = partialSeeds({ leavesUseless: false })
+  wanting(a, [0, 1, 10])
+  wanting(b, [10, 11, 0])
+  world.connect(a, b)
+  assert.ok(world.runUntil(() => isDone(a) && isDone(b)))
+  world.run(1_000)
+  assert.equal(b.link(a).peer.isUploadOnly, true)
+  wanting(a, [0, 1, 10, 11])
+  assert.ok(world.runUntil(() => b.link(a).peer.isUploadOnly === false, 1_000))
+  assert.ok(world.runUntil(() => isDone(a)))
+})
+
+test('a piece that was lost is fetched again, and peers are told meanwhile', () => {
+  const world = new World(6, { pieces: 10 })
+  const behaviour = { leavesUseless: false }
+  const seed = world.node('seed', { has: 'all', behaviour })
+  const us = world.node('us', { has: 'all', behaviour })
+  world.connect(seed, us)
+  world.run(1_000)
+  us.storage.have.clear(4)
+  us.turn(() => us.swarm.pieceLost(4, world.time.nowMs))
+  assert.equal(us.swarm.isFinished, false)
+  assert.ok(world.runUntil(() => !seed.link(us).peer.bits.get(4), 1_000))
+  assert.ok(world.runUntil(() => isDone(us), 60_000))
+  world.run(1_000)
+  assert.equal(seed.link(us).peer.isSeed, true)
+})
