@@ -1,0 +1,275 @@
+// The in-memory tracker: who is counted, who is handed out, what is forgotten; and its UDP side.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import type { IpAddress } from '../../src/base/endpoint.ts'
+import { decodeCompactEndpoints, formatEndpoint } from '../../src/formats/compact-endpoint.ts'
+import { unknownLeftBytes } from '../../src/formats/tracker/announce.ts'
+import type { HttpAnnounceRequest } from '../../src/formats/tracker/announce-query.ts'
+import type { AnnounceReply } from '../../src/formats/tracker/announce-response.ts'
+import { encodeUdpAnnounce, encodeUdpConnect, encodeUdpScrape } from '../../src/formats/tracker/udp-request.ts'
+import { decodeUdpResponse } from '../../src/formats/tracker/udp-response.ts'
+import { TrackerServer } from '../../src/tracker/tracker-server.ts'
+import { UdpTracker } from '../../src/tracker/udp-tracker.ts'
+import { seededRandom } from './seeded-random.ts'
+
+const infoHash = new Uint8Array(20).fill(1)
+
+function request(fields: Partial<HttpAnnounceRequest> = {}): HttpAnnounceRequest {
+  return {
+    infoHash,
+    peerId: new Uint8Array(20).fill(7),
+    port: 6881,
+    uploadedBytes: 0,
+    downloadedBytes: 0,
+    leftBytes: 100,
+    event: 'none',
+    isCompact: true,
+    omitsPeerIds: true,
+    claimedEndpoints: [],
+    supportsEncryption: false,
+    ...fields,
+  }
+}
+
+const ipv4 = (number: number): IpAddress => ({ family: 4, address: `203.0.${number >> 8}.${number & 255}` })
+const ipv6 = (number: number): IpAddress => ({ family: 6, address: `2001:db8::${(number + 1).toString(16)}` })
+
+class Harness {
+  readonly server: TrackerServer
+  nowMs = 10_000
+
+  constructor(options: { maxSwarms?: number; maxPeersPerSwarm?: number; maxPeersPerReply?: number } = {}) {
+    this.server = new TrackerServer({ random: seededRandom(), intervalSeconds: 600, ...options })
+  }
+
+  announce(from: IpAddress, fields: Partial<HttpAnnounceRequest> = {}): AnnounceReply {
+    const reply = this.server.announce(request(fields), from, this.nowMs)
+    assert.ok(!('kind' in reply), 'an answer')
+    return reply
+  }
+
+  counts(): string {
+    const [swarm] = this.server.scrape([infoHash])
+    return `${swarm?.complete} ${swarm?.incomplete} ${swarm?.downloaded} ${swarm?.downloaders}`
+  }
+}
+
+function peersOf({ peers }: AnnounceReply): string[] {
+  if (peers.form === 'long') return peers.peers.map(formatEndpoint)
+  const lists = [decodeCompactEndpoints(peers.peers, 4, 1_000), decodeCompactEndpoints(peers.peers6, 6, 1_000)]
+  return lists.flatMap((list) => (list.ok ? list.value.map(formatEndpoint) : assert.fail()))
+}
+
+describe('a swarm', () => {
+  test('tells each peer of the others, never of itself, and its own address (BEP 24)', () => {
+    const harness = new Harness()
+    assert.deepEqual(peersOf(harness.announce(ipv4(1))), [])
+    assert.deepEqual(peersOf(harness.announce(ipv4(2), { port: 5 })), ['203.0.0.1:6881'])
+    const reply = harness.announce(ipv4(1))
+    assert.deepEqual(peersOf(reply), ['203.0.0.2:5'])
+    assert.deepEqual(reply.externalIp, ipv4(1))
+    assert.deepEqual([reply.intervalSeconds, reply.minIntervalSeconds], [600, 300])
+  })
+
+  test('has peers of both families, the own ones first (BEP 7)', () => {
+    const harness = new Harness()
+    for (let number = 0; number < 10; number++) {
+      harness.announce(ipv4(number))
+      harness.announce(ipv6(number))
+    }
+    const { peers } = harness.announce(ipv6(100), { wantedPeers: 12 })
+    assert.ok(peers.form === 'compact')
+    assert.deepEqual([peers.peers6.length / 18, peers.peers.length / 6], [10, 2])
+  })
+
+  test('tells seeders of leechers only', () => {
+    const harness = new Harness()
+    harness.announce(ipv4(1), { leftBytes: 0 })
+    harness.announce(ipv4(2), { leftBytes: unknownLeftBytes })
+    assert.deepEqual(peersOf(harness.announce(ipv4(3), { leftBytes: 0 })), ['203.0.0.2:6881'])
+    assert.equal(peersOf(harness.announce(ipv4(4))).length, 3)
+  })
+
+  test('counts seeders, leechers, downloads and partial seeds (BEP 21, 48)', () => {
+    const harness = new Harness()
+    harness.announce(ipv4(1), { leftBytes: 0, event: 'started' })
+    harness.announce(ipv4(2), { event: 'started' })
+    harness.announce(ipv6(3), { event: 'paused' })
+    assert.equal(harness.counts(), '1 2 0 1')
+    harness.announce(ipv4(2), { leftBytes: 0, event: 'completed' })
+    assert.equal(harness.counts(), '2 1 1 0')
+    harness.announce(ipv4(2), { leftBytes: 0, event: 'completed' })
+    harness.announce(ipv4(9), { leftBytes: 0, event: 'completed' })
+    assert.equal(harness.counts(), '3 1 1 0')
+    harness.announce(ipv4(2), { event: 'stopped' })
+    harness.announce(ipv6(3))
+    assert.equal(harness.counts(), '2 1 1 1')
+  })
+
+  test('a peer that stops gets no peers and is handed out no more', () => {
+    const harness = new Harness()
+    harness.announce(ipv4(1))
+    harness.announce(ipv4(2))
+    assert.deepEqual(peersOf(harness.announce(ipv4(1), { event: 'stopped' })), [])
+    assert.deepEqual(peersOf(harness.announce(ipv4(3))), ['203.0.0.2:6881'])
+  })
+
+  test('port 0 is answered and never handed out', () => {
+    const harness = new Harness()
+    harness.announce(ipv4(1))
+    assert.equal(peersOf(harness.announce(ipv4(2), { port: 0 })).length, 1)
+    assert.equal(harness.counts(), '0 1 0 1')
+  })
+
+  test('peers silent for two intervals are gone, those that announce stay', () => {
+    const harness = new Harness()
+    harness.announce(ipv4(1))
+    harness.announce(ipv4(2))
+    harness.nowMs += 1_199_999
+    harness.announce(ipv4(2))
+    assert.equal(harness.counts(), '0 2 0 2')
+    harness.nowMs += 1
+    assert.deepEqual(peersOf(harness.announce(ipv4(3))), ['203.0.0.2:6881'])
+    harness.nowMs += 1_200_000
+    harness.server.sweep(harness.nowMs)
+    assert.equal(harness.server.swarmCount, 0)
+  })
+
+  test('the long form has peer ids for who wants them', () => {
+    const harness = new Harness()
+    harness.announce(ipv6(1), { peerId: new Uint8Array(20).fill(5) })
+    const withIds = harness.announce(ipv4(2), { isCompact: false, omitsPeerIds: false }).peers
+    assert.deepEqual(withIds, {
+      form: 'long',
+      peers: [{ ...ipv6(1), port: 6881, peerId: new Uint8Array(20).fill(5) }],
+    })
+    const without = harness.announce(ipv4(2), { isCompact: false }).peers
+    assert.deepEqual(without, { form: 'long', peers: [{ ...ipv6(1), port: 6881 }] })
+  })
+
+  test('swarms, peers and replies are capped', () => {
+    const harness = new Harness({ maxSwarms: 2, maxPeersPerSwarm: 5, maxPeersPerReply: 3 })
+    for (let number = 0; number < 20; number++) harness.announce(ipv4(number))
+    assert.equal(harness.counts(), '0 5 0 5')
+    assert.equal(peersOf(harness.announce(ipv4(50), { wantedPeers: 1_000 })).length, 3)
+    harness.announce(ipv4(1), { infoHash: new Uint8Array(20).fill(2) })
+    const third = harness.server.announce(request({ infoHash: new Uint8Array(20).fill(3) }), ipv4(1), harness.nowMs)
+    assert.ok('kind' in third && third.kind === 'failure')
+    harness.nowMs += 1_200_000
+    harness.announce(ipv4(1), { infoHash: new Uint8Array(20).fill(3) })
+    assert.equal(harness.server.swarmCount, 1)
+  })
+
+  test('an answer has as many different others as are wanted and there are', () => {
+    fc.assert(
+      fc.property(fc.nat(60), fc.nat(60), fc.nat(80), fc.boolean(), (seeders, leechers, wanted, isSeeder) => {
+        const harness = new Harness()
+        for (let number = 0; number < seeders; number++) harness.announce(ipv4(number), { leftBytes: 0 })
+        for (let number = 0; number < leechers; number++) harness.announce(ipv4(1_000 + number))
+        const own = ipv4(isSeeder ? 0 : 1_000)
+        const seen = peersOf(harness.announce(own, { wantedPeers: wanted, leftBytes: isSeeder ? 0 : 1 }))
+        const others = isSeeder ? leechers : Math.max(0, leechers - 1) + seeders
+        assert.equal(new Set(seen).size, seen.length)
+        assert.ok(!seen.includes(`${own.address}:6881`))
+        assert.equal(seen.length, Math.min(wanted, others))
+      }),
+      { numRuns: 100 },
+    )
+  })
+})
+
+describe('the UDP side', () => {
+  const client = ipv4(9)
+  const udpHarness = () => {
+    const server = new TrackerServer({ random: seededRandom(), intervalSeconds: 600 })
+    return { server, udp: new UdpTracker(server, new Uint8Array(32).fill(3)) }
+  }
+  const connect = new Uint8Array(16)
+  encodeUdpConnect(connect, 0, 11)
+
+  function connectionOf(udp: UdpTracker, from: IpAddress, nowMs: number) {
+    const decoded = decodeUdpResponse(udp.answer(connect, from, nowMs) ?? assert.fail(), from.family)
+    assert.ok(decoded.ok && decoded.value.kind === 'connect' && decoded.value.transactionId === 11)
+    return decoded.value.connection
+  }
+
+  function announceBytes(connection: { high: number; low: number }, fields: Partial<HttpAnnounceRequest> = {}) {
+    const bytes = new Uint8Array(98)
+    encodeUdpAnnounce(bytes, 0, connection, 12, request(fields))
+    return bytes
+  }
+
+  test('gives an address an id, and with it takes announces and scrapes', () => {
+    const { server, udp } = udpHarness()
+    server.announce(request({ leftBytes: 0 }), ipv4(1), 0)
+    const connection = connectionOf(udp, client, 0)
+    const announced = decodeUdpResponse(udp.answer(announceBytes(connection), client, 1_000) ?? assert.fail(), 4)
+    assert.deepEqual(announced, {
+      ok: true,
+      value: {
+        kind: 'announce',
+        transactionId: 12,
+        intervalSeconds: 600,
+        complete: 1,
+        incomplete: 1,
+        peers: [{ ...ipv4(1), port: 6881 }],
+      },
+    })
+    const scrape = new Uint8Array(56)
+    encodeUdpScrape(scrape, 0, connection, 13, [new Uint8Array(20), infoHash])
+    const scraped = decodeUdpResponse(udp.answer(scrape, client, 1_000) ?? assert.fail(), 4)
+    assert.ok(scraped.ok && scraped.value.kind === 'scrape')
+    assert.deepEqual(scraped.value.swarms, [
+      { complete: 0, downloaded: 0, incomplete: 0 },
+      { complete: 1, downloaded: 0, incomplete: 1 },
+    ])
+  })
+
+  test('over IPv6 has peers of IPv6 only', () => {
+    const { server, udp } = udpHarness()
+    server.announce(request(), ipv4(1), 0)
+    server.announce(request(), ipv6(1), 0)
+    const reply = udp.answer(announceBytes(connectionOf(udp, ipv6(5), 0)), ipv6(5), 0) ?? assert.fail()
+    const decoded = decodeUdpResponse(reply, 6)
+    assert.ok(decoded.ok && decoded.value.kind === 'announce')
+    assert.deepEqual(decoded.value.peers, [{ ...ipv6(1), port: 6881 }])
+  })
+
+  test('without a valid id nothing over 16 bytes leaves, whatever comes', () => {
+    const { server, udp } = udpHarness()
+    for (let number = 0; number < 200; number++) server.announce(request(), ipv4(number), 0)
+    const id = connectionOf(udp, client, 0)
+    assert.equal(udp.answer(announceBytes(id), ipv4(10), 0), undefined, 'an id of another address')
+    assert.equal(udp.answer(announceBytes({ high: id.high, low: id.low ^ 1 }), client, 0), undefined)
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(4), (bytes, action) => {
+        if (bytes.length >= 12) bytes.set([0, 0, 0, action], 8)
+        const reply = udp.answer(bytes, client, 0)
+        assert.ok(reply === undefined || (reply.length <= 16 && reply.length <= bytes.length))
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('an id is good for two minutes and not for longer than three', () => {
+    const { udp } = udpHarness()
+    for (const startMs of [0, 59_999, 30_000]) {
+      const announce = announceBytes(connectionOf(udp, client, startMs))
+      assert.ok(udp.answer(announce, client, startMs + 120_000) !== undefined)
+      assert.equal(udp.answer(announce, client, startMs + 180_000), undefined)
+    }
+  })
+
+  test('a reply fits one packet, however many peers there are', () => {
+    const { server, udp } = udpHarness()
+    for (let number = 0; number < 300; number++) {
+      server.announce(request(), ipv4(number), 0)
+      server.announce(request(), ipv6(number), 0)
+    }
+    for (const from of [ipv4(400), ipv6(400)]) {
+      const reply = udp.answer(announceBytes(connectionOf(udp, from, 0), { wantedPeers: 60_000 }), from, 0)
+      assert.ok(reply !== undefined && reply.length <= 1_400 && reply.length > 1_200)
+    }
+  })
+})
