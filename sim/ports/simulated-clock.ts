@@ -1,0 +1,132 @@
+// The clock of a simulation: time stands still until the next thing that was planned happens, in order of time and
+// then of planning, so that a run repeats exactly. Between two moments promises settle, in chains of up to 64.
+// Owns the plan; the wall clock is the steady one plus an offset that a scenario may move.
+import type { Alarm, Clock } from '../../src/ports/clock.ts'
+
+interface Planned {
+  readonly atMs: number
+  readonly order: number
+  readonly run: () => void
+}
+
+/** 2026-11-01, so that dates look like dates. */
+const wallStartMs = 1_793_491_200_000
+
+export class SimulatedClock implements Clock {
+  /** Added to the steady clock for the date. */
+  wallOffsetMs = wallStartMs
+  private currentMs = 0
+  private order = 0
+  /** A binary heap. */
+  private readonly planned: Planned[] = []
+
+  nowMs(): number {
+    return this.currentMs
+  }
+
+  wallMs(): number {
+    return this.currentMs + this.wallOffsetMs
+  }
+
+  alarm(onRing: () => void): Alarm {
+    let setting = 0
+    return {
+      set: (atMs) => {
+        const mine = ++setting
+        if (atMs === Number.POSITIVE_INFINITY) return
+        this.at(atMs, () => {
+          if (mine === setting) onRing()
+        })
+      },
+      close: () => {
+        setting = -1
+      },
+    }
+  }
+
+  /** Plans `run` for a moment; one that has passed means as soon as possible, never from inside. */
+  at(atMs: number, run: () => void): void {
+    const item = { atMs: Math.max(atMs, this.currentMs), order: this.order++, run }
+    const heap = this.planned
+    let index = heap.push(item) - 1
+    while (index > 0) {
+      const parent = (index - 1) >> 1
+      if (!isBefore(item, heap[parent] as Planned)) break
+      heap[index] = heap[parent] as Planned
+      index = parent
+    }
+    heap[index] = item
+  }
+
+  after(delayMs: number, run: () => void): void {
+    this.at(this.currentMs + delayMs, run)
+  }
+
+  /** Lets time pass until `isDone`, or at most to `untilMs`; whether it was done. */
+  async runUntil(isDone: () => boolean, untilMs: number): Promise<boolean> {
+    for (;;) {
+      await promisesSettle(promiseSteps)
+      if (isDone()) return true
+      if ((this.planned[0]?.atMs ?? Number.POSITIVE_INFINITY) > untilMs) {
+        // Before nothing more happens, even a very long chain of promises is waited for.
+        await promisesSettle(lastPromiseSteps)
+        if (isDone()) return true
+      }
+      const next = this.planned[0]
+      if (next === undefined || next.atMs > untilMs) {
+        this.currentMs = Math.max(this.currentMs, untilMs)
+        return false
+      }
+      this.currentMs = next.atMs
+      while ((this.planned[0]?.atMs ?? Number.POSITIVE_INFINITY) <= this.currentMs) this.take().run()
+    }
+  }
+
+  async run(durationMs: number): Promise<void> {
+    await this.runUntil(() => false, this.currentMs + durationMs)
+  }
+
+  /** Lets time pass until a promise is settled. A minute without its end is a bug of the scenario. */
+  async settle<T>(promise: Promise<T>, withinMs = 60_000): Promise<T> {
+    let isSettled = false
+    const watched = promise.finally(() => {
+      isSettled = true
+    })
+    watched.catch(() => undefined)
+    if (!(await this.runUntil(() => isSettled, this.currentMs + withinMs))) {
+      throw new Error(`not settled within ${withinMs} ms of simulated time`)
+    }
+    return watched
+  }
+
+  private take(): Planned {
+    const heap = this.planned
+    const first = heap[0] as Planned
+    const last = heap.pop() as Planned
+    if (heap.length === 0) return first
+    let index = 0
+    for (;;) {
+      let child = 2 * index + 1
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && isBefore(heap[child + 1] as Planned, heap[child] as Planned)) child++
+      if (!isBefore(heap[child] as Planned, last)) break
+      heap[index] = heap[child] as Planned
+      index = child
+    }
+    heap[index] = last
+    return first
+  }
+}
+
+function isBefore(a: Planned, b: Planned): boolean {
+  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)
+}
+
+/** Promises that wait for each other in a row, between two answers of ports. */
+const promiseSteps = 64
+const lastPromiseSteps = 4_096
+
+/** Lets promises settle: each step is as long as one of them takes. Only the language's own queue, so runs repeat. */
+async function promisesSettle(steps: number): Promise<void> {
+  for (let step = 0; step < steps; step++) await undefined
+}

@@ -1,0 +1,384 @@
+// Moves the files of one torrent about: renames, moves to other places, takes the suffix off whole files, brings bytes
+// out of the parts file, deletes. One thing after another, while no write is under way; reads go on.
+// Guarantees: between roots files are copied, brought to the disk and compared before the originals go; what fails
+// leaves everything where it was; nothing that stands at the target is replaced.
+import { equalBytes } from '../base/bytes.ts'
+import { type Failure, failure, type Result, success } from '../base/errors.ts'
+import type { RelativePath } from '../ports/files.ts'
+import { type ContentFiles, partsFile } from './content-files.ts'
+import { type FilePlace, type FilePool, PooledFile } from './file-pool.ts'
+import type { HeldPieces } from './held-pieces.ts'
+import { pieceEnd, pieceStart, piecesOfFile } from './piece-plan.ts'
+import type { SlotPool } from './slot-pool.ts'
+import type { StoragePlace } from './storage-layout.ts'
+import type { WriteGate } from './write-gate.ts'
+
+export interface ContentArrangerOptions {
+  readonly files: ContentFiles
+  readonly pool: FilePool
+  readonly slots: SlotPool
+  readonly held: HeldPieces
+  readonly gate: WriteGate
+  /** Brings everything to the disk. */
+  readonly flush: () => Promise<Result<void>>
+}
+
+interface Step {
+  readonly handle: PooledFile
+  readonly from: FilePlace
+  readonly to: FilePlace
+}
+
+const copyStepBytes = 524_288
+const done: Result<void> = success(undefined)
+
+export class ContentArranger {
+  private readonly options: ContentArrangerOptions
+  private lastTurn: Promise<unknown> = Promise.resolve()
+  /** Whole files whose suffix could not be taken off. */
+  private readonly unfinished = new Set<number>()
+  /** Something was written already; before that nothing is made. */
+  private mayMakeFiles = false
+
+  constructor(options: ContentArrangerOptions) {
+    this.options = options
+  }
+
+  /** Takes the suffix off a file that is whole. */
+  finishFile(file: number): Promise<void> {
+    return this.inTurn(async () => {
+      const { files, held, gate } = this.options
+      const { layout } = files
+      if (!layout.isSuffixed(file) || files.where(file) !== 'present' || !held.isWhole(file)) return
+      const { root } = layout.place
+      const target: FilePlace = { root, path: layout.diskPath(file, false) }
+      const renamed = await files.file(file).relocate(async () => {
+        const result = await root.rename(layout.diskPath(file, true), target.path)
+        return result.ok ? success(target) : result
+      })
+      if (renamed.ok) {
+        layout.setSuffixed(file, false)
+        files.noteChange(file)
+        this.unfinished.delete(file)
+      } else {
+        this.unfinished.add(file)
+        gate.fail(renamed)
+      }
+    })
+  }
+
+  /** Makes the wanted files that have no bytes, and therefore no piece that would. */
+  makeEmptyFiles(): Promise<void> {
+    this.mayMakeFiles = true
+    return this.inTurn(async () => {
+      const { files, gate } = this.options
+      for (let file = 0; file < files.fileCount; file++) {
+        const isWanted = files.isWanted(file) && files.lengthOf(file) === 0 && !files.isLink(file)
+        if (!isWanted || files.where(file) !== 'absent') continue
+        const handle = files.newFile(file, false)
+        const made = await handle.create()
+        if (!made.ok) {
+          gate.fail(made)
+          return
+        }
+        files.setWhere(file, 'present')
+        files.noteChange(file)
+      }
+    })
+  }
+
+  /** Tries again what finishFile and makeEmptyFiles could not do. */
+  retry(): void {
+    for (const file of this.unfinished) void this.finishFile(file)
+    if (this.mayMakeFiles) void this.makeEmptyFiles()
+  }
+
+  /** Puts everything into another place. Errors: of both places; file-exists. */
+  move(place: StoragePlace): Promise<Result<void>> {
+    const { layout } = this.options.files
+    return this.arrange(() => success({ place, paths: undefined }), place.root !== layout.place.root)
+  }
+
+  /** Errors: see StorageLayout.renamed, and those of the place. */
+  renameFile(file: number, path: readonly string[]): Promise<Result<void>> {
+    return this.arrangePaths(() => this.options.files.layout.renamed(file, path))
+  }
+
+  renameRoot(name: string): Promise<Result<void>> {
+    return this.arrangePaths(() => this.options.files.layout.renamedRoot(name))
+  }
+
+  /** Wanted files of which something lies in the parts file become files of their own. */
+  bringOutWanted(): Promise<Result<void>> {
+    if (this.mayMakeFiles) void this.makeEmptyFiles()
+    return this.inTurn(() => this.options.gate.whileHeld(() => this.bringOutNow()))
+  }
+
+  /** Deletes all files of the torrent and the folders that become empty. They must be closed. The first failure. */
+  remove(): Promise<Result<void>> {
+    return this.inTurn(async () => {
+      const { files } = this.options
+      const { layout } = files
+      const { root } = layout.place
+      let result = done
+      const removed: RelativePath[] = [layout.partsPath()]
+      for (let file = 0; file < files.fileCount; file++) {
+        if (files.where(file) === 'present') removed.push(layout.diskPath(file))
+      }
+      for (const path of removed) {
+        const gone = await root.remove(path)
+        if (!gone.ok && gone.code !== 'file-not-found' && result.ok) result = gone
+      }
+      await this.removeEmptyFolders(layout.place, removed)
+      return result
+    })
+  }
+
+  /** Answers when nothing is under way. */
+  async quiet(): Promise<void> {
+    await this.inTurn(() => Promise.resolve())
+  }
+
+  private inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const turn = this.lastTurn.then(task)
+    this.lastTurn = turn
+    return turn
+  }
+
+  private arrangePaths(pathsOf: () => Result<readonly RelativePath[]>): Promise<Result<void>> {
+    return this.arrange(() => {
+      const paths = pathsOf()
+      return paths.ok ? success({ place: this.options.files.layout.place, paths: paths.value }) : paths
+    }, false)
+  }
+
+  private arrange(
+    goal: () => Result<{ readonly place: StoragePlace; readonly paths: readonly RelativePath[] | undefined }>,
+    isCopy: boolean,
+  ): Promise<Result<void>> {
+    return this.inTurn(() =>
+      this.options.gate.whileHeld(async () => {
+        const wanted = goal()
+        if (!wanted.ok) return wanted
+        const { files } = this.options
+        const { layout } = files
+        const oldPlace = layout.place
+        const fromPaths = Array.from({ length: files.fileCount }, (_, file) => layout.diskPath(file))
+        const handles = await this.handlesOnDisk()
+        const oldPaths = layout.allPaths
+        layout.place = wanted.value.place
+        if (wanted.value.paths !== undefined) layout.setPaths(wanted.value.paths)
+        const steps = this.stepsOf(handles, oldPlace, fromPaths)
+        const arranged = isCopy ? await this.copyAll(steps) : await this.renameAll(steps)
+        if (!arranged.ok) {
+          layout.place = oldPlace
+          layout.setPaths(oldPaths)
+          return arranged
+        }
+        for (const [file, handle] of handles) if (!handle.isPresent) files.forgetHandle(file)
+        for (const [file] of handles) if (file !== partsFile) files.noteChange(file)
+        await this.removeEmptyFolders(
+          oldPlace,
+          steps.map((step) => step.from.path),
+        )
+        return done
+      }),
+    )
+  }
+
+  /** A handle for everything that lies on the disk now, so that each knows its own place. */
+  private async handlesOnDisk(): Promise<readonly (readonly [number, PooledFile])[]> {
+    const { files } = this.options
+    const handles: [number, PooledFile][] = []
+    for (let file = 0; file < files.fileCount; file++) {
+      if (files.where(file) === 'present') handles.push([file, files.file(file)])
+    }
+    const parts = await files.partsFile().status()
+    if (parts.ok && parts.value?.kind === 'file') handles.push([partsFile, files.partsFile()])
+    else files.forgetHandle(partsFile)
+    return handles
+  }
+
+  private stepsOf(
+    handles: readonly (readonly [number, PooledFile])[],
+    oldPlace: StoragePlace,
+    fromPaths: readonly RelativePath[],
+  ): Step[] {
+    const { layout } = this.options.files
+    const steps: Step[] = []
+    for (const [file, handle] of handles) {
+      if (file !== partsFile && !handle.isPresent) continue
+      const fromPath = file === partsFile ? layout.partsPath(oldPlace) : (fromPaths[file] as RelativePath)
+      const toPath = file === partsFile ? layout.partsPath() : layout.diskPath(file)
+      const isSame = layout.place.root === oldPlace.root && fromPath.join('/') === toPath.join('/')
+      if (isSame) continue
+      steps.push({
+        handle,
+        from: { root: oldPlace.root, path: fromPath },
+        to: { root: layout.place.root, path: toPath },
+      })
+    }
+    return steps
+  }
+
+  private async renameAll(steps: readonly Step[]): Promise<Result<void>> {
+    for (const [index, step] of steps.entries()) {
+      const renamed = await renameStep(step.handle, step.from, step.to)
+      if (renamed.ok) continue
+      for (const undone of steps.slice(0, index).reverse()) await renameStep(undone.handle, undone.to, undone.from)
+      return renamed
+    }
+    return done
+  }
+
+  private async copyAll(steps: readonly Step[]): Promise<Result<void>> {
+    for (const { to } of steps) {
+      const status = await to.root.status(to.path)
+      if (!status.ok) return status
+      if (status.value !== undefined) return failure('file-exists', `"${to.path.at(-1)}" is there already`)
+    }
+    for (const [index, step] of steps.entries()) {
+      const copied = await this.copy(step)
+      if (copied.ok) continue
+      for (const { to } of steps.slice(0, index + 1)) await to.root.remove(to.path)
+      return copied
+    }
+    for (const { handle, to } of steps) await handle.relocate(() => Promise.resolve(success(to)))
+    for (const { from } of steps) await from.root.remove(from.path)
+    return done
+  }
+
+  /** Copies a file, brings the copy to the disk, and compares the two. */
+  private async copy({ handle, from, to }: Step): Promise<Result<void>> {
+    const { pool, slots } = this.options
+    const status = await from.root.status(from.path)
+    if (!status.ok) return status
+    if (status.value === undefined) return failure('file-not-found', `"${from.path.at(-1)}" is gone`)
+    const { lengthBytes } = status.value
+    const target = new PooledFile(pool, { place: to, lengthBytes, allocation: 'sparse', isPresent: false })
+    const stepBytes = Math.min(copyStepBytes, slots.maxSlotBytes / 2)
+    const slot = await slots.reserveLater(2 * stepBytes, 'checking')
+    const bytes = slots.bytes(slot)
+    const compare = { first: bytes.subarray(0, stepBytes), second: bytes.subarray(stepBytes, 2 * stepBytes) }
+    let result = await target.create()
+    for (let position = 0; position < lengthBytes && result.ok; position += stepBytes) {
+      const part = compare.first.subarray(0, lengthBytes - position)
+      const failed = (await readAll(handle, position, part)) ?? (await writeAll(target, position, part))
+      result = failed ?? done
+    }
+    if (result.ok) result = await target.sync()
+    for (let position = 0; position < lengthBytes && result.ok; position += stepBytes) {
+      const original = compare.first.subarray(0, lengthBytes - position)
+      const copied = compare.second.subarray(0, lengthBytes - position)
+      const failed = (await readAll(handle, position, original)) ?? (await readAll(target, position, copied))
+      result = failed ?? (equalBytes(original, copied) ? done : failure('file-changed', 'a copy is not the original'))
+    }
+    slots.release(slot)
+    await target.shut()
+    return result
+  }
+
+  private async bringOutNow(): Promise<Result<void>> {
+    const { files, held } = this.options
+    let isAnyLeft = false
+    let wasAnyBroughtOut = false
+    for (let file = 0; file < files.fileCount; file++) {
+      if (files.where(file) !== 'parts') continue
+      if (!files.isWanted(file)) {
+        isAnyLeft = true
+        continue
+      }
+      const broughtOut = await this.bringOutFile(file)
+      if (!broughtOut.ok) return broughtOut
+      wasAnyBroughtOut = true
+      if (held.isWhole(file)) void this.finishFile(file)
+    }
+    if (wasAnyBroughtOut && !isAnyLeft) await this.removeParts()
+    return done
+  }
+
+  private async bringOutFile(file: number): Promise<Result<void>> {
+    const { files, held } = this.options
+    const { plan } = files
+    const pieces = piecesOfFile(plan, file)
+    const shared = pieces === undefined ? [] : [...new Set([pieces.first, pieces.last])]
+    const present = shared.filter((piece) => held.have.get(piece) && files.partsOffset(piece, 0) !== undefined)
+    if (present.length === 0) {
+      files.setWhere(file, 'absent')
+      return done
+    }
+    const handle = files.newFile(file)
+    for (const piece of present) {
+      const copied = await this.copyFromParts(piece, file, handle)
+      if (copied.ok) continue
+      await handle.shut()
+      await handle.place.root.remove(handle.place.path)
+      files.forgetHandle(file)
+      return copied
+    }
+    files.setWhere(file, 'present')
+    files.noteChange(file)
+    return done
+  }
+
+  private async copyFromParts(piece: number, file: number, handle: PooledFile): Promise<Result<void>> {
+    const { files, slots, held } = this.options
+    const { plan } = files
+    const fileStart = plan.starts[file] as number
+    const end = Math.min(pieceEnd(plan, piece), plan.ends[file] as number)
+    const stepBytes = Math.min(copyStepBytes, slots.maxSlotBytes)
+    const slot = await slots.reserveLater(stepBytes, 'checking')
+    let failed: Failure | undefined
+    for (let position = Math.max(pieceStart(plan, piece), fileStart); position < end; position += stepBytes) {
+      const part = slots.bytes(slot).subarray(0, Math.min(stepBytes, end - position))
+      const offset = files.partsOffset(piece, position) ?? 0
+      failed = (await readAll(files.partsFile(), offset, part)) ?? (await writeAll(handle, position - fileStart, part))
+      if (failed !== undefined) break
+    }
+    slots.release(slot)
+    held.partlyWritten(piece)
+    return failed ?? done
+  }
+
+  private async removeParts(): Promise<void> {
+    const { files } = this.options
+    // Only what is on the disk elsewhere may be deleted here.
+    if (!(await this.options.flush()).ok) return
+    const parts = files.partsFile()
+    await parts.shut()
+    await parts.place.root.remove(parts.place.path)
+    files.forgetHandle(partsFile)
+  }
+
+  /** Folders below the place's that held these paths, deepest first; those that are not empty stay. */
+  private async removeEmptyFolders(place: StoragePlace, paths: readonly RelativePath[]): Promise<void> {
+    const folders = new Map<string, RelativePath>()
+    for (const path of paths) {
+      for (let depth = path.length - 1; depth > place.folder.length; depth--) {
+        const folder = path.slice(0, depth)
+        folders.set(folder.join('/'), folder)
+      }
+    }
+    for (const folder of [...folders.values()].sort((a, b) => b.length - a.length)) await place.root.remove(folder)
+  }
+}
+
+function renameStep(handle: PooledFile, from: FilePlace, to: FilePlace): Promise<Result<void>> {
+  return handle.relocate(async () => {
+    const renamed = await from.root.rename(from.path, to.path)
+    return renamed.ok ? success(to) : renamed
+  })
+}
+
+function readAll(file: PooledFile, position: number, target: Uint8Array): Promise<Failure | undefined> {
+  return new Promise((resolve) => {
+    file.read(position, target, (count, failed) => {
+      const isShort = failed === undefined && count < target.length
+      resolve(isShort ? failure('content-mismatch', 'a file is shorter than it should be') : failed)
+    })
+  })
+}
+
+function writeAll(file: PooledFile, position: number, part: Uint8Array): Promise<Failure | undefined> {
+  return new Promise((resolve) => file.write(position, [part], resolve))
+}

@@ -1,0 +1,298 @@
+// Where files lie: parts of unwanted files, suffixes, allocation, renames, moves within and between roots, deletion.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { type ErrorCode, failure, type Result, unwrap } from '../../src/base/errors.ts'
+import type { FileRoot } from '../../src/ports/files.ts'
+import { assertSameBytes, blockBytes, makeTorrent, Rig, TestStorage, type TestTorrent } from './storage-harness.ts'
+
+const partsName = /\/\.[0-9a-f]{16}\.parts$/
+const lengths = [50_000, 40_000, 0, 100_000]
+
+function pathOf(torrent: TestTorrent, file: number, root = '/data'): string {
+  return [root, ...(torrent.metainfo.info.files[file]?.path ?? [])].join('/')
+}
+
+function codeOf(result: Result<unknown>): ErrorCode | 'ok' {
+  return result.ok ? 'ok' : result.code
+}
+
+function otherRoot(rig: Rig, path: string): Promise<FileRoot> {
+  return rig.settle(rig.disk.files().openRoot(path).then(unwrap))
+}
+
+describe('where files lie', () => {
+  for (const version of ['v1', 'hybrid'] as const) {
+    test(`${version}: unwanted files are not made; what pieces share with them is kept apart and served`, async () => {
+      const torrent = makeTorrent({ lengths, pieceLengthBytes: 32_768, version })
+      const rig = new Rig()
+      const opened = await TestStorage.open(rig, torrent, { priorities: Uint8Array.of(4, 0, 4, 0) })
+      const wanted = version === 'v1' ? [0, 1] : [0, 1]
+      await opened.download(wanted)
+      await rig.clock.run(100)
+      const made = rig.disk.paths().filter((path) => !partsName.test(path))
+      assert.deepEqual(made, [pathOf(torrent, 0), pathOf(torrent, 2)])
+      assert.equal(rig.disk.paths().length, version === 'v1' ? 3 : 2, 'a parts file only where pieces are shared')
+      for (const piece of wanted) await opened.assertServes(piece)
+      const record = unwrap(await rig.settle(opened.storage.resume()))
+      rig.restart(true)
+      const again = await TestStorage.open(rig, torrent, { priorities: Uint8Array.of(4, 0, 4, 0) }, record)
+      for (const piece of wanted) await again.assertServes(piece)
+      assert.equal(again.count('lost'), 0)
+    })
+  }
+
+  test('a file that becomes wanted gets what the parts file has of it, which then goes', async () => {
+    const torrent = makeTorrent({ lengths, pieceLengthBytes: 32_768 })
+    const rig = new Rig()
+    const opened = await TestStorage.open(rig, torrent, { priorities: Uint8Array.of(4, 0, 0, 4) })
+    await opened.download([0, 1, 2])
+    unwrap(await rig.settle(opened.storage.setPriorities(Uint8Array.of(4, 4, 4, 4))))
+    assert.ok(rig.disk.paths().every((path) => !partsName.test(path)))
+    assertSameBytes(rig.disk.content(pathOf(torrent, 1)), torrent.contents[1])
+    await opened.download()
+    for (const [file, content] of torrent.contents.entries())
+      assertSameBytes(rig.disk.content(pathOf(torrent, file)), content)
+    for (let piece = 0; piece < torrent.plan.pieceCount; piece++) await opened.assertServes(piece)
+  })
+
+  test('bringing bytes out of the parts file can fail and be tried again', async () => {
+    const torrent = makeTorrent({ lengths, pieceLengthBytes: 32_768 })
+    const rig = new Rig()
+    const opened = await TestStorage.open(rig, torrent, { priorities: Uint8Array.of(4, 0, 4, 4) })
+    await opened.download([0, 1, 2])
+    rig.disk.failing = (operation, path) =>
+      operation === 'write' && path === pathOf(torrent, 1) ? failure('disk-full', 'full') : undefined
+    assert.equal(codeOf(await rig.settle(opened.storage.setPriorities(new Uint8Array(4).fill(1)))), 'disk-full')
+    assert.equal(rig.disk.content(pathOf(torrent, 1)), undefined)
+    await opened.assertServes(1)
+    rig.disk.failing = () => undefined
+    opened.storage.retryWrites()
+    await rig.until(() => rig.disk.content(pathOf(torrent, 1)) !== undefined)
+    await opened.download()
+    assertSameBytes(rig.disk.content(pathOf(torrent, 1)), torrent.contents[1])
+  })
+
+  test('without a resume record a check finds what lies in the parts file', async () => {
+    const torrent = makeTorrent({ lengths, pieceLengthBytes: 32_768 })
+    const rig = new Rig()
+    const priorities = Uint8Array.of(4, 0, 0, 0)
+    const first = await TestStorage.open(rig, torrent, { priorities })
+    await first.download([0, 1])
+    unwrap(await rig.settle(first.storage.close()))
+    const opened = await TestStorage.open(rig, torrent, { priorities })
+    assert.equal(opened.storage.have.count, 0)
+    const checked = unwrap(await rig.settle(opened.storage.check('all', () => undefined, new AbortController().signal)))
+    assert.equal(checked.goodPieces, 2)
+    await opened.assertServes(1)
+  })
+
+  test('a piece of which nobody wants a file any more is dropped, not written', async () => {
+    const torrent = makeTorrent({ lengths: [100_000, 100_000], pieceLengthBytes: 32_768 })
+    const rig = new Rig()
+    const opened = await TestStorage.open(rig, torrent)
+    await opened.receive(5, [0])
+    unwrap(await rig.settle(opened.storage.setPriorities(Uint8Array.of(4, 0))))
+    opened.give(5, 1)
+    await rig.until(() => opened.count('lost') === 1)
+    assert.deepEqual(rig.disk.paths(), [])
+    assert.equal(rig.memory.reservedBytes, 0)
+  })
+
+  test('the suffix is on incomplete files only, and found again', async () => {
+    const torrent = makeTorrent({ lengths: [100_000, 100_000], pieceLengthBytes: 32_768 })
+    const rig = new Rig()
+    const opened = await TestStorage.open(rig, torrent, { hasSuffix: true })
+    await opened.download([0, 1, 5])
+    assert.deepEqual(rig.disk.paths(), [`${pathOf(torrent, 0)}.part`, `${pathOf(torrent, 1)}.part`])
+    const record = unwrap(await rig.settle(opened.storage.resume()))
+    unwrap(await rig.settle(opened.storage.close()))
+    const again = await TestStorage.open(rig, torrent, { hasSuffix: true }, record)
+    assert.equal(again.storage.have.count, 3)
+    await again.download([2, 3])
+    await rig.until(() => rig.disk.content(pathOf(torrent, 0)) !== undefined)
+    assert.deepEqual(rig.disk.paths(), [pathOf(torrent, 0), `${pathOf(torrent, 1)}.part`])
+    await again.assertServes(0)
+    await again.download()
+    await rig.until(() => rig.disk.content(pathOf(torrent, 1)) !== undefined)
+    assertSameBytes(rig.disk.content(pathOf(torrent, 1)), torrent.contents[1])
+  })
+
+  test('a whole file whose name is taken keeps its suffix until the name is free', async () => {
+    const torrent = makeTorrent({ lengths: [40_000, 10_000], pieceLengthBytes: 32_768 })
+    const rig = new Rig()
+    const opened = await TestStorage.open(rig, torrent, { hasSuffix: true })
+    rig.disk.put(pathOf(torrent, 0), new Uint8Array(3))
+    await opened.download()
+    await rig.until(() => opened.count('write-failed') === 1)
+    assert.equal(rig.disk.content(pathOf(torrent, 0))?.length, 3, 'nothing is replaced')
+    rig.disk.delete(pathOf(torrent, 0))
+    opened.storage.retryWrites()
+    await rig.until(() => rig.disk.content(pathOf(torrent, 0))?.length === 40_000)
+  })
+
+  test('sparse files take their length at once, full ones their space too', async () => {
+    for (const allocation of ['sparse', 'full'] as const) {
+      const torrent = makeTorrent({ lengths: [3_000_000] })
+      const rig = new Rig()
+      const opened = await TestStorage.open(rig, torrent, { allocation })
+      assert.equal(rig.disk.paths().length, 0, 'nothing is made before it is written')
+      await opened.download([7])
+      assert.equal(rig.disk.content(pathOf(torrent, 0))?.length, 3_000_000)
+      assert.equal(rig.disk.usedBytes() > 2_900_000, allocation === 'full')
+      await opened.download()
+      assertSameBytes(rig.disk.content(pathOf(torrent, 0)), torrent.contents[0])
+    }
+  })
+
+  test('opening says what space is needed and what there is', async () => {
+    const torrent = makeTorrent({ lengths: [300_000, 100_000] })
+    const rig = new Rig({ capacityBytes: 200_000 })
+    const made = await TestStorage.make(rig, torrent, { priorities: Uint8Array.of(4, 0) })
+    const outcome = unwrap(await made.start())
+    assert.equal(outcome.neededBytes, 300_000)
+    assert.equal(outcome.freeBytes, 200_000)
+  })
+
+  test('a file, and the folder, can be renamed while they are in use', async () => {
+    const torrent = makeTorrent({ lengths: [100_000, 50_000], pieceLengthBytes: 32_768 })
+    const rig = new Rig()
+    const opened = await TestStorage.open(rig, torrent, { hasSuffix: true })
+    await opened.download([0, 1])
+    unwrap(await rig.settle(opened.storage.renameFile(0, ['torrent', 'other', 'name.bin'])))
+    assert.ok(rig.disk.content('/data/torrent/other/name.bin.part') !== undefined)
+    await opened.assertServes(1)
+    unwrap(await rig.settle(opened.storage.renameRoot('new')))
+    await opened.download()
+    const names = ['/data/new/other/name.bin', '/data/new/sub/file-001.bin']
+    await rig.until(() => names.every((name) => rig.disk.content(name) !== undefined))
+    assertSameBytes(rig.disk.content('/data/new/other/name.bin'), torrent.contents[0])
+    assertSameBytes(rig.disk.content('/data/new/sub/file-001.bin'), torrent.contents[1])
+    assert.ok(rig.disk.paths().every((path) => !path.startsWith('/data/torrent')))
+    const record = unwrap(await rig.settle(opened.storage.resume()))
+    rig.restart(true)
+    const again = await TestStorage.open(rig, torrent, { hasSuffix: true }, record)
+    assert.ok(again.storage.have.isComplete)
+    assert.deepEqual(again.storage.pathOf(0), ['new', 'other', 'name.bin'])
+    await again.assertServes(0)
+  })
+
+  test('names that lead out, collide, or are nothing are refused or made safe', async () => {
+    const torrent = makeTorrent({ lengths: [10_000, 10_000], pieceLengthBytes: 32_768 })
+    const rig = new Rig()
+    const opened = await TestStorage.open(rig, torrent)
+    await opened.download()
+    const rename = async (path: readonly string[]) => codeOf(await rig.settle(opened.storage.renameFile(0, path)))
+    assert.equal(await rename(['..', '..']), 'file-not-plain')
+    assert.equal(await rename(['torrent', 'sub', 'FILE-001.bin']), 'file-exists')
+    assert.equal(await rename(['torrent', 'sub', 'x.part']), 'file-exists')
+    assert.equal(await rename(['..', 'a/b', 'c']), 'ok')
+    assert.deepEqual(opened.storage.pathOf(0), ['ab', 'c'])
+    rig.disk.put('/data/taken', new Uint8Array(1))
+    assert.equal(await rename(['taken']), 'file-exists')
+    assert.deepEqual(opened.storage.pathOf(0), ['ab', 'c'])
+    await opened.assertServes(0)
+  })
+
+  test('moving within a root renames, and undoes what it did when a name is taken', async () => {
+    const torrent = makeTorrent({ lengths: [100_000, 50_000], pieceLengthBytes: 32_768 })
+    const rig = new Rig()
+    const root = await otherRoot(rig, '/data')
+    const opened = await TestStorage.open(rig, torrent, { place: { root, folder: [] } })
+    await opened.download()
+    let writes = 0
+    rig.disk.failing = (operation) => {
+      if (operation === 'write') writes++
+      return undefined
+    }
+    rig.disk.put('/data/else/torrent/sub/file-001.bin', new Uint8Array(1))
+    assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: ['else'] }))), 'file-exists')
+    assertSameBytes(rig.disk.content(pathOf(torrent, 0)), torrent.contents[0])
+    assert.equal(rig.disk.content('/data/else/torrent/sub/file-000.bin'), undefined)
+    assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: ['a', 'b'] }))), 'ok')
+    assertSameBytes(rig.disk.content('/data/a/b/torrent/sub/file-001.bin'), torrent.contents[1])
+    assert.equal(writes, 0, 'nothing was copied')
+    await opened.assertServes(2)
+  })
+
+  test('moving between roots copies, compares, then deletes; downloads and uploads go on', async () => {
+    const torrent = makeTorrent({ lengths: [200_000, 50_000], pieceLengthBytes: 32_768 })
+    const rig = new Rig({ budgetBytes: 524_288 })
+    const opened = await TestStorage.open(rig, torrent, { hasSuffix: true, priorities: Uint8Array.of(4, 0) })
+    await opened.download([0, 1, 2, 6])
+    const root = await otherRoot(rig, '/other')
+    await opened.receive(3, [0])
+    let isMoved = false
+    const moving = opened.storage.move({ root, folder: ['deep'] }).then((result) => {
+      isMoved = true
+      return result
+    })
+    await rig.clock.run(1)
+    opened.give(3, 1)
+    assert.equal(isMoved, false)
+    await opened.assertServes(0)
+    assert.equal(codeOf(await rig.settle(moving)), 'ok')
+    await opened.download([3, 4, 5])
+    await rig.until(() => rig.disk.content('/other/deep/torrent/sub/file-000.bin') !== undefined)
+    assertSameBytes(rig.disk.content('/other/deep/torrent/sub/file-000.bin'), torrent.contents[0])
+    assert.ok(rig.disk.paths().every((path) => path.startsWith('/other/deep/')))
+    await opened.assertServes(6)
+  })
+
+  test('a move that fails leaves everything where it was', async () => {
+    const torrent = makeTorrent({ lengths: [100_000, 50_000], pieceLengthBytes: 32_768 })
+    for (const operation of ['write', 'sync', 'open'] as const) {
+      const rig = new Rig()
+      const opened = await TestStorage.open(rig, torrent)
+      await opened.download()
+      const root = await otherRoot(rig, '/other')
+      let count = 0
+      rig.disk.failing = (found, path) =>
+        found === operation && path.startsWith('/other') && ++count === 2 ? failure('disk-full', 'full') : undefined
+      assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: [] }))), 'disk-full')
+      rig.disk.failing = () => undefined
+      assert.deepEqual(rig.disk.paths(), [pathOf(torrent, 0), pathOf(torrent, 1)])
+      for (let piece = 0; piece < torrent.plan.pieceCount; piece++) await opened.assertServes(piece)
+      assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: [] }))), 'ok')
+      assertSameBytes(rig.disk.content(pathOf(torrent, 0, '/other')), torrent.contents[0])
+    }
+  })
+
+  test('a copy that is not the original is found before the original goes', async () => {
+    const torrent = makeTorrent({ lengths: [100_000] })
+    const rig = new Rig()
+    const opened = await TestStorage.open(rig, torrent)
+    await opened.download()
+    const root = await otherRoot(rig, '/other')
+    rig.disk.failing = (operation, path) => {
+      const copy = rig.disk.content(path)
+      if (operation === 'sync' && path.startsWith('/other') && copy !== undefined)
+        copy[5000] = (copy[5000] as number) ^ 1
+      return undefined
+    }
+    assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: [] }))), 'file-changed')
+    assertSameBytes(rig.disk.content('/data/torrent'), torrent.contents[0])
+  })
+
+  test('removing with data deletes the torrent and its empty folders, and nothing else', async () => {
+    const torrent = makeTorrent({ lengths, pieceLengthBytes: 32_768 })
+    const rig = new Rig()
+    const opened = await TestStorage.open(rig, torrent, { hasSuffix: true, priorities: Uint8Array.of(4, 0, 4, 4) })
+    await opened.download([0, 1, 4])
+    rig.disk.put('/data/torrent/own.txt', new Uint8Array(1))
+    assert.equal(codeOf(await rig.settle(opened.storage.remove())), 'ok')
+    assert.deepEqual(rig.disk.paths(), ['/data/torrent/own.txt'])
+    assert.equal(rig.memory.reservedBytes, 0)
+  })
+
+  test('what the owner vouches for is had without reading, and proven before it is served', async () => {
+    const torrent = makeTorrent({ lengths: [100_000, 100_000], pieceLengthBytes: 32_768 })
+    const rig = new Rig()
+    rig.disk.put(pathOf(torrent, 0), torrent.contents[0] as Uint8Array)
+    rig.disk.put(pathOf(torrent, 1), new Uint8Array(100_000))
+    const opened = await TestStorage.open(rig, torrent)
+    assert.equal(opened.storage.trustContent(), torrent.plan.pieceCount)
+    await opened.assertServes(0)
+    assert.equal(await opened.read(5, 0, blockBytes), undefined)
+    assert.deepEqual(opened.piecesOf('lost'), [5])
+  })
+})
