@@ -1,0 +1,246 @@
+// One connection to a peer, from dial or accept to its end: the sink of its stream, its opening, then the peer wire.
+// Guarantees: an opening that takes too long ends; bytes in are taken only as the limits allow and charged; the end is
+// told once, and from then on nothing that was written is looked at any more. Owns the stream.
+import type { Endpoint } from '../base/endpoint.ts'
+import { type Failure, failure } from '../base/errors.ts'
+import { type Handshake, handshakeLength } from '../formats/peer/handshake.ts'
+import type { PeerConnection } from '../peer/peer-connection.ts'
+import type { ByteSink } from '../peer/peer-events.ts'
+import { type LocalHandshake, PeerOpening } from '../peer/peer-opening.ts'
+import type { DialOptions, Stream, StreamSink, Streams } from '../ports/streams.ts'
+import type { BandwidthShare } from './bandwidth.ts'
+import type { Turns, WakeOwner } from './turns.ts'
+
+/** A torrent, as its connections see it. Called within a turn. */
+export interface ConnectionOwner {
+  /** What to say to peers. */
+  localHandshake(): LocalHandshake
+  /** Both handshakes are there. A failure refuses the peer. */
+  opened(connection: Connection, remote: Handshake, isV2: boolean, nowMs: number): PeerConnection | Failure
+  /** The peer sent something, and is still connected; also once after `opened`. */
+  received(connection: Connection, nowMs: number): void
+  /** Bytes of the peer wire up to there are with the system. */
+  written(connection: Connection, totalBytes: number, nowMs: number): void
+  /** It counts no more. */
+  ended(connection: Connection, why: Failure, nowMs: number): void
+}
+
+/** What a connection asks of the session. Called within a turn, but for `readAllowance`. */
+export interface ConnectionHost {
+  readonly turns: Turns
+  readonly handshakeTimeoutMs: number
+  /** The torrent that somebody who came named, by 20 bytes in hexadecimal, if it may be had. */
+  ownerNamed(infoHash: string): ConnectionOwner | undefined
+  /** How many bytes it may read now; 0: `resumeReading` is called when there are more. */
+  readAllowance(connection: Connection): number
+  chargeRead(connection: Connection, bytes: number, nowMs: number): void
+  /** It is past the handshake. */
+  opened(connection: Connection): void
+  ended(connection: Connection): void
+}
+
+/** A handshake and the messages that may come with it. */
+const readWhileOpening = 16_384
+
+export type ConnectionStage =
+  /** Dialled; the stream does not stand yet. */
+  | { readonly type: 'dialling'; readonly owner: ConnectionOwner }
+  /** Handshakes are under way; whoever accepted does not know the torrent until the peer has named it. */
+  | { readonly type: 'opening'; readonly opening: PeerOpening; owner: ConnectionOwner | undefined }
+  | { readonly type: 'open'; readonly owner: ConnectionOwner; readonly peer: PeerConnection }
+  | { readonly type: 'closed' }
+
+export class Connection implements StreamSink, ByteSink {
+  readonly remote: Endpoint
+  readonly direction: 'dialled' | 'accepted'
+  readonly startedAtMs: number
+  /** Its share of the rate limits, once it is past the handshake. */
+  limited: BandwidthShare | undefined
+  stage: ConnectionStage
+  private isReadingPaused = false
+  private readonly host: ConnectionHost
+  private readonly stream: Stream
+  private readonly wakeOwner: WakeOwner
+  private deadlineMs: number
+
+  private constructor(
+    host: ConnectionHost,
+    remote: Endpoint,
+    owner: ConnectionOwner | undefined,
+    streamOf: (sink: StreamSink) => Stream,
+    nowMs: number,
+  ) {
+    this.host = host
+    this.remote = remote
+    this.startedAtMs = nowMs
+    this.deadlineMs = nowMs + host.handshakeTimeoutMs
+    this.wakeOwner = host.turns.register((atMs) => this.wake(atMs))
+    if (owner === undefined) {
+      this.direction = 'accepted'
+      this.stage = { type: 'opening', opening: new PeerOpening('accept', this), owner }
+      host.turns.wakeAt(this.wakeOwner, this.deadlineMs)
+    } else {
+      this.direction = 'dialled'
+      this.stage = { type: 'dialling', owner }
+    }
+    this.stream = streamOf(this)
+  }
+
+  static dial(
+    host: ConnectionHost,
+    owner: ConnectionOwner,
+    streams: Streams,
+    remote: Endpoint,
+    options: DialOptions,
+    nowMs: number,
+  ): Connection {
+    return new Connection(host, remote, owner, (sink) => streams.dial(remote, options, sink), nowMs)
+  }
+
+  static accept(host: ConnectionHost, stream: Stream, nowMs: number): Connection {
+    return new Connection(host, stream.remote, undefined, () => stream, nowMs)
+  }
+
+  /** The torrent, as far as it is known. */
+  get owner(): ConnectionOwner | undefined {
+    return this.stage.type === 'closed' ? undefined : this.stage.owner
+  }
+
+  /** Dialled or accepted, and not yet past the handshake. */
+  get isHalfOpen(): boolean {
+    return this.stage.type === 'dialling' || this.stage.type === 'opening'
+  }
+
+  get peer(): PeerConnection | undefined {
+    return this.stage.type === 'open' ? this.stage.peer : undefined
+  }
+
+  /** Written and not yet with the system. */
+  get queuedBytes(): number {
+    return this.stream.queuedBytes
+  }
+
+  write(header: Uint8Array, payload?: Uint8Array): boolean {
+    return this.stream.write(header, payload)
+  }
+
+  onOpen(): void {
+    this.host.turns.run((nowMs) => {
+      if (this.stage.type !== 'dialling') return
+      const { owner } = this.stage
+      const opening = new PeerOpening('dial', this)
+      this.stage = { type: 'opening', opening, owner }
+      this.deadlineMs = nowMs + this.host.handshakeTimeoutMs
+      this.host.turns.wakeAt(this.wakeOwner, this.deadlineMs)
+      opening.begin(owner.localHandshake())
+    })
+  }
+
+  allowedBytes(): number {
+    const allowed = this.stage.type === 'open' ? this.host.readAllowance(this) : readWhileOpening
+    this.isReadingPaused = allowed <= 0
+    return allowed
+  }
+
+  onData(bytes: Uint8Array): void {
+    this.host.turns.run((nowMs) => {
+      if (this.stage.type === 'open') this.receive(bytes, nowMs)
+      else if (this.stage.type === 'opening') this.receiveOpening(bytes, nowMs)
+    })
+  }
+
+  onWritten(totalBytes: number): void {
+    const { stage } = this
+    if (stage.type !== 'open') return
+    const { owner } = stage
+    // Our handshake went out before the peer wire began to count.
+    this.host.turns.run((nowMs) => owner.written(this, totalBytes - handshakeLength, nowMs))
+  }
+
+  onEnd(): void {
+    this.host.turns.run((nowMs) => this.end(failure('connection-failed', 'the peer closed the connection'), nowMs))
+  }
+
+  onClose(reason: Failure | undefined): void {
+    this.host.turns.run((nowMs) => this.end(reason ?? failure('connection-failed', 'the connection ended'), nowMs))
+  }
+
+  /** There are bytes to read for it again. */
+  resumeReading(): void {
+    if (!this.isReadingPaused || this.stage.type === 'closed') return
+    this.isReadingPaused = false
+    this.stream.resume()
+  }
+
+  /** Ends it; everybody concerned is told before this returns. Ending twice does nothing. */
+  end(why: Failure, nowMs: number): void {
+    const { stage } = this
+    if (stage.type === 'closed') return
+    if (stage.type === 'open') stage.peer.stop()
+    this.stage = { type: 'closed' }
+    this.host.turns.unregister(this.wakeOwner)
+    // Closing in good order waits until all is sent: too long for memory that a peer may never read.
+    if (stage.type !== 'open' || this.stream.queuedBytes === 0) this.stream.close()
+    else this.stream.abort()
+    stage.owner?.ended(this, why, nowMs)
+    this.host.ended(this)
+  }
+
+  private receive(bytes: Uint8Array, nowMs: number): void {
+    if (this.stage.type !== 'open') return
+    const { peer, owner } = this.stage
+    this.host.chargeRead(this, bytes.length, nowMs)
+    const wrong = peer.receive(bytes, nowMs)
+    if (wrong !== undefined) this.end(wrong, nowMs)
+    else if (this.stage.type === 'open') owner.received(this, nowMs)
+  }
+
+  private receiveOpening(bytes: Uint8Array, nowMs: number): void {
+    const { stage } = this
+    if (stage.type !== 'opening') return
+    const { opening } = stage
+    const wrong = opening.receive(bytes)
+    if (wrong !== undefined) {
+      this.end(wrong, nowMs)
+      return
+    }
+    const infoHash = opening.infoHash()
+    if (stage.owner === undefined && infoHash !== undefined) {
+      stage.owner = this.host.ownerNamed(infoHash)
+      if (stage.owner === undefined) {
+        this.end(failure('peer-torrent', 'a torrent that is not served here'), nowMs)
+        return
+      }
+      opening.begin(stage.owner.localHandshake())
+    }
+    const remote = opening.remote()
+    if (remote !== undefined && stage.owner !== undefined) this.open(opening, stage.owner, remote, nowMs)
+  }
+
+  private open(opening: PeerOpening, owner: ConnectionOwner, remote: Handshake, nowMs: number): void {
+    const peer = owner.opened(this, remote, opening.isV2(), nowMs)
+    if ('code' in peer) {
+      this.end(peer, nowMs)
+      return
+    }
+    this.stage = { type: 'open', owner, peer }
+    this.host.opened(this)
+    this.host.turns.wakeAt(this.wakeOwner, peer.nextWakeMs())
+    owner.received(this, nowMs)
+    const rest = opening.takeRest()
+    if (rest.length > 0) this.receive(rest, nowMs)
+  }
+
+  private wake(nowMs: number): void {
+    const { stage } = this
+    if (stage.type === 'opening') {
+      if (nowMs < this.deadlineMs) this.host.turns.wakeAt(this.wakeOwner, this.deadlineMs)
+      else this.end(failure('timed-out', 'no handshake in time'), nowMs)
+    } else if (stage.type === 'open') {
+      if (this.isReadingPaused) stage.peer.forgiveSilence(nowMs)
+      const wrong = stage.peer.wake(nowMs)
+      if (wrong === undefined) this.host.turns.wakeAt(this.wakeOwner, stage.peer.nextWakeMs())
+      else this.end(wrong, nowMs)
+    }
+  }
+}

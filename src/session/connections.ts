@@ -1,0 +1,182 @@
+// All connections of a session: who is accepted, who is dialled, and how many there may be.
+// Guarantees: no more connections, and no more half-open ones, than the limits say; torrents take turns at dialling;
+// nothing goes to a banned address, or another way than the session is bound to. Owns the connections.
+import type { Endpoint } from '../base/endpoint.ts'
+import { failure } from '../base/errors.ts'
+import { endpointKey } from '../formats/compact-endpoint.ts'
+import type { Listening, Stream, StreamSink } from '../ports/streams.ts'
+import { Connection, type ConnectionHost, type ConnectionOwner } from './connection.ts'
+import { isOwnEndpoint, localAddress } from './listening.ts'
+import type { SessionRoom } from './session-room.ts'
+import type { Torrent } from './torrent.ts'
+import type { Turns, WakeOwner } from './turns.ts'
+
+export interface ConnectionsOptions {
+  readonly room: SessionRoom
+  /** The running torrent with this info hash, 20 bytes in hexadecimal. */
+  readonly find: (infoHash: string) => Torrent | undefined
+  /** In the order of the queue. */
+  readonly torrents: () => readonly Torrent[]
+  readonly listening: () => readonly Listening[]
+}
+
+const maxSelfEndpoints = 100
+
+export class Connections implements ConnectionHost {
+  readonly turns: Turns
+  private readonly options: ConnectionsOptions
+  private readonly room: SessionRoom
+  private readonly all = new Set<Connection>()
+  private readonly halfOpen = new Set<Connection>()
+  /** Endpoints behind which we found ourselves. */
+  private readonly selves = new Set<string>()
+  private readonly bans = new Set<string>()
+  private readonly wakeOwner: WakeOwner
+  /** Whose turn at dialling is next. */
+  private firstTorrent = 0
+  private isClosed = false
+
+  constructor(options: ConnectionsOptions) {
+    this.options = options
+    this.room = options.room
+    this.turns = options.room.turns
+    this.wakeOwner = this.turns.register((nowMs) => this.dialMore(nowMs))
+  }
+
+  get count(): number {
+    return this.all.size
+  }
+
+  get halfOpenCount(): number {
+    return this.halfOpen.size
+  }
+
+  get handshakeTimeoutMs(): number {
+    return this.room.config.handshakeTimeoutMs
+  }
+
+  /** For Streams.listen. */
+  accept(stream: Stream): StreamSink | undefined {
+    const { maxConnections } = this.room.config.connections
+    if (this.isClosed || this.all.size >= maxConnections || this.bans.has(stream.remote.address)) return undefined
+    let accepted: Connection | undefined
+    this.turns.run((nowMs) => {
+      accepted = Connection.accept(this, stream, nowMs)
+      this.all.add(accepted)
+      this.halfOpen.add(accepted)
+    })
+    return accepted
+  }
+
+  ban(address: string, nowMs: number): void {
+    this.bans.add(address)
+    for (const connection of [...this.all]) {
+      if (connection.remote.address === address) connection.end(failure('interrupted', 'the address was banned'), nowMs)
+    }
+  }
+
+  unban(address: string): void {
+    this.bans.delete(address)
+  }
+
+  isBanned(address: string): boolean {
+    return this.bans.has(address)
+  }
+
+  noteSelf(endpoint: Endpoint): void {
+    if (this.selves.size < maxSelfEndpoints) this.selves.add(endpointKey(endpoint))
+  }
+
+  ownerNamed(infoHash: string): ConnectionOwner | undefined {
+    return this.options.find(infoHash)?.links
+  }
+
+  opened(connection: Connection): void {
+    this.halfOpen.delete(connection)
+    this.room.reviewDialling()
+  }
+
+  ended(connection: Connection): void {
+    this.halfOpen.delete(connection)
+    this.all.delete(connection)
+    this.room.reviewDialling()
+  }
+
+  readAllowance(connection: Connection): number {
+    const { limited } = connection
+    return limited === undefined ? 0 : this.room.bandwidth.receiveAllowance(limited, this.turns.nowMs())
+  }
+
+  chargeRead(connection: Connection, bytes: number, nowMs: number): void {
+    if (connection.limited !== undefined) this.room.bandwidth.received(connection.limited, bytes, nowMs)
+  }
+
+  /** Limits changed: ends what is too much, the newest first. */
+  endSurplus(nowMs: number): void {
+    const surplus = this.all.size - this.room.config.connections.maxConnections
+    if (surplus <= 0) return
+    for (const connection of [...this.all].reverse().slice(0, surplus)) {
+      connection.end(failure('peer-surplus', 'more connections than allowed'), nowMs)
+    }
+  }
+
+  /** Makes the connections that there is room and somebody for, and plans when to look again. */
+  dialMore(nowMs: number): void {
+    if (this.isClosed || !this.room.config.dialPeers) return
+    const torrents = this.options.torrents().filter((torrent) => torrent.isRunning)
+    let wakeMs = Number.POSITIVE_INFINITY
+    let idle = 0
+    while (idle < torrents.length && this.hasRoom()) {
+      const torrent = torrents[this.firstTorrent % torrents.length] as Torrent
+      this.firstTorrent++
+      idle = this.dialOne(torrent, nowMs) ? 0 : idle + 1
+    }
+    // With no room somebody's end is what is waited for.
+    if (this.hasRoom())
+      for (const torrent of torrents) if (hasPlace(torrent)) wakeMs = Math.min(wakeMs, torrent.peers.nextWakeMs())
+    this.turns.wakeAt(this.wakeOwner, wakeMs)
+  }
+
+  /** Everything ends. */
+  close(nowMs: number): void {
+    this.isClosed = true
+    for (const connection of [...this.all]) connection.end(failure('interrupted', 'the session ends'), nowMs)
+    this.turns.unregister(this.wakeOwner)
+  }
+
+  private hasRoom(): boolean {
+    const { maxConnections, maxHalfOpen } = this.room.config.connections
+    return this.all.size < maxConnections && this.halfOpen.size < maxHalfOpen
+  }
+
+  /** True if the torrent had somebody to dial, whatever became of it. */
+  private dialOne(torrent: Torrent, nowMs: number): boolean {
+    if (!hasPlace(torrent)) return false
+    const endpoint = torrent.peers.next(nowMs)
+    if (endpoint === undefined) return false
+    const { config, ports } = this.room
+    const local = localAddress(config.bindTo, ports.interfaces, endpoint.family)
+    if (local.type === 'none' || this.isRefused(endpoint)) {
+      torrent.peers.failed(endpoint, nowMs)
+      return true
+    }
+    const options = {
+      timeoutMs: config.dialTimeoutMs,
+      ...(local.type === 'bound' ? { localAddress: local.address } : {}),
+    }
+    const connection = Connection.dial(this, torrent.links, ports.streams, endpoint, options, nowMs)
+    this.all.add(connection)
+    this.halfOpen.add(connection)
+    torrent.links.dialling.add(connection)
+    return true
+  }
+
+  private isRefused(endpoint: Endpoint): boolean {
+    if (this.bans.has(endpoint.address) || this.selves.has(endpointKey(endpoint))) return true
+    return isOwnEndpoint(endpoint, this.options.listening(), this.room.ports.interfaces)
+  }
+}
+
+function hasPlace(torrent: Torrent): boolean {
+  return torrent.links.count < torrent.maxConnections
+}

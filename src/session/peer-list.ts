@@ -1,0 +1,315 @@
+// The peers of one torrent that we know of: whom to dial next, whom to drop when there are too many, whom never again.
+// Guarantees: an endpoint is there once, whoever named it and under whichever info hash; at most 3000 of them; one that
+// failed three times is left alone, each time after a longer pause (S20); a ban ends when it was said to. Owned by the
+// torrent's side of the session. A peer that came to us is known by the port it listens on, once it told us that.
+import type { Endpoint } from '../base/endpoint.ts'
+import type { PeerId } from '../base/ids.ts'
+import { endpointKey } from '../formats/compact-endpoint.ts'
+import type { Random } from '../ports/random.ts'
+import { peerPriority } from '../swarm/peer-priority.ts'
+import { acceptsPeer, type PeerOrigin } from './address-class.ts'
+
+export type PeerSource = 'manual' | 'magnet' | 'resume' | 'tracker' | 'lsd' | 'dht' | 'pex' | 'incoming'
+
+type PeerUse = 'idle' | 'dialling' | 'connected'
+
+interface KnownPeer {
+  readonly endpoint: Endpoint
+  readonly sources: Set<PeerSource>
+  use: PeerUse
+  /** Since a connection that lasted; at most `mostFailures`. */
+  failures: number
+  connectedMs: number
+  /** Not to be dialled before. */
+  dialAtMs: number
+  /** It has everything: not worth dialling for one who has everything too. */
+  isSeed: boolean
+  wasConnected: boolean
+  /** BEP 40, or by lot while our own address is not known: the higher, the sooner. */
+  priority: number
+}
+
+export interface PeerListOptions {
+  readonly random: Random
+  readonly maxPeers?: number
+}
+
+const usualMaxPeers = 3000
+const mostFailures = 3
+const mostBans = 10_000
+const firstPauseMs = 30_000
+/** Each failure makes the pause longer by this factor. */
+const pauseGrowth = 5
+/** After a connection that lasted; one that did not last as long counts as a failure. */
+const returnPauseMs = 60_000
+const lastingMs = 60_000
+
+export class PeerList {
+  private readonly random: Random
+  private readonly maxPeers: number
+  private readonly peers = new Map<string, KnownPeer>()
+  /** Addresses, until when. */
+  private readonly bans = new Map<string, number>()
+  /** The ids of connected peers. */
+  private readonly ids = new Set<PeerId>()
+  private readonly ownEndpoints: { 4: Endpoint | undefined; 6: Endpoint | undefined } = { 4: undefined, 6: undefined }
+  private isSeeding = false
+  /** When somebody may be dialled; undefined: to be found out. */
+  private nextMs: number | undefined = Number.POSITIVE_INFINITY
+
+  constructor(options: PeerListOptions) {
+    this.random = options.random
+    this.maxPeers = options.maxPeers ?? usualMaxPeers
+  }
+
+  get size(): number {
+    return this.peers.size
+  }
+
+  /** Where others see us, for BEP 40; and what is not to be dialled. */
+  setOwnEndpoint(endpoint: Endpoint): void {
+    this.ownEndpoints[endpoint.family] = endpoint
+    const own = this.peers.get(endpointKey(endpoint))
+    if (own?.use === 'idle') this.peers.delete(endpointKey(endpoint))
+    for (const peer of this.peers.values()) peer.priority = this.priorityOf(peer.endpoint)
+    this.nextMs = undefined
+  }
+
+  /** Whoever has everything does not dial others who do. */
+  setSeeding(isSeeding: boolean): void {
+    this.isSeeding = isSeeding
+    this.nextMs = undefined
+  }
+
+  /**
+   * Somebody named a peer. `origin`: who, for the address classes (S20). False: not kept, because of its address, a ban,
+   * or for want of room. One that is left alone gets one more try for it, when its last pause is over; if it is a person
+   * who names it, at once.
+   */
+  add(endpoint: Endpoint, source: PeerSource, origin: PeerOrigin, nowMs: number): boolean {
+    const own = this.ownEndpoints[endpoint.family]
+    const isSelf = (other: Endpoint): boolean => own?.address === other.address && own.port === other.port
+    if (!acceptsPeer(endpoint, origin, isSelf) || this.isBanned(endpoint.address, nowMs)) return false
+    const key = endpointKey(endpoint)
+    const known = this.peers.get(key)
+    if (known !== undefined) {
+      known.sources.add(source)
+      this.forgive(known, source, nowMs)
+      return true
+    }
+    if (this.peers.size >= this.maxPeers && !this.evict(source)) return false
+    this.peers.set(key, {
+      endpoint,
+      sources: new Set([source]),
+      use: 'idle',
+      failures: 0,
+      connectedMs: 0,
+      dialAtMs: nowMs,
+      isSeed: false,
+      wasConnected: false,
+      priority: this.priorityOf(endpoint),
+    })
+    this.nextMs = undefined
+    return true
+  }
+
+  /** The peer to dial now, which counts as being dialled from then on; undefined: none at the moment. */
+  next(nowMs: number): Endpoint | undefined {
+    if (this.nextWakeMs() > nowMs) return undefined
+    let best: KnownPeer | undefined
+    for (const peer of this.peers.values()) {
+      if (!this.isWorthDialling(peer) || peer.dialAtMs > nowMs) continue
+      if (best === undefined || comesFirst(peer, best)) best = peer
+    }
+    this.nextMs = undefined
+    if (best === undefined) return undefined
+    best.use = 'dialling'
+    return best.endpoint
+  }
+
+  /** When `next` has somebody; Infinity: not until something changes. */
+  nextWakeMs(): number {
+    if (this.nextMs === undefined) {
+      this.nextMs = Number.POSITIVE_INFINITY
+      for (const peer of this.peers.values()) {
+        if (this.isWorthDialling(peer)) this.nextMs = Math.min(this.nextMs, peer.dialAtMs)
+      }
+    }
+    return this.nextMs
+  }
+
+  /** A dialled peer could not be reached or did not get past the handshake. */
+  failed(endpoint: Endpoint, nowMs: number): void {
+    const peer = this.peers.get(endpointKey(endpoint))
+    if (peer === undefined) return
+    peer.use = 'idle'
+    this.fail(peer, nowMs)
+    this.nextMs = undefined
+  }
+
+  /**
+   * A handshake is done. False: a peer of this id is connected already, and this connection is one too many. `endpoint`:
+   * the one dialled, or of one who came to us as it is; where it listens is added later, with `listensAt`.
+   */
+  connected(endpoint: Endpoint, id: PeerId, nowMs: number): boolean {
+    if (this.ids.has(id)) return false
+    this.ids.add(id)
+    const peer = this.peers.get(endpointKey(endpoint))
+    if (peer !== undefined) this.use(peer, nowMs)
+    return true
+  }
+
+  /** A connected peer that came to us listens here (BEP 10, `p`): it is dialled when it has left, not before. */
+  listensAt(endpoint: Endpoint, origin: PeerOrigin, nowMs: number): void {
+    if (!this.add(endpoint, 'incoming', origin, nowMs)) return
+    const peer = this.peers.get(endpointKey(endpoint))
+    if (peer !== undefined) this.use(peer, nowMs)
+  }
+
+  /** A connected peer left. `endpoint`: where it is dialled, which for one who came to us is where it listens. */
+  disconnected(endpoint: Endpoint, id: PeerId, nowMs: number): void {
+    this.ids.delete(id)
+    const peer = this.peers.get(endpointKey(endpoint))
+    if (peer === undefined) return
+    peer.use = 'idle'
+    if (nowMs - peer.connectedMs < lastingMs) {
+      this.fail(peer, nowMs)
+    } else {
+      peer.failures = 0
+      peer.dialAtMs = nowMs + returnPauseMs
+    }
+    this.nextMs = undefined
+  }
+
+  /** A peer dialled in vain for a reason of ours: it stands as before. */
+  abandoned(endpoint: Endpoint): void {
+    const peer = this.peers.get(endpointKey(endpoint))
+    if (peer?.use === 'dialling') peer.use = 'idle'
+    this.nextMs = undefined
+  }
+
+  /** Whether a peer of this id is connected. */
+  hasId(id: PeerId): boolean {
+    return this.ids.has(id)
+  }
+
+  /** A peer was seen to have everything, or not to. */
+  setSeed(endpoint: Endpoint, isSeed: boolean): void {
+    const peer = this.peers.get(endpointKey(endpoint))
+    if (peer === undefined) return
+    peer.isSeed = isSeed
+    this.nextMs = undefined
+  }
+
+  /** Nobody at an address is dialled or accepted until then. Connected ones are the caller's to end. */
+  ban(address: string, untilMs: number): void {
+    if (this.bans.size >= mostBans && !this.bans.has(address)) this.dropFirstBan()
+    this.bans.set(address, Math.max(untilMs, this.bans.get(address) ?? untilMs))
+    for (const [key, peer] of this.peers) {
+      if (peer.endpoint.address === address && peer.use === 'idle') this.peers.delete(key)
+    }
+    this.nextMs = undefined
+  }
+
+  isBanned(address: string, nowMs: number): boolean {
+    const untilMs = this.bans.get(address)
+    if (untilMs === undefined) return false
+    if (untilMs > nowMs) return true
+    this.bans.delete(address)
+    return false
+  }
+
+  /** Which of connected endpoints to let go when there are too many (BEP 40): the index of the lowest priority, or -1. */
+  leastOf(endpoints: readonly Endpoint[]): number {
+    let least = -1
+    let leastPriority = Number.POSITIVE_INFINITY
+    for (const [index, endpoint] of endpoints.entries()) {
+      const known = this.peers.get(endpointKey(endpoint))
+      const priority = known?.priority ?? this.priorityOf(endpoint)
+      if (known?.sources.has('manual') === true || priority >= leastPriority) continue
+      least = index
+      leastPriority = priority
+    }
+    return least
+  }
+
+  /** The best ones to begin with another time: who was connected, then who did not fail. */
+  snapshot(maxCount: number): Endpoint[] {
+    return [...this.peers.values()]
+      .filter((peer) => peer.failures < mostFailures)
+      .sort((a, b) => Number(b.wasConnected) - Number(a.wasConnected) || a.failures - b.failures)
+      .slice(0, maxCount)
+      .map((peer) => peer.endpoint)
+  }
+
+  private use(peer: KnownPeer, nowMs: number): void {
+    peer.use = 'connected'
+    peer.wasConnected = true
+    peer.connectedMs = nowMs
+    this.nextMs = undefined
+  }
+
+  private forgive(peer: KnownPeer, source: PeerSource, nowMs: number): void {
+    if (source === 'manual') {
+      peer.failures = 0
+      peer.dialAtMs = Math.min(peer.dialAtMs, nowMs)
+    } else if (peer.failures === mostFailures && nowMs >= peer.dialAtMs) {
+      peer.failures = mostFailures - 1
+    }
+    this.nextMs = undefined
+  }
+
+  private fail(peer: KnownPeer, nowMs: number): void {
+    peer.failures = Math.min(peer.failures + 1, mostFailures)
+    peer.dialAtMs = nowMs + firstPauseMs * pauseGrowth ** (peer.failures - 1)
+  }
+
+  private isWorthDialling(peer: KnownPeer): boolean {
+    if (peer.use !== 'idle' || peer.failures >= mostFailures) return false
+    return !(this.isSeeding && peer.isSeed)
+  }
+
+  private priorityOf(endpoint: Endpoint): number {
+    const own = this.ownEndpoints[endpoint.family]
+    return own === undefined ? this.random.below(2 ** 32) : peerPriority(own, endpoint)
+  }
+
+  /** Makes room for one: the least promising of those not in use, and never one better than a stranger. */
+  private evict(source: PeerSource): boolean {
+    const isTrusted = source === 'manual' || source === 'incoming'
+    let worst: string | undefined
+    let worstMerit = isTrusted ? Number.POSITIVE_INFINITY : strangerMerit
+    for (const [key, peer] of this.peers) {
+      if (peer.use !== 'idle' || peer.sources.has('manual')) continue
+      const merit = this.meritOf(peer)
+      if (merit >= worstMerit) continue
+      worst = key
+      worstMerit = merit
+    }
+    if (worst === undefined) return false
+    this.peers.delete(worst)
+    return true
+  }
+
+  private meritOf(peer: KnownPeer): number {
+    const known = peer.wasConnected ? strangerMerit : 0
+    return known + (this.isSeeding && peer.isSeed ? 0 : 1) + mostFailures - peer.failures
+  }
+
+  private dropFirstBan(): void {
+    for (const address of this.bans.keys()) {
+      this.bans.delete(address)
+      return
+    }
+  }
+}
+
+/** More than any failures and seeds count: the merit of an unknown peer that has not failed. */
+const strangerMerit = mostFailures + 1
+
+function comesFirst(a: KnownPeer, b: KnownPeer): boolean {
+  const isAManual = a.sources.has('manual')
+  if (isAManual !== b.sources.has('manual')) return isAManual
+  if (a.failures !== b.failures) return a.failures < b.failures
+  return a.priority > b.priority
+}

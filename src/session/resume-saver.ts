@@ -1,0 +1,187 @@
+// What a session remembers of its torrents: one record and one .torrent for each, in the state folder. Saved some
+// seconds after a change, when a torrent stops, and at the end; read once, at the start.
+// Guarantees: a record claims only what was on the disk before it was written; each file is replaced whole; records
+// that cannot be read cost one torrent's state, never another's. Owns the files in the state folder.
+import { type Failure, failure, type Result, success } from '../base/errors.ts'
+import type { FileRoot, RelativePath, TransferSink } from '../ports/files.ts'
+import { decodeResumeRecord, encodeResumeRecord } from '../storage/resume-record.ts'
+import type { SessionRoom } from './session-room.ts'
+import type { Torrent } from './torrent.ts'
+import { metainfoFile, type RestoredTorrent, recordOf, restoreTorrent } from './torrent-record.ts'
+
+const recordSuffix = '.resume'
+const metainfoSuffix = '.torrent'
+const maxTorrents = 1_000_000
+const maxFileBytes = 128 * 1024 * 1024
+const readsAtOnce = 16
+/** When a torrent is due while it is being saved, it is looked at again as soon. */
+const busyPauseMs = 100
+
+interface Pending {
+  readonly torrent: Torrent
+  /** When the change may wait no longer. */
+  dueMs: number
+}
+
+export class ResumeSaver {
+  private readonly room: SessionRoom
+  private readonly positionOf: (torrent: Torrent) => number
+  private readonly pending = new Map<string, Pending>()
+  /** Saves under way, by torrent: the next waits for the one before. */
+  private readonly saving = new Map<string, Promise<Result<void>>>()
+  private readonly forgotten = new Set<string>()
+  private readonly wakeOwner: number
+  private wakeMs = Number.POSITIVE_INFINITY
+
+  constructor(room: SessionRoom, positionOf: (torrent: Torrent) => number) {
+    this.room = room
+    this.positionOf = positionOf
+    this.wakeOwner = room.turns.register((nowMs) => this.saveDue(nowMs))
+  }
+
+  /** It is saved within the save interval. */
+  changed(torrent: Torrent): void {
+    const { id } = torrent.facts
+    if (this.pending.has(id) || this.forgotten.has(id)) return
+    const dueMs = this.room.turns.nowMs() + this.room.config.saveIntervalMs
+    this.pending.set(id, { torrent, dueMs })
+    this.wakeBy(dueMs)
+  }
+
+  /** There is metadata to keep, new or more than before. */
+  metainfoChanged(torrent: Torrent): void {
+    const { facts } = torrent
+    this.forgotten.delete(facts.id)
+    this.changed(torrent)
+    const { metainfo } = facts
+    if (metainfo === undefined) return
+    const file = metainfoFile(facts, metainfo)
+    this.enqueue(torrent, () => this.room.stateRoot.replace([facts.id + metainfoSuffix], file))
+  }
+
+  /** At once. Errors: of the disk. */
+  save(torrent: Torrent): Promise<Result<void>> {
+    this.pending.delete(torrent.facts.id)
+    return this.enqueue(torrent, () => this.saveNow(torrent))
+  }
+
+  async saveAll(torrents: readonly Torrent[]): Promise<void> {
+    await Promise.all(torrents.map((torrent) => this.save(torrent)))
+  }
+
+  /** Its files go. Errors: of the disk. */
+  forget(torrent: Torrent): Promise<Result<void>> {
+    const { id } = torrent.facts
+    this.forgotten.add(id)
+    this.pending.delete(id)
+    return this.enqueue(torrent, async () => {
+      const record = await this.room.stateRoot.remove([id + recordSuffix])
+      const metainfo = await this.room.stateRoot.remove([id + metainfoSuffix])
+      return !record.ok ? record : metainfo.ok ? success(undefined) : metainfo
+    })
+  }
+
+  /** All torrents of the last time, in the order of the queue. Errors: of the state folder. */
+  async load(): Promise<Result<readonly RestoredTorrent[]>> {
+    const { stateRoot } = this.room
+    const names = await stateRoot.list([], 2 * maxTorrents)
+    if (!names.ok) return names
+    const ids = new Set<string>()
+    for (const name of names.value) {
+      const match = /^([0-9a-f]{40}|[0-9a-f]{64})\.(?:resume|torrent)$/.exec(name)
+      if (match?.[1] !== undefined) ids.add(match[1])
+    }
+    const sorted = [...ids].sort()
+    const restored: RestoredTorrent[] = []
+    for (let first = 0; first < sorted.length; first += readsAtOnce) {
+      const batch = await Promise.all(sorted.slice(first, first + readsAtOnce).map((id) => this.loadOne(id)))
+      for (const torrent of batch) if (torrent.ok) restored.push(torrent.value)
+    }
+    return success(restored.sort((a, b) => a.position - b.position))
+  }
+
+  /** What is kept of one torrent. Errors: resume-damaged, also when there is nothing. */
+  async loadOne(id: string): Promise<Result<RestoredTorrent>> {
+    const { stateRoot, config, ports } = this.room
+    const record = await readWhole(stateRoot, [id + recordSuffix])
+    const torrentFile = await readWhole(stateRoot, [id + metainfoSuffix])
+    const decoded = record.ok ? decodeResumeRecord(record.value) : record
+    return restoreTorrent(
+      id,
+      decoded.ok ? decoded.value : undefined,
+      torrentFile.ok ? torrentFile.value : undefined,
+      config,
+      ports.clock.wallMs(),
+    )
+  }
+
+  private saveDue(nowMs: number): void {
+    this.wakeMs = Number.POSITIVE_INFINITY
+    for (const [id, pending] of this.pending) {
+      const isBusy = this.saving.has(id)
+      if (pending.dueMs <= nowMs && isBusy) pending.dueMs = nowMs + busyPauseMs
+      if (pending.dueMs > nowMs) this.wakeBy(pending.dueMs)
+      else void this.save(pending.torrent)
+    }
+  }
+
+  private wakeBy(atMs: number): void {
+    if (atMs >= this.wakeMs) return
+    this.wakeMs = atMs
+    this.room.turns.wakeAt(this.wakeOwner, atMs)
+  }
+
+  private async saveNow(torrent: Torrent): Promise<Result<void>> {
+    const { facts } = torrent
+    const storage = await torrent.storageRecord()
+    if (!storage.ok) {
+      // What was saved before is still true; after a while it is tried again.
+      this.room.turns.run((nowMs) => torrent.takeReadProblem(storage, nowMs))
+      this.changed(torrent)
+      return storage
+    }
+    if (this.forgotten.has(facts.id)) return success(undefined)
+    const totals = torrent.totals(this.room.turns.nowMs())
+    const record = encodeResumeRecord(recordOf(facts, totals, storage.value, this.positionOf(torrent)))
+    const saved = await this.room.stateRoot.replace([facts.id + recordSuffix], record)
+    if (!saved.ok) this.changed(torrent)
+    return saved
+  }
+
+  private enqueue(torrent: Torrent, work: () => Promise<Result<void>>): Promise<Result<void>> {
+    const { id } = torrent.facts
+    const before = this.saving.get(id) ?? Promise.resolve()
+    const saving = before.then(work)
+    this.saving.set(id, saving)
+    void saving.then(() => {
+      if (this.saving.get(id) === saving) this.saving.delete(id)
+    })
+    return saving
+  }
+}
+
+/** A whole file of at most 128 MiB. Errors: file-not-found and others of the disk; file-unreadable when it is larger. */
+async function readWhole(root: FileRoot, path: RelativePath): Promise<Result<Uint8Array>> {
+  let finish: (outcome: Result<number>) => void = () => undefined
+  const transferred = new Promise<Result<number>>((resolve) => {
+    finish = resolve
+  })
+  const sink: TransferSink = {
+    onRead: (_ticket, bytes) => finish(success(bytes)),
+    onWritten: () => undefined,
+    onTransferFailed: (_ticket, why: Failure) => finish(why),
+  }
+  const file = await root.open(path, 'read', sink)
+  if (!file.ok) return file
+  const status = await file.value.status()
+  let outcome: Result<Uint8Array> = status.ok ? failure('file-unreadable', 'larger than any record') : status
+  if (status.ok && status.value.lengthBytes <= maxFileBytes) {
+    const bytes = new Uint8Array(status.value.lengthBytes)
+    if (bytes.length > 0) file.value.read(0, 0, bytes)
+    else finish(success(0))
+    const read = await transferred
+    outcome = read.ok ? success(bytes.subarray(0, read.value)) : read
+  }
+  await file.value.close()
+  return outcome
+}

@@ -1,0 +1,120 @@
+// What a session can be told about itself, with defaults. Structured-cloneable; rates in bytes a second, times in
+// milliseconds unless the name says otherwise, Infinity: no limit. Limits may change while it runs (see commands.ts).
+
+/** Limits of the whole session, of one torrent, or of the alternative set. */
+export interface RateLimits {
+  /** Payload and protocol together. */
+  readonly downloadBytesPerSecond: number
+  readonly uploadBytesPerSecond: number
+}
+
+/** When a torrent that is complete stops by itself: as soon as one of the two is reached. */
+export interface SeedGoals {
+  /** Bytes uploaded for each byte of the wanted content. */
+  readonly ratio: number
+  readonly seedingSeconds: number
+}
+
+export interface ConnectionLimits {
+  readonly maxConnections: number
+  readonly maxConnectionsPerTorrent: number
+  /** Dialled, and not yet past the handshake. */
+  readonly maxHalfOpen: number
+  /** Peers that are uploaded to at once, for each torrent. */
+  readonly maxSlotsPerTorrent: number
+}
+
+export interface QueueLimits {
+  readonly maxActiveDownloads: number
+  readonly maxActiveSeeds: number
+}
+
+export interface SessionConfig {
+  /** Absolute path of the folder for what the session remembers. */
+  readonly stateFolder: string
+  /**
+   * Takes up all torrents it finds in the state folder. False, for programs that share the folder with others and work
+   * on some torrents only: what is kept of a torrent is looked up when it is added.
+   */
+  readonly restoresAll: boolean
+  /** Absolute path of the folder for content, where a torrent names no other. */
+  readonly downloadFolder: string
+  /** Absolute path of the folder for content that is not complete; undefined: it is where it will be in the end. */
+  readonly incompleteFolder: string | undefined
+  /** Files that are not complete carry `.part` at the end of their names. */
+  readonly incompleteSuffix: boolean
+  readonly allocation: 'sparse' | 'full'
+  /** 0 takes any free port. TCP and UDP use the same one where they can. */
+  readonly listenPort: number
+  /** Addresses to listen on; empty: accept nobody. One that the machine lacks is skipped unless all are. */
+  readonly listenAddresses: readonly string[]
+  /** Leave through this address, or the addresses of this interface, only. */
+  readonly bindTo: string | undefined
+  readonly rates: RateLimits
+  readonly alternativeRates: RateLimits
+  readonly useAlternativeRates: boolean
+  /** Peers of private and link-local addresses do not count against rate limits. */
+  readonly exemptLocalNetwork: boolean
+  readonly connections: ConnectionLimits
+  readonly queue: QueueLimits
+  readonly seedGoals: SeedGoals
+  /** Trackers and web servers at addresses of the local network are contacted whoever named them. */
+  readonly allowLocal: boolean
+  /** Dial peers that are known; false: only accept, for tests and firewalled seeds. */
+  readonly dialPeers: boolean
+  readonly handshakeTimeoutMs: number
+  readonly dialTimeoutMs: number
+  /** How long a change may wait until its way into the resume record begins; the disk takes some time, too. */
+  readonly saveIntervalMs: number
+  /** How long the end waits for trackers to hear of it. */
+  readonly stopTimeoutMs: number
+  /** What peers and trackers are told (BEP 10 `v`, User-Agent). */
+  readonly clientName: string
+  /** Version as two to four digits, for the peer id (BEP 20). */
+  readonly peerIdVersion: string
+  /** Requests a peer may keep queued here (BEP 10 `reqq`). */
+  readonly requestQueueLength: number
+}
+
+export const noRateLimits: RateLimits = {
+  downloadBytesPerSecond: Number.POSITIVE_INFINITY,
+  uploadBytesPerSecond: Number.POSITIVE_INFINITY,
+}
+
+const noSeedGoals: SeedGoals = {
+  ratio: Number.POSITIVE_INFINITY,
+  seedingSeconds: Number.POSITIVE_INFINITY,
+}
+
+const defaultConfig: Omit<SessionConfig, 'stateFolder' | 'downloadFolder'> = {
+  restoresAll: true,
+  incompleteFolder: undefined,
+  incompleteSuffix: true,
+  allocation: 'sparse',
+  listenPort: 0,
+  listenAddresses: ['0.0.0.0', '::'],
+  bindTo: undefined,
+  rates: noRateLimits,
+  alternativeRates: { downloadBytesPerSecond: 1_048_576, uploadBytesPerSecond: 262_144 },
+  useAlternativeRates: false,
+  exemptLocalNetwork: true,
+  connections: { maxConnections: 500, maxConnectionsPerTorrent: 100, maxHalfOpen: 50, maxSlotsPerTorrent: 8 },
+  queue: { maxActiveDownloads: 5, maxActiveSeeds: 20 },
+  seedGoals: noSeedGoals,
+  allowLocal: false,
+  dialPeers: true,
+  handshakeTimeoutMs: 10_000,
+  dialTimeoutMs: 10_000,
+  saveIntervalMs: 4_000,
+  stopTimeoutMs: 3_000,
+  clientName: 'Swarmbid',
+  peerIdVersion: '0100',
+  requestQueueLength: 2_000,
+}
+
+/** A whole configuration of what differs from the defaults. */
+export function sessionConfig(
+  changes: Partial<SessionConfig> & Pick<SessionConfig, 'stateFolder' | 'downloadFolder'>,
+): SessionConfig {
+  return { ...defaultConfig, ...changes }
+}

@@ -1,0 +1,392 @@
+// The session: all torrents together, and the one driver of the machines below it. It takes commands and inputs of the
+// ports, lets the rooms decide, carries out what they say, and shows what is.
+// Guarantees: inputs never nest; after each one everything it led to is done; what is shown is structured-cloneable.
+// Owns every torrent and connection, the budgets and the sockets.
+import { fromLatin1 } from '../base/bytes.ts'
+import type { Endpoint, IpAddress } from '../base/endpoint.ts'
+import { failure, type Result, success } from '../base/errors.ts'
+import { clientCode, type PeerId, peerId } from '../base/ids.ts'
+import type { FileRoot } from '../ports/files.ts'
+import type { Listening } from '../ports/streams.ts'
+import { FilePool } from '../storage/file-pool.ts'
+import { HashQueue } from '../storage/hash-queue.ts'
+import { SlotPool } from '../storage/slot-pool.ts'
+import { Bandwidth } from './bandwidth.ts'
+import { ChangeLog } from './change-log.ts'
+import type { Command, Outcome, TorrentId } from './commands.ts'
+import { Connections } from './connections.ts'
+import { DatagramRouting } from './datagram-routing.ts'
+import { listenAddresses, listenOnAll, localAddress } from './listening.ts'
+import { chooseRunning, hasReachedGoal } from './queueing.ts'
+import { ResumeSaver } from './resume-saver.ts'
+import { type CommandTarget, SessionCommands } from './session-commands.ts'
+import type { RateLimits, SessionConfig } from './session-config.ts'
+import type { SessionPorts } from './session-ports.ts'
+import type { SessionRoom, Settling } from './session-room.ts'
+import type { Changes, SessionSnapshot, TorrentSnapshot } from './snapshots.ts'
+import { Torrent, type TorrentHost } from './torrent.ts'
+import type { TorrentFacts } from './torrent-facts.ts'
+import type { RestoredTorrent } from './torrent-record.ts'
+import { TorrentRegistry } from './torrent-registry.ts'
+import { torrentSnapshot, torrentSummary } from './torrent-snapshot.ts'
+import { TrackerDriver } from './tracker-driver.ts'
+import { Turns } from './turns.ts'
+
+/** Goals, trackers' wishes and the like are looked at as often. */
+const tickMs = 1_000
+const maxOwnAddresses = 8
+
+/**
+ * Opens a session: its folder, its sockets, and the torrents of the last time, each in the state it was in.
+ * Errors: address-in-use, address-unavailable (to listen on); file-unwritable and others of the state folder.
+ */
+export async function openSession(ports: SessionPorts, config: SessionConfig): Promise<Result<Session>> {
+  const stateRoot = await ports.files.openRoot(config.stateFolder)
+  if (!stateRoot.ok) return stateRoot
+  const session = new Session(ports, config, stateRoot.value)
+  const opened = await session.open()
+  return opened.ok ? success(session) : opened
+}
+
+export class Session implements TorrentHost, CommandTarget {
+  readonly room: SessionRoom
+  readonly registry = new TorrentRegistry()
+  readonly connections: Connections
+  private readonly ports: SessionPorts
+  private readonly turns: Turns
+  private readonly commands: SessionCommands
+  private readonly saver: ResumeSaver
+  private readonly datagrams: DatagramRouting
+  private readonly folders = new Map<string, Promise<Result<FileRoot>>>()
+  private readonly ownAddresses: IpAddress[] = []
+  private config: SessionConfig
+  private listening: readonly Listening[] = []
+  private touched: Settling[] = []
+  private isQueueStale = false
+  private isDiallingStale = false
+  private closing: Promise<void> | undefined
+
+  /** See openSession. */
+  constructor(ports: SessionPorts, config: SessionConfig, stateRoot: FileRoot) {
+    this.ports = ports
+    this.config = config
+    this.turns = new Turns(ports.clock, (nowMs) => this.settle(nowMs))
+    const nowMs = ports.clock.nowMs()
+    const trackerOwner = this.turns.register(() => trackers.wake())
+    const trackers = new TrackerDriver(
+      {
+        clock: ports.clock,
+        random: ports.random,
+        resolver: ports.resolver,
+        http: ports.http,
+        sendDatagram: (bytes, endpoint) => void this.datagrams.send(bytes, endpoint.address, endpoint.port),
+        scheduleWake: (atMs) => this.turns.run(() => this.turns.wakeAt(trackerOwner, atMs)),
+      },
+      { userAgent: config.clientName, allowsLocal: config.allowLocal, ...this.boundAddresses() },
+    )
+    this.datagrams = new DatagramRouting({
+      onDatagram: (kind, bytes, address, port) => {
+        if (kind === 'tracker') this.turns.run(() => trackers.receiveDatagram(bytes, address, port))
+      },
+    })
+    this.room = this.makeRoom(trackers, stateRoot, nowMs)
+    this.connections = new Connections({
+      room: this.room,
+      find: (infoHash) => this.registry.find(infoHash),
+      torrents: () => this.registry.order,
+      listening: () => this.listening,
+    })
+    this.saver = new ResumeSaver(this.room, (torrent) => this.registry.order.indexOf(torrent))
+    this.commands = new SessionCommands(this)
+    const tickOwner = this.turns.register((atMs) => {
+      this.tick(atMs)
+      this.turns.wakeAt(tickOwner, atMs + tickMs)
+    })
+    this.turns.wakeAt(tickOwner, nowMs + tickMs)
+  }
+
+  /** For openSession. */
+  async open(): Promise<Result<void>> {
+    const { ports, config } = this
+    const addresses = listenAddresses(config.listenAddresses, config.bindTo, ports.interfaces)
+    if (addresses.length > 0) {
+      const accept = (stream: Parameters<Connections['accept']>[0]) => this.connections.accept(stream)
+      const listening = await listenOnAll(ports.streams, addresses, config.listenPort, accept)
+      if (!listening.ok) return listening
+      this.listening = listening.value
+    } else if (config.listenAddresses.length > 0) {
+      return failure('address-unavailable', `no address of ${config.bindTo ?? 'this machine'} to listen on`)
+    }
+    await this.datagrams.open(ports.datagrams, addresses, this.listening[0]?.endpoint.port ?? 0)
+    const restored = config.restoresAll ? await this.saver.load() : success([])
+    if (!restored.ok) return restored
+    this.turns.run((nowMs) => {
+      for (const { facts, storage } of restored.value) this.addTorrent(facts, nowMs)?.begin(nowMs, storage)
+    })
+    return success(undefined)
+  }
+
+  /** Carries out a command; its outcome, or why not. Errors: torrent-unknown and what the command says. */
+  async run(command: Command): Promise<Result<Outcome>> {
+    if (this.closing !== undefined) return failure('interrupted', 'the session is being closed')
+    return await this.commands.run(command)
+  }
+
+  snapshot(): SessionSnapshot {
+    const nowMs = this.turns.nowMs()
+    const torrents = this.registry.order.map((torrent, index) => torrentSummary(torrent, index, nowMs))
+    const sum = (field: 'downloadedBytes' | 'uploadedBytes' | 'downloadRate' | 'uploadRate'): number =>
+      torrents.reduce((total, torrent) => total + torrent[field], 0)
+    return {
+      listening: this.listening.map(({ endpoint }) => endpoint),
+      externalAddresses: this.ownAddresses.map(({ address }) => address),
+      torrents,
+      connections: this.connections.count,
+      halfOpen: this.connections.halfOpenCount,
+      rates: this.currentRates(),
+      usesAlternativeRates: this.config.useAlternativeRates,
+      reservedMemoryBytes: this.ports.memory.reservedBytes,
+      cursor: this.room.log.cursor,
+      downloadedBytes: sum('downloadedBytes'),
+      uploadedBytes: sum('uploadedBytes'),
+      downloadRate: sum('downloadRate'),
+      uploadRate: sum('uploadRate'),
+    }
+  }
+
+  /** By id or any info hash. Errors: torrent-unknown. */
+  torrentSnapshot(id: TorrentId): Result<TorrentSnapshot> {
+    const torrent = this.registry.find(id)
+    if (torrent === undefined) return failure('torrent-unknown', `no torrent ${id}`)
+    const position = this.registry.order.indexOf(torrent)
+    return success(torrentSnapshot(torrent, position, this.config.seedGoals, this.turns.nowMs()))
+  }
+
+  changesSince(cursor: number): Changes {
+    return this.room.log.since(cursor)
+  }
+
+  /** `listener` is called when there are changes to read. The function returned ends it. */
+  onChange(listener: () => void): () => void {
+    return this.room.log.listen(listener)
+  }
+
+  /** Saves, says goodbye to trackers for a bounded time, and ends everything. */
+  close(): Promise<void> {
+    this.closing ??= this.closeAll()
+    return this.closing
+  }
+
+  claim(torrent: Torrent): boolean {
+    return this.registry.claim(torrent)
+  }
+
+  recall(id: string): Promise<Result<RestoredTorrent>> {
+    return this.saver.loadOne(id)
+  }
+
+  keepMetainfo(torrent: Torrent): void {
+    this.saver.metainfoChanged(torrent)
+  }
+
+  /** Undefined: one of its info hashes is here already. */
+  addTorrent(facts: TorrentFacts, nowMs: number): Torrent | undefined {
+    const torrent = new Torrent(this.room, this, facts, this.newPeerId(), nowMs)
+    if (!this.registry.add(torrent)) return undefined
+    for (const address of this.ownAddresses) this.tellOwnAddress(torrent, address)
+    this.room.log.add({ type: 'added', id: facts.id })
+    return torrent
+  }
+
+  /** What is new is remembered at once. */
+  async remember(torrent: Torrent): Promise<void> {
+    this.saver.metainfoChanged(torrent)
+    await this.saver.save(torrent)
+  }
+
+  async removeTorrent(torrent: Torrent, withData: boolean): Promise<Result<void>> {
+    this.registry.remove(torrent)
+    this.room.log.add({ type: 'removed', id: torrent.facts.id })
+    let ended: Promise<Result<void>> | undefined
+    this.turns.run((nowMs) => {
+      ended = withData ? torrent.remove(nowMs) : torrent.close(nowMs)
+    })
+    const result = (await ended) ?? success(undefined)
+    torrent.announcing.closeWhenStopped()
+    const forgotten = await this.saver.forget(torrent)
+    return result.ok ? forgotten : result
+  }
+
+  /** Configuration that commands may change. */
+  reconfigure(changes: Partial<SessionConfig>): void {
+    this.config = { ...this.config, ...changes }
+    this.turns.run((nowMs) => {
+      this.room.bandwidth.setRates(this.currentRates(), nowMs)
+      this.connections.endSurplus(nowMs)
+      for (const torrent of this.registry.order) torrent.limitsChanged(nowMs)
+      this.room.reviewQueue()
+      this.room.log.add({ type: 'session' })
+    })
+  }
+
+  private makeRoom(trackers: TrackerDriver, stateRoot: FileRoot, nowMs: number): SessionRoom {
+    const { ports, turns } = this
+    const session = this
+    return {
+      turns,
+      ports,
+      get config() {
+        return session.config
+      },
+      slots: new SlotPool(ports.memory),
+      hashes: new HashQueue(ports.openHasher),
+      files: new FilePool(),
+      trackers,
+      bandwidth: new Bandwidth(turns, this.currentRates(), nowMs),
+      log: new ChangeLog(),
+      stateRoot,
+      openFolder: (path) => this.openFolder(path),
+      listenPort: () => this.listening[0]?.endpoint.port ?? 0,
+      noteSelf: (endpoint: Endpoint) => this.connections.noteSelf(endpoint),
+      noteOwnAddress: (ip) => this.noteOwnAddress(ip),
+      touch: (settling) => {
+        if (!this.touched.includes(settling)) this.touched.push(settling)
+      },
+      reviewQueue: () => {
+        this.isQueueStale = true
+      },
+      reviewDialling: () => {
+        this.isDiallingStale = true
+      },
+      reviewSaving: (id) => {
+        const torrent = this.registry.get(id)
+        if (torrent !== undefined) this.saver.changed(torrent)
+      },
+    }
+  }
+
+  /** Carries out what a turn led to, until there is nothing left; then lets the bytes go. */
+  private settle(nowMs: number): void {
+    const flushing = new Set<Settling>()
+    for (;;) {
+      const { touched } = this
+      if (touched.length > 0) {
+        this.touched = []
+        for (const settling of touched) {
+          settling.settle(nowMs)
+          flushing.add(settling)
+        }
+      } else if (this.isQueueStale) {
+        this.isQueueStale = false
+        this.applyQueue(nowMs)
+      } else if (this.isDiallingStale) {
+        this.isDiallingStale = false
+        this.connections.dialMore(nowMs)
+      } else break
+    }
+    for (const settling of flushing) settling.flush()
+    this.room.log.announce()
+  }
+
+  private applyQueue(nowMs: number): void {
+    const torrents = [...this.registry.order]
+    const running = chooseRunning(
+      torrents.map((torrent) => ({
+        wantsToRun: torrent.facts.wantsToRun && torrent.canRun && this.closing === undefined,
+        isFinished: torrent.isFinished,
+        isForced: torrent.facts.isForced,
+      })),
+      this.config.queue,
+    )
+    // Who has to wait makes room first.
+    for (const [index, torrent] of torrents.entries()) if (running[index] !== true) torrent.setRunning(false, nowMs)
+    for (const [index, torrent] of torrents.entries()) if (running[index] === true) torrent.setRunning(true, nowMs)
+    for (const torrent of torrents) torrent.noteState()
+  }
+
+  private tick(nowMs: number): void {
+    for (const torrent of this.registry.order) {
+      if (!torrent.isRunning) continue
+      torrent.countTime(nowMs)
+      torrent.tellDemand(nowMs)
+      if (!torrent.isFinished) continue
+      const { uploadedBytes } = torrent.transferred(nowMs)
+      const wantedBytes = torrent.progress()?.wantedBytes ?? 0
+      const { seedingSeconds } = torrent.facts.totals
+      const goals = { ...this.config.seedGoals, ...torrent.facts.seedGoals }
+      if (!hasReachedGoal({ uploadedBytes, wantedBytes, seedingSeconds }, goals)) continue
+      torrent.facts.wantsToRun = false
+      this.room.reviewQueue()
+      this.room.reviewSaving(torrent.facts.id)
+    }
+  }
+
+  private async closeAll(): Promise<void> {
+    const { stopTimeoutMs } = this.config
+    const torrents = [...this.registry.order]
+    const ends: Promise<unknown>[] = []
+    this.turns.run((nowMs) => {
+      for (const torrent of torrents) if (torrent.isRunning) ends.push(torrent.announcing.stop(stopTimeoutMs, nowMs))
+      this.connections.close(nowMs)
+    })
+    await Promise.all(this.listening.map((listening) => listening.close()))
+    await this.saver.saveAll(torrents)
+    this.turns.run((nowMs) => {
+      for (const torrent of torrents) ends.push(torrent.close(nowMs))
+    })
+    await Promise.all(ends)
+    for (const torrent of torrents) torrent.announcing.close()
+    this.room.trackers.close()
+    await this.datagrams.close()
+    await this.room.hashes.close()
+    this.turns.close()
+  }
+
+  private currentRates(): RateLimits {
+    return this.config.useAlternativeRates ? this.config.alternativeRates : this.config.rates
+  }
+
+  private openFolder(path: string): Promise<Result<FileRoot>> {
+    const known = this.folders.get(path)
+    if (known !== undefined) return known
+    const opening = this.ports.files.openRoot(path)
+    this.folders.set(path, opening)
+    void opening.then((result) => {
+      if (!result.ok) this.folders.delete(path)
+    })
+    return opening
+  }
+
+  private noteOwnAddress(ip: IpAddress): void {
+    if (this.ownAddresses.some(({ address }) => address === ip.address)) return
+    if (this.ownAddresses.length >= maxOwnAddresses) return
+    this.ownAddresses.push(ip)
+    for (const torrent of this.registry.order) this.tellOwnAddress(torrent, ip)
+  }
+
+  private tellOwnAddress(torrent: Torrent, ip: IpAddress): void {
+    const port = this.room.listenPort()
+    if (port !== 0) torrent.peers.setOwnEndpoint({ ...ip, port })
+  }
+
+  private boundAddresses(): { localAddresses?: { 4?: string; 6?: string } } {
+    const { bindTo } = this.config
+    if (bindTo === undefined) return {}
+    const v4 = localAddress(bindTo, this.ports.interfaces, 4)
+    const v6 = localAddress(bindTo, this.ports.interfaces, 6)
+    return {
+      localAddresses: {
+        ...(v4.type === 'bound' ? { 4: v4.address } : {}),
+        ...(v6.type === 'bound' ? { 6: v6.address } : {}),
+      },
+    }
+  }
+
+  /** BEP 20. */
+  private newPeerId(): PeerId {
+    const bytes = new Uint8Array(20)
+    this.ports.random.fill(bytes)
+    bytes.set(fromLatin1(`-${clientCode}${this.config.peerIdVersion}-`))
+    return peerId(bytes)
+  }
+}

@@ -1,0 +1,150 @@
+// What a session shows of itself: plain values of one moment, structured-cloneable, fresh at each call.
+// Types only. Rates are bytes a second over the last seconds; sums count from the beginning of the torrent,
+// restarts included, unless the name says otherwise.
+import type { Endpoint } from '../base/endpoint.ts'
+import type { ErrorCode } from '../base/errors.ts'
+import type { TorrentVersion } from '../formats/metainfo/metainfo.ts'
+import type { FilePriority, TorrentId, TorrentLimits } from './commands.ts'
+import type { RateLimits, SeedGoals } from './session-config.ts'
+
+/** Why something stopped, for people and programs. */
+export interface Problem {
+  readonly code: ErrorCode
+  readonly detail: string
+}
+
+export type TorrentState =
+  | { readonly type: 'awaiting-metadata' }
+  | { readonly type: 'awaiting-piece-layers' }
+  | { readonly type: 'checking'; readonly checkedPieces: number; readonly pieces: number }
+  | { readonly type: 'stopped' }
+  | { readonly type: 'queued' }
+  | { readonly type: 'downloading' }
+  | { readonly type: 'seeding' }
+  /** `resumesByItself`: nobody has to do anything but remove the cause. What is complete may still be sent. */
+  | { readonly type: 'error'; readonly problem: Problem; readonly resumesByItself: boolean }
+
+interface Traffic {
+  /** Payload of blocks, whether it was good or not. */
+  readonly downloadedBytes: number
+  readonly uploadedBytes: number
+  readonly downloadRate: number
+  readonly uploadRate: number
+}
+
+export interface TorrentSummary extends Traffic {
+  readonly id: TorrentId
+  readonly infoHashV1: string | undefined
+  readonly infoHashV2: string | undefined
+  /** What the link called it until the metadata is here. */
+  readonly name: string
+  readonly state: TorrentState
+  readonly folder: string
+  /** Of the wanted files; 0 until the metadata is here. */
+  readonly wantedBytes: number
+  /** Of the wanted files, verified. */
+  readonly doneBytes: number
+  readonly totalBytes: number
+  /** All wanted pieces are verified. */
+  readonly isFinished: boolean
+  readonly isPrivate: boolean
+  /** Seconds until it is finished at this rate; undefined: not in sight. */
+  readonly etaSeconds: number | undefined
+  readonly connectedPeers: number
+  readonly connectedSeeds: number
+  readonly knownPeers: number
+  /** Uploaded for each byte of the wanted content. */
+  readonly ratio: number
+  readonly queuePosition: number
+  /** Wall clock. */
+  readonly addedMs: number
+  readonly completedMs: number | undefined
+}
+
+export interface FileSnapshot {
+  /** Components as on disk, below the torrent's folder. */
+  readonly path: readonly string[]
+  readonly lengthBytes: number
+  readonly doneBytes: number
+  readonly priority: FilePriority
+}
+
+export interface PeerRow extends Traffic {
+  readonly endpoint: Endpoint
+  readonly direction: 'dialled' | 'accepted'
+  /** As it calls itself; text of the peer's choosing. */
+  readonly client: string
+  /** Share of the pieces it has, 0 to 1. */
+  readonly progress: number
+  readonly isChoking: boolean
+  readonly isInterested: boolean
+  readonly amChoking: boolean
+  readonly amInterested: boolean
+  readonly requestsOut: number
+  readonly requestsIn: number
+}
+
+export interface TrackerRow {
+  readonly url: string
+  readonly tier: number
+  readonly state: 'idle' | 'announcing' | 'working' | 'failed'
+  readonly message: string | undefined
+  /** Milliseconds until the next announce; undefined: none is planned. */
+  readonly nextAnnounceInMs: number | undefined
+  readonly seeders: number | undefined
+  readonly leechers: number | undefined
+  readonly downloads: number | undefined
+}
+
+export interface TorrentSnapshot extends TorrentSummary {
+  readonly version: TorrentVersion | undefined
+  readonly comment: string | undefined
+  readonly pieceLengthBytes: number
+  readonly pieceCount: number
+  /** One bit a piece, the high bit first, as on the wire. */
+  readonly pieces: Uint8Array
+  readonly files: readonly FileSnapshot[]
+  readonly peers: readonly PeerRow[]
+  readonly trackers: readonly TrackerRow[]
+  readonly limits: TorrentLimits
+  readonly seedGoals: SeedGoals
+  readonly sequential: boolean
+  /** Received and thrown away: sent twice, or of damaged pieces. */
+  readonly wastedBytes: number
+  readonly damagedPieces: number
+  readonly activeSeconds: number
+  readonly seedingSeconds: number
+  /** From the first peer's connection to the last verified byte, of what this session downloaded. */
+  readonly transferSeconds: number | undefined
+}
+
+export interface SessionSnapshot extends Traffic {
+  /** Where peers reach this session; the first is what trackers are told. */
+  readonly listening: readonly Endpoint[]
+  /** What peers and trackers say this machine's address is. */
+  readonly externalAddresses: readonly string[]
+  readonly torrents: readonly TorrentSummary[]
+  readonly connections: number
+  readonly halfOpen: number
+  readonly rates: RateLimits
+  readonly usesAlternativeRates: boolean
+  readonly reservedMemoryBytes: number
+  /** Of the change log, see changesSince. */
+  readonly cursor: number
+}
+
+export type Change =
+  | { readonly type: 'added' | 'removed'; readonly id: TorrentId }
+  /** Its state is now of another type, or its error another. */
+  | { readonly type: 'state'; readonly id: TorrentId; readonly state: TorrentState }
+  | { readonly type: 'metadata'; readonly id: TorrentId }
+  | { readonly type: 'piece'; readonly id: TorrentId; readonly piece: number }
+  | { readonly type: 'finished'; readonly id: TorrentId }
+  /** Files, limits, trackers, place or name are others than before. */
+  | { readonly type: 'changed'; readonly id: TorrentId }
+  | { readonly type: 'session' }
+
+export type Changes =
+  | { readonly type: 'changes'; readonly changes: readonly Change[]; readonly cursor: number }
+  /** The cursor is older than the log, or of another session: read a snapshot and go on from its cursor. */
+  | { readonly type: 'lost'; readonly cursor: number }

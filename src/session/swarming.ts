@@ -1,0 +1,136 @@
+// A torrent whose content is ready for peers: binds its Swarm to connections, storage and rate limits.
+// Guarantees: a peer is sent no more than the limits allow, and goes on when they do; what the storage reports reaches
+// the swarm within a turn. Owns the swarm's wake-up; the swarm and the storage are the torrent's.
+import type { Failure } from '../base/errors.ts'
+import type { HashRange } from '../formats/peer/wire-messages.ts'
+import type { Swarm } from '../swarm/swarm.ts'
+import type { SwarmOutput } from '../swarm/swarm-output.ts'
+import type { SwarmPeer } from '../swarm/swarm-peer.ts'
+import type { Fetching, FetchingEvents } from './fetching-metadata.ts'
+import type { SessionRoom } from './session-room.ts'
+import type { LinkedPeer } from './torrent-exchange.ts'
+
+export interface SwarmingEvents extends FetchingEvents {
+  /** All wanted pieces are here. */
+  onFinished(nowMs: number): void
+  onContradiction(piece: number, nowMs: number): void
+  /** The swarm is done with a peer. */
+  onDisconnect(link: LinkedPeer, why: Failure, nowMs: number): void
+  /** An address that sent damaged pieces and has left. */
+  onBan(address: string, nowMs: number): void
+}
+
+export class Swarming implements Fetching {
+  private readonly room: SessionRoom
+  private readonly swarm: Swarm
+  private readonly events: SwarmingEvents
+  private readonly links = new Map<SwarmPeer, LinkedPeer>()
+  private readonly wakeOwner: number
+  private isClosed = false
+
+  constructor(room: SessionRoom, swarm: Swarm, events: SwarmingEvents) {
+    this.room = room
+    this.swarm = swarm
+    this.events = events
+    this.wakeOwner = room.turns.register((nowMs) => {
+      this.swarm.wake(nowMs)
+      this.events.touch()
+    })
+  }
+
+  join(link: LinkedPeer, nowMs: number): undefined {
+    const peer = this.swarm.addPeer(link.peer, link.connection.remote, nowMs)
+    link.swarmPeer = peer
+    this.links.set(peer, link)
+    this.events.touch()
+    return undefined
+  }
+
+  leave(link: LinkedPeer, nowMs: number): void {
+    const { swarmPeer } = link
+    if (swarmPeer === undefined || !this.links.delete(swarmPeer)) return
+    this.swarm.removePeer(swarmPeer, nowMs)
+    this.events.touch()
+  }
+
+  received(link: LinkedPeer, nowMs: number): void {
+    if (link.swarmPeer !== undefined) this.swarm.afterReceive(link.swarmPeer, nowMs)
+  }
+
+  written(link: LinkedPeer, totalBytes: number, nowMs: number): void {
+    const { swarmPeer } = link
+    if (swarmPeer === undefined) return
+    this.swarm.written(swarmPeer, totalBytes)
+    if (swarmPeer.isUploadReady && !swarmPeer.isGone) this.maySend(link, nowMs)
+  }
+
+  /** Sends what the peer asked for, as far as the limits and its stream allow. */
+  maySend(link: LinkedPeer, nowMs: number): void {
+    const { swarmPeer, share } = link
+    if (swarmPeer === undefined || !this.links.has(swarmPeer)) return
+    const { bandwidth } = this.room
+    while (swarmPeer.isUploadReady && !swarmPeer.isGone && link.connection.queuedBytes < sendAheadBytes) {
+      const allowed = bandwidth.sendAllowance(share, nowMs)
+      if (allowed === 0) return
+      const sent = this.swarm.pumpUpload(swarmPeer, Math.min(allowed, sendAheadBytes), nowMs)
+      if (sent === 0) return
+      bandwidth.sent(share, sent, nowMs)
+    }
+  }
+
+  takeMetadataLength(): void {}
+
+  takeMetadata(): void {}
+
+  /** Answers to what was asked of peers before: the swarm has ears of its own. */
+  takeHashes(_link: LinkedPeer, _range: HashRange, _hashes: Uint8Array): void {}
+
+  takeHashReject(): void {}
+
+  settle(nowMs: number): void {
+    for (let output = this.poll(); output !== undefined; output = this.poll()) this.perform(output, nowMs)
+    if (!this.isClosed) this.room.turns.wakeAt(this.wakeOwner, this.swarm.nextWakeMs())
+  }
+
+  close(): void {
+    this.isClosed = true
+    this.room.turns.unregister(this.wakeOwner)
+  }
+
+  private poll(): SwarmOutput | undefined {
+    return this.isClosed ? undefined : this.swarm.poll()
+  }
+
+  private perform(output: SwarmOutput, nowMs: number): void {
+    const { events } = this
+    switch (output.type) {
+      case 'disconnect': {
+        const link = this.links.get(output.peer)
+        if (link === undefined) return
+        if (output.ban === 'none') events.onDisconnect(link, output.failure, nowMs)
+        else events.onLiar(link, output.failure, nowMs)
+        break
+      }
+      case 'ban':
+        events.onBan(output.remote.address, nowMs)
+        break
+      case 'upload-ready': {
+        const link = this.links.get(output.peer)
+        if (link !== undefined) this.maySend(link, nowMs)
+        break
+      }
+      case 'piece':
+      case 'piece-damaged':
+        break
+      case 'finished':
+        events.onFinished(nowMs)
+        break
+      case 'contradiction':
+        events.onContradiction(output.piece, nowMs)
+        break
+    }
+  }
+}
+
+/** As much waits in a stream at most, so that what is sent next is decided late. */
+const sendAheadBytes = 1_048_576

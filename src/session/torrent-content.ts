@@ -1,0 +1,208 @@
+// The content of one torrent: its storage, opened and looked at, and where what the storage reports goes.
+// Guarantees: each report is a turn of its own; nothing is believed of the disk that was not found or recorded there.
+// Owns the storage.
+import { type Failure, failure, type Result, success } from '../base/errors.ts'
+import { blockLengthBytes, type Metainfo } from '../formats/metainfo/metainfo.ts'
+import type { FileRoot } from '../ports/files.ts'
+import type { CheckOutcome } from '../storage/check-content.ts'
+import type { PiecePlan } from '../storage/piece-plan.ts'
+import type { PieceStorageEvents } from '../storage/piece-storage-events.ts'
+import type { StorageRecord } from '../storage/storage-record.ts'
+import { TorrentStorage } from '../storage/torrent-storage.ts'
+import type { Swarm } from '../swarm/swarm.ts'
+import type { SessionRoom } from './session-room.ts'
+import { filePriorities, planOf, type TorrentFacts } from './torrent-facts.ts'
+
+export interface ContentEvents {
+  /** The swarm has something to do before the turn ends. */
+  touch(): void
+  /** A piece we had is gone or bad. */
+  onPieceLost(piece: number, nowMs: number): void
+  onPieceWritten(piece: number, nowMs: number): void
+  onWriteFailed(why: Failure, nowMs: number): void
+  /** A piece we have cannot be read. */
+  onReadFailed(why: Failure, nowMs: number): void
+}
+
+export interface ContentOptions {
+  readonly metainfo: Metainfo
+  readonly plan: PiecePlan
+  readonly root: FileRoot
+  readonly priorities: Uint8Array
+  readonly events: ContentEvents
+}
+
+export interface LookOptions extends Omit<ContentOptions, 'root' | 'plan' | 'priorities'> {
+  readonly facts: TorrentFacts
+  readonly record: StorageRecord | undefined
+  readonly onProgress: (checkedPieces: number, pieces: number) => void
+  readonly signal: AbortSignal
+}
+
+/**
+ * Opens a torrent's content where it is and looks at it. What is new and found in its last place stays there, else it
+ * begins in the folder for incomplete content; `facts.isPlaced` says which. Errors: those of TorrentContent.look and
+ * of the folder; metainfo-hybrid-mismatch.
+ */
+export async function openContent(room: SessionRoom, options: LookOptions): Promise<Result<TorrentContent>> {
+  const { facts, record } = options
+  const { incompleteFolder } = room.config
+  const isNew = record === undefined
+  const isElsewhere = incompleteFolder !== undefined && !facts.isPlaced
+  const content = await openIn(room, options, isElsewhere && !isNew ? incompleteFolder : facts.folder)
+  if (!isElsewhere || !isNew || !content.ok) return content
+  if (content.value.storage.have.hasAny) {
+    facts.isPlaced = true
+    return content
+  }
+  await content.value.storage.close()
+  return await openIn(room, options, incompleteFolder)
+}
+
+async function openIn(room: SessionRoom, options: LookOptions, folder: string): Promise<Result<TorrentContent>> {
+  const { facts, metainfo, events, record, onProgress, signal } = options
+  const root = await room.openFolder(folder)
+  if (!root.ok) return root
+  const priorities = filePriorities(facts, metainfo.info)
+  const content = new TorrentContent(room, {
+    metainfo,
+    plan: planOf(metainfo.info),
+    root: root.value,
+    priorities,
+    events,
+  })
+  const looked = await content.look(record, facts.mayDownloadAgain, onProgress, signal)
+  const contradiction = looked.ok ? looked.value?.contradictoryPiece : undefined
+  if (looked.ok && contradiction === undefined) return success(content)
+  await content.storage.close()
+  return looked.ok ? contradictionFailure(contradiction ?? 0) : looked
+}
+
+export function contradictionFailure(piece: number): Failure {
+  return failure('metainfo-hybrid-mismatch', `the two versions of the torrent disagree about piece ${piece}`)
+}
+
+export class TorrentContent implements PieceStorageEvents {
+  readonly storage: TorrentStorage
+  readonly plan: PiecePlan
+  private readonly room: SessionRoom
+  private readonly events: ContentEvents
+  private swarm: Swarm | undefined
+
+  constructor(room: SessionRoom, options: ContentOptions) {
+    const { metainfo, plan, root, priorities } = options
+    this.room = room
+    this.events = options.events
+    this.plan = plan
+    this.storage = new TorrentStorage({
+      metainfo,
+      plan,
+      place: { root, folder: [] },
+      hasSuffix: room.config.incompleteSuffix,
+      allocation: room.config.allocation,
+      priorities,
+      hashes: room.hashes,
+      slots: room.slots,
+      pool: room.files,
+      events: this,
+    })
+  }
+
+  /** Who is told from now on; undefined: nobody. */
+  attach(swarm: Swarm | undefined): void {
+    this.swarm = swarm
+    if (swarm === undefined) return
+    for (const { piece, blocks } of this.storage.partialPieces()) {
+      for (let block = 0; block < blocks.length * 8; block++) {
+        const isThere = ((blocks[block >> 3] as number) & (0x80 >> (block & 7))) !== 0
+        if (isThere) swarm.blockOnDisk(piece, block * blockLengthBytes)
+      }
+    }
+  }
+
+  /**
+   * Looks at what is on disk. With a record, what it vouches for is believed and only what changed is read; without
+   * one, everything is. Errors: of the disk; files-missing, unless `mayDownloadAgain`; interrupted.
+   */
+  async look(
+    record: StorageRecord | undefined,
+    mayDownloadAgain: boolean,
+    onProgress: (checkedPieces: number, pieces: number) => void,
+    signal: AbortSignal,
+  ): Promise<Result<CheckOutcome | undefined>> {
+    const opened = await this.storage.open(record)
+    if (!opened.ok) return opened
+    const { missingFiles, unchecked } = opened.value
+    if (missingFiles.length > 0) {
+      if (!mayDownloadAgain) return failure('files-missing', missingDetail(missingFiles.length))
+      const forgotten = await this.storage.forgetMissing()
+      if (!forgotten.ok) return forgotten
+    }
+    if (record !== undefined && !unchecked.hasAny) return success(undefined)
+    return await this.check(record === undefined ? 'all' : unchecked, onProgress, signal)
+  }
+
+  /** Reads and hashes pieces. Errors: interrupted. */
+  check(
+    pieces: Parameters<TorrentStorage['check']>[0],
+    onProgress: (checkedPieces: number, pieces: number) => void,
+    signal: AbortSignal,
+  ): Promise<Result<CheckOutcome>> {
+    return this.storage.check(
+      pieces,
+      ({ checkedPieces, totalPieces }) => onProgress(checkedPieces, totalPieces),
+      signal,
+    )
+  }
+
+  onPieceWritten(piece: number, leaves: Uint8Array | undefined): void {
+    this.tell((swarm, nowMs) => swarm.pieceWritten(piece, leaves, nowMs))
+    this.room.turns.run((nowMs) => this.events.onPieceWritten(piece, nowMs))
+  }
+
+  onPieceDamaged(piece: number, leaves: Uint8Array): void {
+    this.tell((swarm, nowMs) => swarm.pieceDamaged(piece, leaves, nowMs))
+  }
+
+  onPieceLost(piece: number): void {
+    this.tell((swarm, nowMs) => swarm.pieceLost(piece, nowMs))
+    this.room.turns.run((nowMs) => this.events.onPieceLost(piece, nowMs))
+  }
+
+  onContradiction(piece: number): void {
+    this.tell((swarm) => swarm.contradiction(piece))
+  }
+
+  onReadable(piece: number, why: Failure | undefined): void {
+    this.tell((swarm, nowMs) => {
+      if (why?.code === 'content-mismatch') swarm.pieceLost(piece, nowMs)
+      swarm.readable(piece, why, nowMs)
+    })
+    if (why === undefined) return
+    this.room.turns.run((nowMs) => {
+      if (why.code === 'content-mismatch') this.events.onPieceLost(piece, nowMs)
+      else this.events.onReadFailed(why, nowMs)
+    })
+  }
+
+  onMemory(): void {
+    this.tell((swarm, nowMs) => swarm.memory(nowMs))
+  }
+
+  onWriteFailed(why: Failure): void {
+    this.room.turns.run((nowMs) => this.events.onWriteFailed(why, nowMs))
+  }
+
+  private tell(report: (swarm: Swarm, nowMs: number) => void): void {
+    const { swarm } = this
+    if (swarm === undefined) return
+    this.room.turns.run((nowMs) => {
+      report(swarm, nowMs)
+      this.events.touch()
+    })
+  }
+}
+
+function missingDetail(count: number): string {
+  return count === 1 ? 'a file that was here is gone' : `${count} files that were here are gone`
+}

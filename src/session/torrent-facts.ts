@@ -1,0 +1,95 @@
+// What is known and wanted of one torrent, apart from what it is doing: plain data that outlives the program (see
+// resume-saver.ts), and the pure questions it answers. The torrent owns it; commands change it through the torrent.
+import { toHex } from '../base/bytes.ts'
+import type { InfoHashV1, InfoHashV2 } from '../base/ids.ts'
+import type { Metainfo, TorrentInfo } from '../formats/metainfo/metainfo.ts'
+import { type PiecePlan, piecesOfFile, planPieces } from '../storage/piece-plan.ts'
+import type { FilePriority, TorrentId, TorrentLimits } from './commands.ts'
+import type { SeedGoals } from './session-config.ts'
+
+export interface TorrentTotals {
+  downloadedBytes: number
+  uploadedBytes: number
+  activeSeconds: number
+  seedingSeconds: number
+}
+
+export interface TorrentFacts {
+  readonly id: TorrentId
+  /** Both of a hybrid, as far as known. */
+  infoHashV1: InfoHashV1 | undefined
+  infoHashV2: InfoHashV2 | undefined
+  /** What the link called it; the metadata's name counts once it is here. */
+  displayName: string
+  metainfo: Metainfo | undefined
+  /** Absolute path of where the content is to be when it is whole. */
+  folder: string
+  /** It is there; else in the folder for incomplete content, if there is one. */
+  isPlaced: boolean
+  wantsToRun: boolean
+  isForced: boolean
+  isSequential: boolean
+  isSuperSeeding: boolean
+  /** Files that are missing may be downloaded anew. */
+  mayDownloadAgain: boolean
+  trackers: readonly (readonly string[])[]
+  /** Trackers a person named, who may lead to local addresses. */
+  readonly userTrackers: Set<string>
+  /** BEP 19, kept for the export. */
+  webSeeds: readonly string[]
+  /** One for each file; what lacks is usual. */
+  priorities: readonly FilePriority[]
+  /** A link selected files (BEP 53): once they are known, those without a priority are not wanted. */
+  isRestUnwanted: boolean
+  limits: TorrentLimits
+  seedGoals: Partial<SeedGoals>
+  readonly totals: TorrentTotals
+  /** Of 32 bits, the same for trackers for life. */
+  readonly trackerKey: number
+  /** Wall clock. */
+  readonly addedMs: number
+  completedMs: number | undefined
+}
+
+export const usualPriority = 4
+export const highestPriority = 7
+
+export function priorityOfFile(facts: Pick<TorrentFacts, 'priorities'>, file: number): FilePriority {
+  return facts.priorities[file] ?? usualPriority
+}
+
+/** One byte a file. */
+export function filePriorities(facts: Pick<TorrentFacts, 'priorities'>, info: TorrentInfo): Uint8Array {
+  return Uint8Array.from(info.files, (_, file) => priorityOfFile(facts, file))
+}
+
+/** One byte a piece: that of its most wanted file. Pieces of nothing but gaps are as wanted as the least. */
+export function piecePriorities(plan: PiecePlan, priorities: Uint8Array): Uint8Array {
+  const pieces = new Uint8Array(plan.pieceCount)
+  for (const [file, priority] of priorities.entries()) {
+    const range = piecesOfFile(plan, file)
+    if (range === undefined) continue
+    for (let piece = range.first; piece <= range.last; piece++) {
+      pieces[piece] = Math.max(pieces[piece] as number, priority)
+    }
+  }
+  return pieces
+}
+
+/** Bytes of the wanted files. */
+export function wantedBytes(facts: Pick<TorrentFacts, 'priorities'>, info: TorrentInfo): number {
+  return info.files.reduce((sum, { lengthBytes }, file) => sum + (priorityOfFile(facts, file) > 0 ? lengthBytes : 0), 0)
+}
+
+export function planOf(info: TorrentInfo): PiecePlan {
+  return planPieces(info.files, info.pieceLengthBytes, info.spanBytes)
+}
+
+/** Whether a version 2 torrent lacks hashes of pieces, so that nothing could be verified. */
+export function lacksPieceLayers({ info, pieceLayers }: Metainfo): boolean {
+  if (info.version !== 'v2') return false
+  return info.files.some(
+    ({ piecesRoot, lengthBytes }) =>
+      piecesRoot !== undefined && lengthBytes > info.pieceLengthBytes && !pieceLayers.has(toHex(piecesRoot)),
+  )
+}

@@ -1,0 +1,260 @@
+// The connections of one torrent: who gets past the handshake, what both sides say of themselves (BEP 10), and who
+// handles a peer then: the fetch of metadata or piece layers while those are missing, else the swarm.
+// Guarantees: no peer twice, never ourselves; a private torrent gives nothing of itself away but to its peers (BEP 27).
+// Owns the connections; the exchange they take part in is the torrent's.
+import { type Failure, failure } from '../base/errors.ts'
+import type { PeerId } from '../base/ids.ts'
+import type { TorrentInfo } from '../formats/metainfo/metainfo.ts'
+import type { ExtensionHandshake } from '../formats/peer/extension-handshake.ts'
+import type { Handshake } from '../formats/peer/handshake.ts'
+import { metadataExtension, metadataPieceLengthBytes } from '../formats/peer/metadata-message.ts'
+import { MetadataServing } from '../peer/metadata-exchange.ts'
+import { PeerConnection } from '../peer/peer-connection.ts'
+import type { LocalHandshake, TorrentHashes } from '../peer/peer-opening.ts'
+import { addressClass, isLocalClass } from './address-class.ts'
+import type { BandwidthGroup } from './bandwidth.ts'
+import type { Connection, ConnectionOwner } from './connection.ts'
+import type { PeerList } from './peer-list.ts'
+import type { SessionRoom, Settling } from './session-room.ts'
+import type { LinkedPeer, TorrentExchange } from './torrent-exchange.ts'
+
+export interface LinksTorrent {
+  readonly peerId: PeerId
+  readonly peers: PeerList
+  readonly bandwidth: BandwidthGroup
+  readonly hashes: TorrentHashes
+  /** Undefined until the metadata is here. */
+  readonly info: TorrentInfo | undefined
+  /** It runs, and may have connections. */
+  readonly isRunning: boolean
+  readonly maxConnections: number
+  /** BEP 21. */
+  readonly isUploadOnly: boolean
+  peerConnected(nowMs: number): void
+}
+
+/** A metadata message with its bencoded head. */
+const maxMetadataMessageBytes = metadataPieceLengthBytes + 1_024
+/** Ends that say nothing about the peer. */
+const ourReasons: ReadonlySet<string> = new Set(['interrupted', 'peer-surplus', 'peer-duplicate', 'peer-torrent'])
+const fastFlags = { extensionProtocol: true, fast: true, dht: false }
+
+export class TorrentLinks implements ConnectionOwner, Settling {
+  /** Past the handshake, in the order they connected. */
+  readonly linked = new Map<Connection, LinkedPeer>()
+  /** Dialled and not yet there. */
+  readonly dialling = new Set<Connection>()
+  private readonly room: SessionRoom
+  private readonly torrent: LinksTorrent
+  private exchange: TorrentExchange
+  private nextNumber = 0
+
+  constructor(room: SessionRoom, torrent: LinksTorrent, exchange: TorrentExchange) {
+    this.room = room
+    this.torrent = torrent
+    this.exchange = exchange
+  }
+
+  get count(): number {
+    return this.linked.size + this.dialling.size
+  }
+
+  /** What peers take part in from now on, those connected included. */
+  setExchange(exchange: TorrentExchange, nowMs: number): void {
+    for (const link of this.linked.values()) this.exchange.leave(link, nowMs)
+    this.exchange = exchange
+    this.room.touch(this)
+    for (const link of [...this.linked.values()]) {
+      link.exchange = exchange
+      exchange.join(link, nowMs)
+    }
+  }
+
+  endAll(why: Failure, nowMs: number): void {
+    for (const connection of [...this.dialling, ...this.linked.keys()]) connection.end(why, nowMs)
+  }
+
+  endAddress(address: string, why: Failure, nowMs: number): void {
+    for (const connection of [...this.linked.keys()]) {
+      if (connection.remote.address === address) connection.end(why, nowMs)
+    }
+  }
+
+  /** Ends connections beyond the limit, the least important first (BEP 40). */
+  endSurplus(nowMs: number): void {
+    while (this.linked.size > this.torrent.maxConnections) {
+      const connections = [...this.linked.keys()]
+      const least = this.torrent.peers.leastOf(connections.map(({ remote }) => remote))
+      const connection = connections[least] ?? connections.at(-1)
+      connection?.end(failure('peer-surplus', 'more peers than allowed'), nowMs)
+    }
+  }
+
+  settle(nowMs: number): void {
+    this.exchange.settle(nowMs)
+  }
+
+  /** Hands what peers were told in this turn to their streams. */
+  flush(): void {
+    for (const link of this.linked.values()) link.peer.flush()
+  }
+
+  localHandshake(): LocalHandshake {
+    return { flags: fastFlags, peerId: this.torrent.peerId, hashes: this.torrent.hashes }
+  }
+
+  opened(connection: Connection, remote: Handshake, isV2: boolean, nowMs: number): PeerConnection | Failure {
+    const refused = this.refusal(connection, remote, nowMs)
+    if (refused !== undefined) return refused
+    this.dialling.delete(connection)
+    const { room, torrent } = this
+    const number = this.nextNumber++
+    const peer = new PeerConnection({
+      sink: connection,
+      local: fastFlags,
+      remote,
+      isV2,
+      ...(torrent.info === undefined ? {} : { pieceCount: torrent.info.pieceCount }),
+      offers: this.offersMetadata ? [{ name: metadataExtension, maxPayloadBytes: maxMetadataMessageBytes }] : [],
+      requestQueueLength: room.config.requestQueueLength,
+      extension: {
+        onExtensionHandshake: (handshake) => this.takeExtensionHandshake(link, handshake),
+        onExtension: (name, payload) => this.takeExtension(link, name, payload),
+        onDhtPort: () => undefined,
+      },
+      hashAnswers: {
+        onHashes: (range, hashes) => this.exchange.takeHashes(link, range, hashes, room.turns.nowMs()),
+        onHashReject: (range) => this.exchange.takeHashReject(link, range, room.turns.nowMs()),
+      },
+      nowMs,
+    })
+    const link: LinkedPeer = {
+      number,
+      connection,
+      peer,
+      id: remote.peerId,
+      endpoint: connection.direction === 'dialled' ? connection.remote : undefined,
+      serving: new MetadataServing(nowMs),
+      metadataLengthBytes: 0,
+      share: room.bandwidth.join(torrent.bandwidth, this.isExempt(connection), {
+        mayReceive: () => connection.resumeReading(),
+        maySend: (atMs) => link.exchange.maySend(link, atMs),
+      }),
+      exchange: this.exchange,
+      swarmPeer: undefined,
+    }
+    this.linked.set(connection, link)
+    connection.limited = link.share
+    this.exchange.join(link, nowMs)
+    this.sayHello(link)
+    this.torrent.peerConnected(nowMs)
+    return peer
+  }
+
+  received(connection: Connection, nowMs: number): void {
+    const link = this.linked.get(connection)
+    if (link === undefined) return
+    link.exchange.received(link, nowMs)
+    this.room.touch(this)
+  }
+
+  written(connection: Connection, totalBytes: number, nowMs: number): void {
+    const link = this.linked.get(connection)
+    if (link === undefined) return
+    link.exchange.written(link, totalBytes, nowMs)
+    this.room.touch(this)
+  }
+
+  ended(connection: Connection, why: Failure, nowMs: number): void {
+    const { peers } = this.torrent
+    if (this.dialling.delete(connection)) {
+      if (ourReasons.has(why.code)) peers.abandoned(connection.remote)
+      else peers.failed(connection.remote, nowMs)
+    }
+    const link = this.linked.get(connection)
+    if (link === undefined) return
+    this.linked.delete(connection)
+    this.room.bandwidth.leave(link.share)
+    link.exchange.leave(link, nowMs)
+    this.room.touch(this)
+    const endpoint = link.endpoint ?? connection.remote
+    peers.disconnected(endpoint, link.id, nowMs)
+    if (!isOrderly(why)) peers.failed(endpoint, nowMs)
+  }
+
+  /** Why a peer is not taken; undefined: it is. */
+  private refusal(connection: Connection, remote: Handshake, nowMs: number): Failure | undefined {
+    const { torrent, room } = this
+    const { peerId } = remote
+    if (!torrent.isRunning) return failure('peer-torrent', 'the torrent does not run')
+    if (peerId === torrent.peerId) {
+      if (connection.direction === 'dialled') room.noteSelf(connection.remote)
+      return failure('peer-duplicate', 'this is ourselves')
+    }
+    if (torrent.peers.isBanned(connection.remote.address, nowMs)) return failure('peer-surplus', 'a banned address')
+    if (this.linked.size >= torrent.maxConnections) return failure('peer-surplus', 'more peers than allowed')
+    const known = [...this.linked.values()].find((link) => link.id === peerId)
+    if (known !== undefined) {
+      if (!this.isBetter(connection, known)) return failure('peer-duplicate', 'the peer is connected already')
+      known.connection.end(failure('peer-duplicate', 'the peer is connected another way'), nowMs)
+    }
+    const isFirst = torrent.peers.connected(connection.remote, peerId, nowMs)
+    return isFirst ? undefined : failure('peer-duplicate', 'the peer is connected already')
+  }
+
+  /** Two that dialled each other at once must keep the same connection: that of the one with the higher id. */
+  private isBetter(connection: Connection, known: LinkedPeer): boolean {
+    if (connection.direction === known.connection.direction) return false
+    const isOurs = connection.direction === 'dialled'
+    return isOurs === this.torrent.peerId > known.id
+  }
+
+  private isExempt(connection: Connection): boolean {
+    return this.room.config.exemptLocalNetwork && isLocalClass(addressClass(connection.remote.address))
+  }
+
+  private get offersMetadata(): boolean {
+    return this.torrent.info?.isPrivate !== true
+  }
+
+  /** Ours, after what the exchange had to say first (BEP 3 wants the bitfield before all else). */
+  private sayHello(link: LinkedPeer): void {
+    const { room, torrent } = this
+    const { remote } = link.connection
+    const port = room.listenPort()
+    link.peer.extensionHandshake({
+      client: room.config.clientName,
+      yourAddress: { family: remote.family, address: remote.address },
+      isUploadOnly: torrent.isUploadOnly,
+      ...(port === 0 ? {} : { listenPort: port }),
+      ...(torrent.info === undefined || !this.offersMetadata ? {} : { metadataLengthBytes: torrent.info.raw.length }),
+    })
+  }
+
+  private takeExtensionHandshake(link: LinkedPeer, handshake: ExtensionHandshake): void {
+    const nowMs = this.room.turns.nowMs()
+    const { remote } = link.connection
+    if (handshake.yourAddress !== undefined) this.room.noteOwnAddress(handshake.yourAddress)
+    if (handshake.listenPort !== undefined && link.endpoint === undefined && this.torrent.info?.isPrivate !== true) {
+      link.endpoint = { family: remote.family, address: remote.address, port: handshake.listenPort }
+      this.torrent.peers.listensAt(link.endpoint, { address: remote.address }, nowMs)
+    }
+    if (handshake.metadataLengthBytes !== undefined && link.peer.supports(metadataExtension)) {
+      link.metadataLengthBytes = handshake.metadataLengthBytes
+      link.exchange.takeMetadataLength(link, nowMs)
+    }
+  }
+
+  private takeExtension(link: LinkedPeer, name: string, payload: Uint8Array): void {
+    if (name !== metadataExtension) return
+    const nowMs = this.room.turns.nowMs()
+    const answer = link.serving.answer(this.offersMetadata ? this.torrent.info?.raw : undefined, payload, nowMs)
+    if (answer === undefined) link.exchange.takeMetadata(link, payload, nowMs)
+    else link.peer.extended(metadataExtension, answer)
+  }
+}
+
+/** A peer that merely left, or that we let go, is as good as before. */
+function isOrderly(why: Failure): boolean {
+  return why.code === 'connection-failed' || ourReasons.has(why.code)
+}

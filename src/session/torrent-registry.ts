@@ -1,0 +1,56 @@
+// The torrents of a session by every name they have, and in the order of the queue.
+// Guarantees: an info hash, whole or cut to 20 bytes, belongs to one torrent at most. Owned by the session.
+import { truncatedHash } from '../peer/peer-opening.ts'
+import type { TorrentId } from './commands.ts'
+import type { Torrent } from './torrent.ts'
+
+export class TorrentRegistry {
+  /** In the order of the queue. */
+  readonly order: Torrent[] = []
+  private readonly byName = new Map<string, Torrent>()
+
+  /** False: one of its info hashes is another torrent's, and nothing was changed. */
+  add(torrent: Torrent): boolean {
+    if (!this.claim(torrent)) return false
+    this.order.push(torrent)
+    return true
+  }
+
+  /** Takes the info hashes it has now. False: another torrent has one of them. */
+  claim(torrent: Torrent): boolean {
+    const names = namesOf(torrent)
+    if (names.some((name) => (this.byName.get(name) ?? torrent) !== torrent)) return false
+    for (const name of names) this.byName.set(name, torrent)
+    return true
+  }
+
+  remove(torrent: Torrent): void {
+    const index = this.order.indexOf(torrent)
+    if (index !== -1) this.order.splice(index, 1)
+    for (const name of namesOf(torrent)) if (this.byName.get(name) === torrent) this.byName.delete(name)
+  }
+
+  /** By id or info hash, whole or as on the wire, in hexadecimal of either case. */
+  find(name: string): Torrent | undefined {
+    return this.byName.get(name.toLowerCase())
+  }
+
+  get(id: TorrentId): Torrent | undefined {
+    return this.find(id)
+  }
+
+  /** Moves it to a place in the queue, 0 the first. */
+  place(torrent: Torrent, position: number): void {
+    const index = this.order.indexOf(torrent)
+    if (index === -1) return
+    this.order.splice(index, 1)
+    this.order.splice(Math.min(Math.max(0, Math.trunc(position)), this.order.length), 0, torrent)
+  }
+}
+
+function namesOf({ facts }: Torrent): string[] {
+  const names: string[] = [facts.id]
+  if (facts.infoHashV1 !== undefined) names.push(facts.infoHashV1)
+  if (facts.infoHashV2 !== undefined) names.push(facts.infoHashV2, truncatedHash(facts.infoHashV2))
+  return names
+}

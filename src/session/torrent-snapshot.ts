@@ -1,0 +1,127 @@
+// What one torrent shows of itself, put together from its parts.
+// Guarantees: plain values of one moment, fresh at each call; reading changes nothing.
+import type { SwarmSnapshot } from '../swarm/swarm-snapshot.ts'
+import type { TrackerSnapshot } from '../tracker/tracker-events.ts'
+import type { SeedGoals } from './session-config.ts'
+import type { FileSnapshot, PeerRow, TorrentSnapshot, TorrentSummary, TrackerRow } from './snapshots.ts'
+import type { Torrent } from './torrent.ts'
+import { priorityOfFile, wantedBytes } from './torrent-facts.ts'
+
+function swarmOf(torrent: Torrent, nowMs: number): SwarmSnapshot | undefined {
+  return torrent.phase.type === 'ready' ? torrent.phase.swarm.snapshot(nowMs) : undefined
+}
+
+function summaryOf(
+  torrent: Torrent,
+  swarm: SwarmSnapshot | undefined,
+  queuePosition: number,
+  nowMs: number,
+): TorrentSummary {
+  const { facts, info } = torrent
+  const progress = torrent.progress()
+  const wanted = progress?.wantedBytes ?? (info === undefined ? 0 : wantedBytes(facts, info))
+  const doneBytes = progress?.doneWantedBytes ?? 0
+  const downloadRate = swarm?.peers.reduce((sum, peer) => sum + peer.downloadRate, 0) ?? 0
+  const uploadRate = swarm?.peers.reduce((sum, peer) => sum + peer.uploadRate, 0) ?? 0
+  const { downloadedBytes, uploadedBytes } = torrent.transferred(nowMs)
+  const leftBytes = wanted - doneBytes
+  return {
+    id: facts.id,
+    infoHashV1: facts.infoHashV1,
+    infoHashV2: facts.infoHashV2,
+    name: info?.name ?? facts.displayName,
+    state: torrent.state(),
+    folder: facts.folder,
+    wantedBytes: wanted,
+    doneBytes,
+    totalBytes: info?.totalBytes ?? 0,
+    isFinished: torrent.isFinished,
+    isPrivate: info?.isPrivate ?? false,
+    etaSeconds: info !== undefined && leftBytes > 0 && downloadRate > 0 ? leftBytes / downloadRate : undefined,
+    connectedPeers: torrent.links.linked.size,
+    connectedSeeds: swarm?.peers.filter((peer) => peer.isSeed).length ?? 0,
+    knownPeers: torrent.peers.size,
+    ratio: wanted === 0 ? 0 : uploadedBytes / wanted,
+    queuePosition,
+    addedMs: facts.addedMs,
+    completedMs: facts.completedMs,
+    downloadedBytes,
+    uploadedBytes,
+    downloadRate,
+    uploadRate,
+  }
+}
+
+export function torrentSummary(torrent: Torrent, queuePosition: number, nowMs: number): TorrentSummary {
+  return summaryOf(torrent, swarmOf(torrent, nowMs), queuePosition, nowMs)
+}
+
+function trackerRow({ url, tier, state, warning, seeders, leechers, downloads }: TrackerSnapshot): TrackerRow {
+  const message = state.type === 'failed' ? state.message : warning
+  const nextAnnounceInMs = state.type === 'working' || state.type === 'failed' ? state.nextAnnounceInMs : undefined
+  return { url, tier, state: state.type, message, nextAnnounceInMs, seeders, leechers, downloads }
+}
+
+function peerRows(torrent: Torrent, swarm: SwarmSnapshot | undefined): PeerRow[] {
+  const rows = new Map(swarm?.peers.map((row) => [row.peer, row]))
+  return [...torrent.links.linked.values()].map(({ connection, peer, swarmPeer }): PeerRow => {
+    const row = swarmPeer === undefined ? undefined : rows.get(swarmPeer.number)
+    return {
+      endpoint: connection.remote,
+      direction: connection.direction,
+      client: peer.client,
+      progress: row?.progress ?? 0,
+      isChoking: peer.isChoking,
+      isInterested: peer.isInterested,
+      amChoking: peer.amChoking,
+      amInterested: peer.amInterested,
+      requestsOut: row?.requestsOut ?? 0,
+      requestsIn: row?.requestsIn ?? 0,
+      downloadedBytes: row?.downloadedBytes ?? 0,
+      uploadedBytes: row?.uploadedBytes ?? 0,
+      downloadRate: row?.downloadRate ?? 0,
+      uploadRate: row?.uploadRate ?? 0,
+    }
+  })
+}
+
+function fileRows(torrent: Torrent): FileSnapshot[] {
+  const { facts, info, content } = torrent
+  const done = torrent.progress()?.fileBytes
+  return (info?.files ?? []).map(({ path, lengthBytes }, file) => ({
+    path: [...(content?.storage.pathOf(file) ?? path)],
+    lengthBytes,
+    doneBytes: done?.[file] ?? 0,
+    priority: priorityOfFile(facts, file),
+  }))
+}
+
+export function torrentSnapshot(
+  torrent: Torrent,
+  queuePosition: number,
+  defaultGoals: SeedGoals,
+  nowMs: number,
+): TorrentSnapshot {
+  torrent.countTime(nowMs)
+  const { facts, info, content } = torrent
+  const swarm = swarmOf(torrent, nowMs)
+  return {
+    ...summaryOf(torrent, swarm, queuePosition, nowMs),
+    version: info?.version,
+    comment: facts.metainfo?.comment,
+    pieceLengthBytes: info?.pieceLengthBytes ?? 0,
+    pieceCount: info?.pieceCount ?? 0,
+    pieces: content?.storage.have.toBytes() ?? new Uint8Array(0),
+    files: fileRows(torrent),
+    peers: peerRows(torrent, swarm),
+    trackers: torrent.announcing.snapshot(nowMs).map(trackerRow),
+    limits: { ...facts.limits },
+    seedGoals: { ...defaultGoals, ...facts.seedGoals },
+    sequential: facts.isSequential,
+    wastedBytes: swarm?.wastedBytes ?? 0,
+    damagedPieces: swarm?.damagedPieces ?? 0,
+    activeSeconds: facts.totals.activeSeconds,
+    seedingSeconds: facts.totals.seedingSeconds,
+    transferSeconds: torrent.transferSeconds(),
+  }
+}

@@ -1,0 +1,135 @@
+// Who is connected to whom: never twice, never oneself, never more than the limits say.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { unwrap } from '../../src/base/errors.ts'
+import { listenPort, makeContent, World } from './session-harness.ts'
+
+test('two that dial each other at once keep one connection, the same on both sides', async () => {
+  const world = new World()
+  const content = makeContent({ lengths: [3_000_000] })
+  const [a, b] = [world.machine('10.0.0.1', { latencyMs: 50 }), world.machine('10.0.0.2', { latencyMs: 50 })]
+  await a.start()
+  await b.start()
+  const id = await a.add(content.metainfo, { stopped: true, peers: [b.endpoint] })
+  await b.add(content.metainfo, { stopped: true, peers: [a.endpoint] })
+  await world.clock.run(1_000)
+  const starting = [a.session.run({ type: 'start', id }), b.session.run({ type: 'start', id })]
+  await world.clock.settle(Promise.all(starting))
+  await world.clock.run(2_000)
+  assert.equal(a.torrent(id).connectedPeers, 1)
+  assert.equal(b.torrent(id).connectedPeers, 1)
+  assert.notEqual(a.torrent(id).peers[0]?.direction, b.torrent(id).peers[0]?.direction)
+})
+
+test('a session that dials itself notices, and does not do it again', async () => {
+  const world = new World()
+  const content = makeContent()
+  const machine = world.machine('10.0.0.1')
+  // Or it would not even try.
+  machine.isTranslated = true
+  await machine.start()
+  const id = await machine.add(content.metainfo, { peers: [machine.endpoint] })
+  let most = 0
+  const watch = () => {
+    most = Math.max(most, machine.session.snapshot().connections)
+    return false
+  }
+  await world.clock.runUntil(watch, 1_000)
+  assert.equal(most, 2)
+  assert.equal(machine.session.snapshot().connections, 0)
+  most = 0
+  await world.clock.runUntil(watch, 1_000_000)
+  assert.equal(most, 0)
+  assert.equal(machine.torrent(id).downloadedBytes, 0)
+})
+
+test('who does not send a handshake within 10 s is cut off', async () => {
+  const world = new World()
+  const machine = world.machine('10.0.0.1')
+  await machine.start()
+  let closed = false
+  const streams = world.network.streams({ address: '10.0.0.66' })
+  const silent = {
+    onOpen: () => undefined,
+    allowedBytes: () => 1_000,
+    onData: () => undefined,
+    onWritten: () => undefined,
+    onEnd: () => undefined,
+    onClose: () => {
+      closed = true
+    },
+  }
+  const stream = streams.dial({ family: 4, address: '10.0.0.1', port: listenPort }, { timeoutMs: 1_000 }, silent)
+  await world.clock.run(9_000)
+  stream.write(Uint8Array.of(19))
+  assert.equal(closed, false)
+  assert.equal(machine.session.snapshot().halfOpen, 1)
+  await world.clock.run(2_000)
+  assert.equal(closed, true)
+  assert.equal(machine.session.snapshot().connections, 0)
+})
+
+test('no more connections than the limits of session and torrent, and no more half-open ones', async () => {
+  const world = new World()
+  const content = makeContent({ lengths: [2_000_000] })
+  const leecher = world.machine('10.0.0.100')
+  await leecher.start({
+    connections: { maxConnections: 6, maxConnectionsPerTorrent: 4, maxHalfOpen: 2, maxSlotsPerTorrent: 4 },
+  })
+  const peers: string[] = []
+  for (let index = 1; index <= 8; index++) {
+    const peer = world.machine(`10.0.0.${index}`, { latencyMs: 100 })
+    await peer.start()
+    await peer.add(content.metainfo)
+    peers.push(peer.endpoint)
+  }
+  const id = await leecher.add(content.metainfo, { peers })
+  let mostHalfOpen = 0
+  let mostPeers = 0
+  await world.clock.runUntil(() => {
+    const snapshot = leecher.session.snapshot()
+    mostHalfOpen = Math.max(mostHalfOpen, snapshot.halfOpen)
+    mostPeers = Math.max(mostPeers, leecher.torrent(id).connectedPeers)
+    return false
+  }, world.clock.nowMs() + 10_000)
+  assert.equal(mostHalfOpen, 2)
+  assert.equal(mostPeers, 4)
+  await leecher.run({ type: 'set-connection-limits', limits: { maxConnections: 2 } })
+  assert.equal(leecher.session.snapshot().connections, 2)
+  await leecher.run({ type: 'set-limits', id, limits: { maxConnections: 1 } })
+  assert.equal(leecher.torrent(id).connectedPeers, 1)
+})
+
+test('a banned address is cut off, and neither accepted nor dialled until it is forgiven', async () => {
+  const world = new World()
+  const content = makeContent({ lengths: [2_000_000] })
+  const [a, b] = [world.machine('10.0.0.1'), world.machine('10.0.0.2')]
+  await a.start()
+  await b.start()
+  const id = await a.add(content.metainfo)
+  await b.add(content.metainfo, { peers: [a.endpoint] })
+  await world.until('a connection', () => a.torrent(id).connectedPeers === 1)
+  await a.run({ type: 'ban', address: b.address })
+  assert.equal(a.torrent(id).connectedPeers, 0)
+  await a.run({ type: 'add-peers', id, peers: [b.endpoint] })
+  await world.clock.run(120_000)
+  assert.equal(a.torrent(id).connectedPeers, 0)
+  await a.run({ type: 'unban', address: b.address })
+  await a.run({ type: 'add-peers', id, peers: [b.endpoint] })
+  await world.until('a connection again', () => a.torrent(id).connectedPeers === 1, 600_000)
+})
+
+test('what a session says of itself can be sent to another thread', async () => {
+  const world = new World()
+  const content = makeContent({ lengths: [500_000] })
+  const [a, b] = [world.machine('10.0.0.1'), world.machine('10.0.0.2')]
+  a.put(content)
+  await a.start()
+  await b.start()
+  await a.add(content.metainfo)
+  const id = await b.add(content.metainfo, { peers: [a.endpoint] })
+  await world.until('a connection', () => b.torrent(id).connectedPeers === 1)
+  for (const value of [b.session.snapshot(), unwrap(b.session.torrentSnapshot(id)), b.session.changesSince(0)]) {
+    assert.deepEqual(structuredClone(value), value)
+  }
+})

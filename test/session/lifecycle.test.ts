@@ -1,0 +1,252 @@
+// The life of torrents in one run of the program: queue, goals, selection, place, removal, trackers.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { unwrap } from '../../src/base/errors.ts'
+import { parseMetainfo } from '../../src/formats/metainfo/parse-metainfo.ts'
+import type { TorrentId } from '../../src/session/commands.ts'
+import { FakeTracker } from './fake-tracker.ts'
+import { contentFolder, type Machine, makeContent, type TestContent, World } from './session-harness.ts'
+
+interface Pair {
+  readonly world: World
+  readonly seeder: Machine
+  readonly leecher: Machine
+  readonly seeded: TorrentId
+}
+
+async function pair(content: TestContent, world = new World()): Promise<Pair> {
+  const seeder = world.machine('10.0.0.1')
+  const leecher = world.machine('10.0.0.2')
+  seeder.put(content)
+  await seeder.start()
+  // Or limits would not hold for the local network.
+  await leecher.start({ exemptLocalNetwork: false })
+  const seeded = await seeder.add(content.metainfo)
+  await world.until('seeding', () => seeder.stateOf(seeded) === 'seeding')
+  return { world, seeder, leecher, seeded }
+}
+
+test('only as many downloads run as may; the next one starts when one is done, and a forced one at once', async () => {
+  const contents = [1, 2, 3, 4].map((seed) => makeContent({ seed, name: `torrent-${seed}` }))
+  const { world, seeder, leecher } = await pair(contents[0] as TestContent)
+  await leecher.run({ type: 'set-queue', limits: { maxActiveDownloads: 1 } })
+  const ids: TorrentId[] = []
+  for (const content of contents) ids.push(await leecher.add(content.metainfo))
+  await world.clock.run(500)
+  assert.deepEqual(
+    ids.map((id) => leecher.stateOf(id)),
+    ['downloading', 'queued', 'queued', 'queued'],
+  )
+  await leecher.run({ type: 'start-now', id: ids[3] as TorrentId })
+  assert.equal(leecher.stateOf(ids[3] as TorrentId), 'downloading')
+  await leecher.run({ type: 'set-queue-position', id: ids[2] as TorrentId, position: 1 })
+  await leecher.run({ type: 'add-peers', id: ids[0] as TorrentId, peers: [seeder.endpoint] })
+  await world.until('the first', () => leecher.torrent(ids[0] as TorrentId).isFinished)
+  assert.deepEqual(
+    ids.map((id) => leecher.stateOf(id)),
+    ['seeding', 'queued', 'downloading', 'downloading'],
+  )
+})
+
+test('a torrent that has given what it was to give stops by itself', async () => {
+  const content = makeContent()
+  const { world, seeder, leecher, seeded } = await pair(content)
+  await seeder.run({ type: 'set-seed-goals', id: seeded, seedGoals: { ratio: 1 } })
+  const id = await leecher.add(content.metainfo, { peers: [seeder.endpoint], seedGoals: { seedingSeconds: 60 } })
+  await world.until('finished', () => leecher.torrent(id).isFinished)
+  await world.until('the ratio', () => seeder.stateOf(seeded) === 'stopped', 5_000)
+  assert.equal(leecher.stateOf(id), 'seeding')
+  await world.until('the time', () => leecher.stateOf(id) === 'stopped', 65_000)
+})
+
+test('unwanted files are neither downloaded nor made, until they are wanted', async () => {
+  const content = makeContent({ lengths: [100_000, 100_000, 100_000] })
+  const { world, seeder, leecher } = await pair(content)
+  const id = await leecher.add(content.metainfo, { peers: [seeder.endpoint], priorities: [4, 0, 7] })
+  await world.until('finished', () => leecher.torrent(id).isFinished)
+  await world.until('its files', () => leecher.disk.content(`${contentFolder}/torrent/file-2.bin`) !== undefined, 5_000)
+  assert.equal(
+    leecher.disk.paths().some((path) => path.includes('file-1')),
+    false,
+  )
+  assert.equal(leecher.torrent(id).wantedBytes, 200_000)
+  await leecher.run({ type: 'set-priorities', id, priorities: [4, 4, 4] })
+  assert.equal(leecher.torrent(id).isFinished, false)
+  await leecher.run({ type: 'add-peers', id, peers: [seeder.endpoint] })
+  await world.until('finished again', () => leecher.torrent(id).isFinished)
+  await world.until('whole files', () => leecher.has(content), 5_000)
+})
+
+test('a stopped torrent has no peers and goes on where it was', async () => {
+  const content = makeContent({ lengths: [2_000_000] })
+  const { world, seeder, leecher } = await pair(content)
+  const id = await leecher.add(content.metainfo, {
+    peers: [seeder.endpoint],
+    limits: { downloadBytesPerSecond: 200_000 },
+  })
+  await world.until('downloading', () => leecher.stateOf(id) === 'downloading')
+  await leecher.run({ type: 'stop', id })
+  assert.equal(leecher.stateOf(id), 'stopped')
+  await leecher.run({ type: 'start', id })
+  await world.until('some', () => leecher.torrent(id).doneBytes > 500_000 || leecher.torrent(id).isFinished)
+  await leecher.run({ type: 'stop', id })
+  assert.equal(leecher.torrent(id).connectedPeers, 0)
+  await world.clock.run(2_000)
+  const { doneBytes } = leecher.torrent(id)
+  await world.clock.run(30_000)
+  assert.equal(leecher.torrent(id).doneBytes, doneBytes)
+  await leecher.run({ type: 'start', id })
+  await leecher.run({ type: 'add-peers', id, peers: [seeder.endpoint] })
+  await world.until('finished', () => leecher.torrent(id).isFinished)
+  assert.ok(leecher.torrent(id).downloadedBytes < 2_200_000)
+})
+
+test('removing keeps the data or takes it away, and leaves nothing else behind', async () => {
+  for (const withData of [false, true]) {
+    const content = makeContent()
+    const { world, seeder, leecher } = await pair(content)
+    const id = await leecher.add(content.metainfo, { peers: [seeder.endpoint] })
+    await world.until('finished', () => leecher.torrent(id).isFinished)
+    await world.clock.run(10_000)
+    await leecher.run({ type: 'remove', id, withData })
+    await world.clock.run(10_000)
+    assert.deepEqual(leecher.disk.paths(), withData ? [] : [`${contentFolder}/torrent`])
+    assert.equal(leecher.session.torrentSnapshot(id).ok, false)
+    assert.equal(leecher.session.snapshot().torrents.length, 0)
+  }
+})
+
+test('content moves to another folder and files get other names while it is seeded', async () => {
+  const content = makeContent({ lengths: [90_000, 80_000] })
+  const { world, seeder, leecher, seeded } = await pair(content)
+  await seeder.run({ type: 'move', id: seeded, folder: '/elsewhere' })
+  await seeder.run({ type: 'rename-file', id: seeded, file: 1, path: ['torrent', 'renamed.bin'] })
+  assert.deepEqual(
+    seeder.disk.paths().filter((path) => path.startsWith('/elsewhere') || path.startsWith(contentFolder)),
+    ['/elsewhere/torrent/file-0.bin', '/elsewhere/torrent/renamed.bin'],
+  )
+  const id = await leecher.add(content.metainfo, { peers: [seeder.endpoint] })
+  await world.until('finished', () => leecher.torrent(id).isFinished)
+  assert.equal(seeder.torrent(seeded).folder, '/elsewhere')
+})
+
+test('what is incomplete lies in its own folder, with its own names, and moves when it is whole', async () => {
+  const content = makeContent({ lengths: [900_000, 80_000] })
+  const world = new World()
+  const { seeder } = await pair(content, world)
+  const leecher = world.machine('10.0.0.5')
+  await leecher.start({ incompleteFolder: '/incomplete', exemptLocalNetwork: false })
+  const limits = { downloadBytesPerSecond: 100_000 }
+  const id = await leecher.add(content.metainfo, { peers: [seeder.endpoint], limits })
+  await world.until('some of it', () => leecher.torrent(id).doneBytes > 300_000)
+  const paths = () => leecher.disk.paths().filter((path) => !path.startsWith('/state'))
+  assert.ok(paths().length > 0 && paths().every((path) => path.startsWith('/incomplete/') && path.endsWith('.part')))
+  leecher.kill()
+  await leecher.start({ incompleteFolder: '/incomplete', exemptLocalNetwork: false })
+  await leecher.run({ type: 'add-peers', id, peers: [seeder.endpoint] })
+  await world.until('whole files', () => leecher.has(content))
+  await world.clock.run(1_000)
+  assert.equal(
+    paths().some((path) => path.startsWith('/incomplete')),
+    false,
+  )
+  await leecher.stop()
+  await leecher.start({ incompleteFolder: '/incomplete' })
+  await world.until('seeding', () => leecher.stateOf(id) === 'seeding')
+})
+
+test('content that is in its place already is seeded from there', async () => {
+  const content = makeContent()
+  const world = new World()
+  const machine = world.machine('10.0.0.5')
+  machine.put(content)
+  await machine.start({ incompleteFolder: '/incomplete' })
+  const id = await machine.add(content.metainfo)
+  await world.until('seeding', () => machine.stateOf(id) === 'seeding')
+})
+
+test('the exported .torrent is the one that was added, with the trackers of now', async () => {
+  const content = makeContent({ version: 'hybrid', lengths: [90_000, 80_000] })
+  const { seeder, seeded } = await pair(content)
+  await seeder.run({ type: 'set-trackers', id: seeded, trackers: [['http://10.0.0.9/announce']] })
+  const outcome = await seeder.run({ type: 'export', id: seeded })
+  assert.ok(outcome.type === 'exported')
+  const exported = unwrap(parseMetainfo(outcome.bytes))
+  const original = unwrap(parseMetainfo(content.metainfo))
+  assert.deepEqual(exported.info.raw, original.info.raw)
+  assert.deepEqual(exported.pieceLayers, original.pieceLayers)
+  assert.deepEqual(exported.trackers, [['http://10.0.0.9/announce']])
+  assert.equal(outcome.name, 'torrent.torrent')
+})
+
+test('trackers hear when it starts, is complete and stops, and name its peers', async () => {
+  const world = new World()
+  const tracker = new FakeTracker(world, '10.0.0.9')
+  const content = makeContent({ trackers: [[tracker.url]] })
+  const { seeder, leecher, seeded } = await pair(content, world)
+  await world.until('the seeder is known', () => tracker.events(seeder.address).length > 0)
+  const id = await leecher.add(content.metainfo)
+  await world.until('finished', () => leecher.torrent(id).isFinished)
+  await world.until('completed', () => tracker.events(leecher.address).includes('completed'), 10_000)
+  await leecher.run({ type: 'stop', id })
+  await world.until('stopped', () => tracker.events(leecher.address).at(-1) === 'stopped', 5_000)
+  assert.deepEqual(tracker.events(leecher.address), ['started', 'completed', 'stopped'])
+  const [first, , last] = tracker.seen.filter(({ from }) => from === leecher.address)
+  assert.equal(first?.left, 300_000)
+  assert.equal(last?.left, 0)
+  assert.equal(last?.downloaded, 300_000)
+  assert.equal(seeder.torrent(seeded).trackers[0]?.state, 'working')
+})
+
+test('a tracker that keeps silent does not keep the session from ending', async () => {
+  const world = new World()
+  const tracker = new FakeTracker(world, '10.0.0.9')
+  const content = makeContent({ trackers: [[tracker.url]] })
+  const { seeder } = await pair(content, world)
+  await world.until('the seeder is known', () => tracker.events(seeder.address).length > 0)
+  tracker.isSilent = true
+  const beforeMs = world.clock.nowMs()
+  await seeder.stop()
+  assert.ok(world.clock.nowMs() - beforeMs <= 3_500, `${world.clock.nowMs() - beforeMs} ms`)
+  assert.deepEqual(tracker.events(seeder.address), ['started', 'stopped'])
+})
+
+test('commands for torrents that are not there, or values that make no sense, change nothing', async () => {
+  const content = makeContent()
+  const { world, seeder, seeded } = await pair(content)
+  const codeOf = async (command: Parameters<typeof seeder.session.run>[0]) => {
+    const result = await world.clock.settle(seeder.session.run(command))
+    return result.ok ? 'ok' : result.code
+  }
+  const cursor = seeder.session.snapshot().cursor
+  assert.equal(await codeOf({ type: 'stop', id: 'f'.repeat(40) as TorrentId }), 'torrent-unknown')
+  assert.equal(await codeOf({ type: 'set-priorities', id: seeded, priorities: [8] }), 'torrent-value')
+  assert.equal(await codeOf({ type: 'set-priorities', id: seeded, priorities: [1, 1] }), 'torrent-value')
+  assert.equal(await codeOf({ type: 'set-deadline', id: seeded, piece: 1_000, inMs: 5 }), 'torrent-value')
+  assert.equal(await codeOf({ type: 'rename-file', id: seeded, file: 7, path: ['x'] }), 'torrent-value')
+  assert.equal(await codeOf({ type: 'add-peers', id: seeded, peers: ['10.0.0.1'] }), 'torrent-value')
+  assert.equal(await codeOf({ type: 'ban', address: 'example.org' }), 'torrent-value')
+  assert.equal(await codeOf({ type: 'add', source: { type: 'magnet', link: 'magnet:?dn=x' } }), 'magnet-topic')
+  assert.equal(seeder.session.snapshot().cursor, cursor)
+})
+
+test('the change log tells a download from its beginning to its end', async () => {
+  const content = makeContent({ lengths: [100_000] })
+  const { world, seeder, leecher } = await pair(content)
+  const { cursor } = leecher.session.snapshot()
+  const id = await leecher.add(content.metainfo, { peers: [seeder.endpoint] })
+  const isTold = () => {
+    const told = leecher.session.changesSince(cursor)
+    return told.type === 'changes' && told.changes.some(({ type }) => type === 'finished')
+  }
+  await world.until('finished, and its files under their own names', isTold)
+  const changes = leecher.session.changesSince(cursor)
+  assert.ok(changes.type === 'changes')
+  const told = changes.changes.map((change) => (change.type === 'state' ? change.state.type : change.type))
+  assert.deepEqual(
+    told.filter((type) => type !== 'changed' && type !== 'piece'),
+    ['added', 'checking', 'downloading', 'seeding', 'finished'],
+  )
+  const pieces = changes.changes.flatMap((change) => (change.type === 'piece' ? [change.piece] : []))
+  assert.deepEqual(pieces.sort(), [0, 1, 2, 3])
+})
