@@ -1,35 +1,56 @@
-// npm run demo: what the program does today, shown on real files with the real command line.
-// Makes a folder of files, a torrent of it, shows what that holds, verifies the files, damages one byte and shows
-// that exactly its piece is found. Exit 1 when anything is not as it should be. Everything lies in a temporary
-// folder that is removed on every way out.
-import { type ChildProcess, spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { closeSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+// npm run demo: a swarm on this machine. A tracker, two seeders with limited upload and four leechers, each a process
+// of the real command line on real sockets, share some files; pieces flow between the leechers too. At the end the
+// contents are compared byte by byte. Exit 1 when anything is not as promised. Everything lies in a temporary folder
+// that is removed on every way out, as are the processes. `npm run demo -- MIB` changes the size (256).
+import { spawnSync } from 'node:child_process'
+import { randomFillSync } from 'node:crypto'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { formatBytes } from '../src/cli/display-text.ts'
+import { type JsonProcess, startJsonProcess } from '../test/foreign/json-process.ts'
+import { type Participant, showTable } from './demo-table.ts'
+
+interface Line {
+  readonly type?: string
+  readonly port?: number
+  readonly infoHashV1?: string
+  readonly infoHashV2?: string
+  readonly doneBytes?: number
+  readonly wantedBytes?: number
+  readonly downloadRate?: number
+  readonly uploadRate?: number
+  readonly downloadedBytes?: number
+  readonly uploadedBytes?: number
+  readonly peers?: number
+  readonly transferSeconds?: number
+}
 
 const mainPath = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
 const mebibyte = 1_048_576
-const pieceLengthBytes = 256 * 1024
+const totalMiB = Math.max(8, Math.trunc(Number(process.argv[2] ?? 256)) || 256)
 const contentName = 'field-recordings'
-const trackerUrl = 'https://tracker.example/announce'
-
-const contentFiles: readonly (readonly [path: string, lengthBytes: number])[] = [
-  ['2026-10-03 harbour/left.wav', 24 * mebibyte],
-  ['2026-10-03 harbour/right.wav', 24 * mebibyte + 7],
-  ['2026-11-21 first snow/whole.flac', 16 * mebibyte + 300_001],
-  ['2026-11-21 first snow/notes.txt', 1_234],
-  ['cover.png', 345_678],
+/** Shares of the content, in hundredths; names that are not ASCII, and a file that is less than a piece. */
+const contentFiles: readonly (readonly [path: string, hundredths: number])[] = [
+  ['2026-10-03 harbour/left.wav', 30],
+  ['2026-10-03 harbour/right.wav', 30],
+  ['2026-11-21 första snö/whole.flac', 25],
+  ['2026-11-21 första snö/rehearsal.flac', 14],
+  ['notes.txt', 0],
+  ['cover.png', 1],
 ]
-const damagedFile = 1
-const damagedOffset = 9 * mebibyte + 4321
+const smallFileBytes = 1_234
+const limits = ['20MiB', '40MiB'] as const
+const leecherCount = 4
+const endTimeoutMs = 120_000
 
 const folder = mkdtempSync(join(tmpdir(), 'swarmbid-demo-'))
-const contentPath = join(folder, contentName)
+const torrent = join(folder, `${contentName}.torrent`)
+const seedFolder = join(folder, 'seeders')
 const { NO_COLOR: noColour } = process.env
 const isColour = process.stdout.isTTY && (noColour === undefined || noColour === '')
-let running: ChildProcess | undefined
+const children: JsonProcess<Line>[] = []
 let interruptedCode: number | undefined
 
 function heading(text: string): void {
@@ -41,153 +62,206 @@ function expectThat(isTrue: boolean, promise: string): void {
   console.log(`${isColour ? '\u001b[32m✓\u001b[39m' : 'ok'} ${promise}`)
 }
 
-interface Outcome {
-  readonly exitCode: number | null
-  readonly text: string
+/** A command to its end, as a user would run it. */
+function swarmbid(...commandArguments: string[]): void {
+  console.log(`$ swarmbid ${commandArguments.map((text) => (/\s/.test(text) ? `'${text}'` : text)).join(' ')}`)
+  const { status } = spawnSync(process.execPath, [mainPath, ...commandArguments], { cwd: folder, stdio: 'inherit' })
+  if (interruptedCode === undefined) expectThat(status === 0, `swarmbid ${commandArguments[0]} succeeds`)
 }
 
-/** Runs the command line as a user would; `isShown` prints the command and what it prints. */
-async function swarmbid(isShown: boolean, ...commandArguments: string[]): Promise<Outcome> {
-  if (isShown)
-    console.log(`$ swarmbid ${commandArguments.map((text) => (/\s/.test(text) ? `'${text}'` : text)).join(' ')}`)
-  const child = spawn(process.execPath, [mainPath, ...commandArguments], {
-    cwd: folder,
-    stdio: ['ignore', 'pipe', isShown ? 'inherit' : 'ignore'],
-    env: isColour && isShown ? { ...process.env, FORCE_COLOR: '1' } : process.env,
-  })
-  running = child
-  const parts: Buffer[] = []
-  child.stdout?.on('data', (part: Buffer) => parts.push(part))
-  const exitCode = await new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', resolve)
-  })
-  running = undefined
+/** A command that goes on. */
+function start(name: string, ...commandArguments: string[]): JsonProcess<Line> {
   if (interruptedCode !== undefined) throw new Error('interrupted')
-  const text = Buffer.concat(parts).toString('utf8')
-  if (isShown) process.stdout.write(text)
-  return { exitCode, text }
+  const child = startJsonProcess<Line>(process.execPath, [mainPath, ...commandArguments, '--json'], {
+    name,
+    cwd: folder,
+  })
+  children.push(child)
+  return child
 }
 
-/** Bytes that look random and are the same in every run. */
-function* fillerBytes(label: string, lengthBytes: number): Generator<Uint8Array, void> {
-  let chunk = Buffer.alloc(0)
-  for (let round = 0, made = 0; made < lengthBytes; round++, made += chunk.length) {
-    const seed = createHash('sha256').update(`${label} ${round}`).digest()
-    chunk = createHash('shake256', { outputLength: Math.min(mebibyte, lengthBytes - made) })
-      .update(seed)
-      .digest()
-    yield chunk
-  }
-}
-
-function makeContent(): void {
+function makeContent(): number {
   heading('Real files')
-  for (const [path, lengthBytes] of contentFiles) {
-    const filePath = join(contentPath, path)
+  const chunk = new Uint8Array(mebibyte)
+  let totalBytes = 0
+  for (const [path, hundredths] of contentFiles) {
+    const filePath = join(seedFolder, contentName, path)
     mkdirSync(dirname(filePath), { recursive: true })
-    writeFileSync(filePath, '')
     const descriptor = openSync(filePath, 'w')
-    for (const chunk of fillerBytes(path, lengthBytes)) writeSync(descriptor, chunk)
+    const lengthBytes = Math.floor((totalMiB * mebibyte * hundredths) / 100) + smallFileBytes
+    for (let made = 0; made < lengthBytes; made += chunk.length) {
+      writeSync(descriptor, randomFillSync(chunk), 0, Math.min(chunk.length, lengthBytes - made))
+    }
     closeSync(descriptor)
+    totalBytes += lengthBytes
   }
-  const totalBytes = contentFiles.reduce((sum, [, lengthBytes]) => sum + lengthBytes, 0)
-  console.log(`${contentFiles.length} files, ${(totalBytes / mebibyte).toFixed(1)} MiB, in ${contentPath}`)
+  console.log(`${contentFiles.length} files, ${formatBytes(totalBytes)}`)
+  return totalBytes
 }
 
-function flipByte(path: string, offset: number): void {
-  const descriptor = openSync(path, 'r+')
-  const byte = new Uint8Array(1)
-  readSync(descriptor, byte, 0, 1, offset)
-  byte[0] = (byte[0] as number) ^ 1
-  writeSync(descriptor, byte, 0, 1, offset)
-  closeSync(descriptor)
-}
-
-/** The piece a byte of a file is in: in a hybrid torrent every file begins at a piece. */
-function expectedPiece(file: number, offset: number): number {
-  const order = contentFiles.map(([path], index) => ({ path, index })).sort((a, b) => (a.path < b.path ? -1 : 1))
-  let piece = 0
-  for (const { index } of order) {
-    if (index === file) break
-    piece += Math.ceil((contentFiles[index]?.[1] ?? 0) / pieceLengthBytes)
+function follow(name: string, role: Participant['role'], child: JsonProcess<Line>, totalBytes: number): Participant {
+  const participant: Participant = {
+    name,
+    role,
+    doneBytes: 0,
+    totalBytes,
+    downloadRate: 0,
+    uploadRate: 0,
+    uploadedBytes: 0,
+    peers: 0,
+    isDone: false,
   }
-  return piece + Math.floor(offset / pieceLengthBytes)
+  let seen = 0
+  child.process.stdout?.on('data', () => {
+    // The lines of this data are read by a listener that was there before.
+    setImmediate(() => {
+      for (const line of child.lines.slice(seen)) {
+        if (line.type === 'done') participant.isDone = true
+        participant.doneBytes = line.doneBytes ?? (line.type === 'done' ? totalBytes : participant.doneBytes)
+        participant.downloadRate = participant.isDone ? 0 : (line.downloadRate ?? participant.downloadRate)
+        participant.uploadRate = line.uploadRate ?? participant.uploadRate
+        participant.uploadedBytes = line.uploadedBytes ?? participant.uploadedBytes
+        participant.peers = line.peers ?? participant.peers
+      }
+      seen = child.lines.length
+    })
+  })
+  return participant
 }
 
-interface BadPieceLine {
-  readonly type: string
-  readonly piece?: number
+/** Byte by byte, in parts of some MiB. */
+function isSameFile(one: string, other: string): boolean {
+  const [first, second] = [openSync(one, 'r'), openSync(other, 'r')]
+  const [a, b] = [Buffer.alloc(4 * mebibyte), Buffer.alloc(4 * mebibyte)]
+  try {
+    for (;;) {
+      const [countA, countB] = [readSync(first, a), readSync(second, b)]
+      if (countA !== countB || !a.subarray(0, countA).equals(b.subarray(0, countB))) return false
+      if (countA === 0) return true
+    }
+  } finally {
+    closeSync(first)
+    closeSync(second)
+  }
+}
+
+function isAlive({ process: child }: JsonProcess<Line>): boolean {
+  return child.exitCode === null && child.signalCode === null
+}
+
+async function startSeeders(totalBytes: number): Promise<Participant[]> {
+  const participants: Participant[] = []
+  for (const [index, limit] of limits.entries()) {
+    const name = `seeder ${index + 1}`
+    const state = join(folder, 'state', name)
+    const options = ['--state', state, '--bind', '127.0.0.1', '--upload-limit', limit]
+    const child = start(name, 'seed', torrent, seedFolder, ...options)
+    participants.push(follow(name, 'seeder', child, totalBytes))
+  }
+  for (const child of children.slice(1)) await child.line('listening')
+  return participants
+}
+
+interface Ending {
+  readonly name: string
+  readonly uploadedBytes: number
+  readonly downloadedBytes: number
+}
+
+/** Ctrl-C for one of them; what it gave and got. */
+async function finish(name: string, child: JsonProcess<Line>): Promise<Ending> {
+  const exitCode = await child.end('SIGINT')
+  const last = child.lines.findLast(({ type }) => type === 'stopped')
+  if (exitCode !== 130 || last === undefined) throw new Error(`${name} ended with ${exitCode}: ${child.errors()}`)
+  return { name, uploadedBytes: last.uploadedBytes ?? 0, downloadedBytes: last.downloadedBytes ?? 0 }
+}
+
+function tellTotals(endings: readonly Ending[], totalBytes: number): void {
+  heading('Who gave how much')
+  const given = endings.reduce((sum, { uploadedBytes }) => sum + uploadedBytes, 0)
+  for (const { name, uploadedBytes } of endings) {
+    const share = ((100 * uploadedBytes) / Math.max(1, given)).toFixed(1)
+    console.log(`${name.padEnd(10)} ${formatBytes(uploadedBytes).padStart(10)}  ${share.padStart(5)} %`)
+  }
+  const leechers = endings.filter(({ name }) => name.startsWith('leecher'))
+  const exchanged = leechers.reduce((sum, { uploadedBytes }) => sum + uploadedBytes, 0)
+  expectThat(exchanged > 0, `the leechers gave each other ${formatBytes(exchanged)}`)
+  expectThat(given >= leecherCount * totalBytes, 'all that arrived was given by somebody')
 }
 
 async function demonstrate(): Promise<void> {
-  makeContent()
+  const totalBytes = makeContent()
 
-  heading('A torrent of them: both versions in one, hashed in worker threads')
-  const created = await swarmbid(
-    true,
-    'create',
-    contentName,
-    '-l',
-    '256KiB',
-    '-t',
-    trackerUrl,
-    '-c',
-    'Made by the demo',
+  heading('A tracker')
+  const tracker = start('tracker', 'tracker', '--port', '0', '--bind', '127.0.0.1', '--interval', '10s')
+  const { port } = await tracker.line('listening')
+  const url = `http://127.0.0.1:${port}/announce`
+  console.log(url)
+
+  heading('A torrent of the files, both versions in one')
+  swarmbid('create', join('seeders', contentName), '-o', torrent, '-t', url, '-q')
+
+  heading(
+    `${limits.length} seeders that upload at most ${limits.join('/s and ')}/s, ${leecherCount} leechers, each a process`,
   )
-  expectThat(created.exitCode === 0, 'the torrent is made')
-
-  heading('What it holds')
-  const torrent = `${contentName}.torrent`
-  const shown = await swarmbid(true, 'info', torrent)
-  expectThat(
-    contentFiles.every(([path]) => shown.text.includes(`${contentName}/${path}`)),
-    'every file is in it',
+  const participants = await startSeeders(totalBytes)
+  const leechers: { name: string; child: JsonProcess<Line>; folder: string }[] = []
+  for (let index = 1; index <= leecherCount; index++) {
+    const name = `leecher ${index}`
+    const place = join(folder, name)
+    const options = ['--dir', place, '--state', join(folder, 'state', name), '--bind', '127.0.0.1', '--stay']
+    const child = start(name, 'download', torrent, ...options)
+    leechers.push({ name, child, folder: place })
+    participants.push(follow(name, 'leecher', child, totalBytes))
+  }
+  const table = showTable(participants)
+  const done = await Promise.all(leechers.map(({ child }) => child.line('done', endTimeoutMs))).finally(() =>
+    table.end(),
   )
+  for (const [index, { name }] of leechers.entries()) {
+    const { transferSeconds = 0 } = done[index] ?? {}
+    const rate = formatBytes(Math.round(totalBytes / Math.max(0.001, transferSeconds)))
+    console.log(`${name}: complete after ${transferSeconds.toFixed(1)} s, ${rate}/s`)
+  }
+  const [first] = done
+  console.log(`info hash v1 ${first?.infoHashV1}\ninfo hash v2 ${first?.infoHashV2}`)
 
-  heading('The same for programs, and as a link')
-  const described = await swarmbid(false, 'info', '--json', torrent)
-  const description = JSON.parse(described.text) as { readonly infoHashV1: string; readonly infoHashV2: string }
-  console.log(`$ swarmbid info --json ${torrent}\n${described.text.slice(0, 300)}…`)
-  const magnet = await swarmbid(true, 'magnet', torrent)
-  expectThat(
-    magnet.text.includes(description.infoHashV1) && magnet.text.includes(description.infoHashV2),
-    'the link names both info hashes',
-  )
+  const seeders = children.slice(1, 1 + limits.length)
+  const endings = await Promise.all([
+    ...seeders.map((child, index) => finish(`seeder ${index + 1}`, child)),
+    ...leechers.map(({ name, child }) => finish(name, child)),
+  ])
+  tellTotals(endings, totalBytes)
 
-  heading('The files against the torrent')
-  const verified = await swarmbid(true, 'verify', torrent)
-  expectThat(verified.exitCode === 0, 'all of it is right')
-
-  heading('One bit of one file flipped')
-  const damagedPath = contentFiles[damagedFile]?.[0] ?? ''
-  flipByte(join(contentPath, damagedPath), damagedOffset)
-  console.log(`byte ${damagedOffset} of ${damagedPath}`)
-  const damaged = await swarmbid(true, 'verify', torrent)
-  expectThat(damaged.exitCode === 1, 'verification fails')
-  const report = await swarmbid(false, 'verify', '--json', torrent)
-  const lines = report.text.trim().split('\n')
-  const badPieces = lines.map((line) => JSON.parse(line) as BadPieceLine).filter(({ type }) => type === 'bad-piece')
-  const piece = expectedPiece(damagedFile, damagedOffset)
-  expectThat(badPieces.length === 1 && badPieces[0]?.piece === piece, `exactly piece ${piece} is found bad`)
-
-  flipByte(join(contentPath, damagedPath), damagedOffset)
-  const repaired = await swarmbid(false, 'verify', torrent)
-  expectThat(repaired.exitCode === 0, 'flipped back, all is right again')
+  heading('The contents, byte by byte and by their hashes')
+  for (const { name, folder: place } of leechers) {
+    const isSame = contentFiles.every(([path]) =>
+      isSameFile(join(seedFolder, contentName, path), join(place, contentName, path)),
+    )
+    expectThat(isSame, `${name} has exactly the files that were seeded`)
+  }
+  swarmbid('verify', torrent, leechers[0]?.folder ?? '', '-q')
+  expectThat((await tracker.end('SIGINT')) === 130, 'the tracker ends when it is told to')
+  expectThat(!children.some(isAlive), 'no process is left')
 }
 
-function onSignal(signal: NodeJS.Signals, code: number): void {
+function onSignal(code: number): void {
   interruptedCode ??= code
-  running?.kill(signal)
+  for (const child of children) void child.end('SIGINT')
 }
 
-process.on('SIGINT', () => onSignal('SIGINT', 130))
-process.on('SIGTERM', () => onSignal('SIGTERM', 143))
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+process.on('SIGINT', () => onSignal(130))
+process.on('SIGTERM', () => onSignal(143))
+process.on('SIGHUP', () => onSignal(129))
+process.on('exit', () => {
+  for (const child of children) if (isAlive(child)) child.process.kill('SIGKILL')
+  rmSync(folder, { recursive: true, force: true })
+})
 try {
   await demonstrate()
   heading('All as promised.')
 } catch (error) {
-  process.exitCode = interruptedCode ?? 1
   if (interruptedCode === undefined) console.error(error instanceof Error ? error.message : error)
+  await Promise.all(children.map((child) => child.end('SIGINT')))
+  process.exitCode = interruptedCode ?? 1
 }

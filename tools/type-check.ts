@@ -1,5 +1,5 @@
 // Type checks the whole checkout, and with the same program finds promises nobody waits for: a statement whose
-// value is a promise, and a function returning one where the caller expects nothing.
+// value is a promise that is not kept, and a function returning one where the caller expects nothing.
 // Guarantees: sees the types of every dependency, Node's own included. `void promise` says it is meant.
 // Usage: node tools/bootstrap.mjs tools/type-check.ts
 import { dirname, relative } from 'node:path'
@@ -33,6 +33,13 @@ function isTestDeclaration(expression: ts.Expression): boolean {
   )
 }
 
+/** What is assigned can still be waited for. */
+function isAssignment(expression: ts.Expression): boolean {
+  if (!ts.isBinaryExpression(expression)) return false
+  const { kind } = expression.operatorToken
+  return kind >= ts.SyntaxKind.FirstAssignment && kind <= ts.SyntaxKind.LastAssignment
+}
+
 function floatingPromises(checker: ts.TypeChecker, file: ts.SourceFile): string[] {
   const findings: string[] = []
   const report = (node: ts.Node, message: string) => {
@@ -40,7 +47,7 @@ function floatingPromises(checker: ts.TypeChecker, file: ts.SourceFile): string[
     findings.push(`${relative(root, file.fileName)}:${line + 1} ${message}`)
   }
   const visit = (node: ts.Node): void => {
-    if (ts.isExpressionStatement(node) && !isTestDeclaration(node.expression)) {
+    if (ts.isExpressionStatement(node) && !isTestDeclaration(node.expression) && !isAssignment(node.expression)) {
       if (isThenable(checker, checker.getTypeAtLocation(node.expression))) report(node, 'a promise nobody waits for')
     }
     if (ts.isCallExpression(node) || ts.isNewExpression(node)) {

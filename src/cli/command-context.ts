@@ -10,3 +10,6 @@ export interface CommandContext {
 
 /** The exit code; failures of the whole command are thrown as SwarmbidError. */
 export type CommandResult = Promise<number>
+
+/** Runs a command once the command line is understood. */
+export type RunCommand = (command: (context: CommandContext) => CommandResult) => Promise<void>

@@ -51,3 +51,53 @@ export function formatCount(count: number): string {
 export function counted(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`
 }
+
+/** `99.9 %`: never rounded up, so that 100 % means all of it. */
+export function formatPercent(share: number): string {
+  return `${(Math.floor(Math.min(1, Math.max(0, share)) * 1000) / 10).toFixed(1)} %`
+}
+
+export function formatRate(bytesPerSecond: number): string {
+  return `${formatBytes(Math.round(bytesPerSecond))}/s`
+}
+
+/** `8 s`, `2 min 5 s`, `3 h 12 min`, `4 d 3 h`. */
+export function formatDuration(seconds: number): string {
+  const whole = Math.ceil(seconds)
+  if (whole < 60) return `${whole} s`
+  const minutes = Math.floor(whole / 60)
+  if (minutes < 60) return `${minutes} min ${whole % 60} s`
+  const hours = Math.floor(minutes / 60)
+  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`
+}
+
+// East Asian wide and full-width characters, and those shown as pictures.
+const wide =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f1e6}-\u{1f1ff}\u{20000}-\u{3fffd}\p{Emoji_Presentation}]/u
+const combining = /\p{M}/u
+
+function widthOf(character: string): number {
+  if (combining.test(character)) return 0
+  return wide.test(character) ? 2 : 1
+}
+
+/** Columns that visible text takes on a terminal. */
+export function columnsOf(text: string): number {
+  let columns = 0
+  for (const character of text) columns += widthOf(character)
+  return columns
+}
+
+/** Text made visible, and cut to so many columns. */
+export function fitted(text: string, columns: number): string {
+  const shown = visible(text)
+  if (columnsOf(shown) <= columns) return shown
+  let fitting = ''
+  let width = 0
+  for (const character of shown) {
+    width += widthOf(character)
+    if (width > columns - 1) break
+    fitting += character
+  }
+  return columns > 0 ? `${fitting}…` : ''
+}

@@ -1,6 +1,7 @@
 // Values of command-line options: text to numbers, sizes, addresses and lists.
 // Guarantees: whatever is not plainly meant is refused with a message that says what is expected. Pure.
 import { InvalidArgumentError } from 'commander'
+import { type FileChoice, parseFileChoices } from '../daemon/select-files.ts'
 import { type PeerAddress, parsePeerAddress } from '../formats/magnet.ts'
 
 const factors: Readonly<Record<string, number>> = {
@@ -20,6 +21,52 @@ export function parseSize(text: string): number {
   const factor = factors[match?.[2]?.toLowerCase() ?? '?']
   if (match === null || factor === undefined) throw new InvalidArgumentError('Expected a size such as 256KiB or 1MiB.')
   return Number(match[1]) * factor
+}
+
+/** A size for each second, with `/s` after it or not; 0 is refused, as nothing would ever happen. */
+export function parseRate(text: string): number {
+  try {
+    return parseSize(text.replace(/ ?\/s$/, ''))
+  } catch {
+    throw new InvalidArgumentError('Expected bytes a second such as 500KiB or 1MiB.')
+  }
+}
+
+const secondsByUnit: Readonly<Record<string, number>> = { '': 1, 's': 1, 'm': 60, 'min': 60, 'h': 3_600, 'd': 86_400 }
+
+/** `90`, `90s`, `30min`, `2h`, `1d`; seconds. */
+export function parseDuration(text: string): number {
+  const match = /^([0-9]{1,9}) ?([a-z]*)$/i.exec(text)
+  const seconds = secondsByUnit[match?.[2]?.toLowerCase() ?? '?']
+  if (match === null || seconds === undefined)
+    throw new InvalidArgumentError('Expected a time such as 90s, 30min or 2h.')
+  return Number(match[1]) * seconds
+}
+
+export function parseRatio(text: string): number {
+  if (!/^[0-9]{1,6}(?:\.[0-9]{1,6})?$/.test(text)) throw new InvalidArgumentError('Expected a number such as 1 or 2.5.')
+  return Number(text)
+}
+
+/** 0 stands for any free one. */
+export function parsePortOption(text: string): number {
+  const port = Number(text)
+  if (!/^[0-9]{1,5}$/.test(text) || port > 65_535) throw new InvalidArgumentError('Expected a port from 0 to 65535.')
+  return port
+}
+
+export function parseCount(text: string): number {
+  const count = Number(text)
+  if (!/^[0-9]{1,5}$/.test(text) || count < 1) throw new InvalidArgumentError('Expected a number from 1 to 99999.')
+  return count
+}
+
+/** Given again, the files of both are chosen. */
+export function collectChoices(text: string, choices: readonly FileChoice[] = []): FileChoice[] {
+  const parsed = parseFileChoices(text)
+  if (parsed === undefined)
+    throw new InvalidArgumentError('Expected numbers, paths or patterns such as 0,2,4-6 or *.flac.')
+  return [...choices, ...parsed]
 }
 
 /** `2^n` may be written too, as other programs have it. */

@@ -25,15 +25,30 @@ export interface Output {
   note(text: string): void
   /** A failure, for people. */
   failure(code: string, message: string): void
-  /** A line that the next one of its kind replaces; false where there is no terminal for it. */
+  /** Lines that the next ones of their kind replace; false where there is no terminal for it. Not styled: cut to fit. */
   status(text: string): boolean
+  /** As status, for lines that fit the columns of `screen` already, styles and all. */
+  block(lines: readonly string[]): boolean
+  /** Where status lines appear; undefined where they do not. */
+  screen(): Screen | undefined
   /** Takes the status line away. */
   endStatus(): void
   /** False once whoever read the results has gone. */
   isRead(): boolean
 }
 
+export interface Screen {
+  readonly columns: number
+  readonly rows: number
+  /** Whether it shows more than ASCII. */
+  readonly isUnicode: boolean
+}
+
 interface Environment {
+  readonly LC_ALL?: string | undefined
+  readonly LC_CTYPE?: string | undefined
+  readonly LANG?: string | undefined
+  readonly WT_SESSION?: string | undefined
   readonly FORCE_COLOR?: string | undefined
   readonly NO_COLOR?: string | undefined
   readonly TERM?: string | undefined
@@ -45,6 +60,13 @@ export function usesColour(isTerminal: boolean, environment: Environment): boole
   if (force !== undefined) return force !== '0' && force !== 'false'
   if (no !== undefined && no !== '') return false
   return isTerminal && terminal !== 'dumb'
+}
+
+/** As the locale says; terminals that are UTF-8 always, whatever it says, are told by their own variable. */
+export function usesUnicode(environment: Environment): boolean {
+  const { LC_ALL: all, LC_CTYPE: type, LANG: language, WT_SESSION: windowsTerminal } = environment
+  if (windowsTerminal !== undefined) return true
+  return /utf-?8/i.test([all, type, language].find((value) => value !== undefined && value !== '') ?? '')
 }
 
 export function newStyle(hasColour: boolean): Style {
@@ -60,7 +82,13 @@ export function newStyle(hasColour: boolean): Style {
   }
 }
 
-const clearLine = '\r\u001b[K'
+const usualColumns = 80
+const usualRows = 24
+
+/** Back to the first of so many lines, with nothing below. */
+function backOver(lineCount: number): string {
+  return lineCount > 1 ? `\r\u001b[${lineCount - 1}A\u001b[J` : '\r\u001b[J'
+}
 
 export function newOutput(
   results: WriteStream,
@@ -69,7 +97,7 @@ export function newOutput(
   onBroken: (error: Error) => void,
 ): Output {
   let isRead = true
-  let hasStatus = false
+  let statusLines = 0
   const isStatusShown = notes.isTTY === true && environment.TERM !== 'dumb'
   results.on('error', (error: NodeJS.ErrnoException) => {
     isRead = false
@@ -79,8 +107,22 @@ export function newOutput(
   notes.on('error', () => undefined)
 
   function endStatus(): void {
-    if (hasStatus) notes.write(clearLine)
-    hasStatus = false
+    if (statusLines > 0) notes.write(backOver(statusLines))
+    statusLines = 0
+  }
+
+  function block(lines: readonly string[]): boolean {
+    if (!isStatusShown) return false
+    // In one write, so that nothing flickers.
+    notes.write(`${statusLines > 0 ? backOver(statusLines) : ''}${lines.join('\n')}`)
+    statusLines = lines.length
+    return true
+  }
+
+  function screen(): Screen | undefined {
+    if (!isStatusShown) return undefined
+    const { columns = usualColumns, rows = usualRows } = notes
+    return { columns, rows, isUnicode: usesUnicode(environment) }
   }
 
   function line(text: string): void {
@@ -102,12 +144,9 @@ export function newOutput(
     json: (value) => line(jsonLine(value)),
     note,
     failure: (code, message) => note(`${noteStyle.bad('swarmbid:')} ${noteStyle.plain(message)} (${code})`),
-    status(text) {
-      if (!isStatusShown) return false
-      notes.write(`${clearLine}${text.slice(0, (notes.columns ?? 80) - 1)}`)
-      hasStatus = true
-      return true
-    },
+    status: (text) => block([text.slice(0, (notes.columns ?? usualColumns) - 1)]),
+    block,
+    screen,
     endStatus,
     isRead: () => isRead,
   }

@@ -6,18 +6,33 @@ import type { Metainfo } from '../formats/metainfo/metainfo.ts'
 import { parseMetainfo } from '../formats/metainfo/parse-metainfo.ts'
 import { readFileBounded, readStandardInput } from '../host/read-input.ts'
 
+export interface TorrentFileRead {
+  readonly bytes: Uint8Array
+  readonly metainfo: Metainfo
+}
+
 const limit = { maxBytes: defaultLimits.maxBytes, code: 'bencode-too-large' } as const
 
 /** What names standard input in place of a file. */
 const standardInput = '-'
 
 /**
- * The torrent in a file, or in standard input for `-`. Throws SwarmbidError: file-not-found, file-unreadable,
- * file-not-regular, interrupted, bencode-*, metainfo-*.
+ * The torrent in a file, or in standard input for `-`, with its bytes. Throws SwarmbidError: file-not-found,
+ * file-unreadable, file-not-regular, interrupted, bencode-*, metainfo-*.
  */
-export async function readTorrent(path: string, signal: AbortSignal): Promise<Metainfo> {
+export async function readTorrentFile(path: string, signal: AbortSignal): Promise<TorrentFileRead> {
   const bytes = path === standardInput ? await readStandardInput(limit, signal) : await readFileBounded(path, limit)
+  return { bytes, metainfo: parsedTorrent(bytes, path === standardInput ? 'standard input' : path) }
+}
+
+/** `place`: where the bytes are from, for people. Throws SwarmbidError: bencode-*, metainfo-*. */
+export function parsedTorrent(bytes: Uint8Array, place: string): Metainfo {
   const parsed = parseMetainfo(bytes)
   if (parsed.ok) return parsed.value
-  throw new SwarmbidError(parsed.code, `${path === standardInput ? 'standard input' : path}: ${parsed.detail}`)
+  throw new SwarmbidError(parsed.code, `${place}: ${parsed.detail}`)
+}
+
+/** As readTorrentFile, without the bytes. */
+export async function readTorrent(path: string, signal: AbortSignal): Promise<Metainfo> {
+  return (await readTorrentFile(path, signal)).metainfo
 }

@@ -1,15 +1,15 @@
 // Compares content on disk with a torrent: which pieces are good, which files are missing or not as described.
 // Guarantees: reads only, touches nothing, never stops at the first damage; what is intact in a damaged file
 // still counts. Files beside the torrent's own are not looked at.
-import { type Stats, statSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { statSync } from 'node:fs'
 import { present } from '../base/assert.ts'
-import { SwarmbidError, unwrap } from '../base/errors.ts'
-import type { Metainfo, TorrentInfo } from '../formats/metainfo/metainfo.ts'
+import { unwrap } from '../base/errors.ts'
+import type { Metainfo } from '../formats/metainfo/metainfo.ts'
 import { defaultThreads, hashContent } from '../host/content-hasher.ts'
 import { explainSystemError, isSystemError } from '../host/file-error.ts'
 import { type PieceVerdict, pieceChecker } from '../storage/check-pieces.ts'
 import { filesOfPiece, planPieces } from '../storage/piece-plan.ts'
+import { diskPath, locateContent } from './locate-content.ts'
 
 export interface VerifyRequest {
   readonly metainfo: Metainfo
@@ -49,34 +49,6 @@ export interface VerifyReport {
   readonly badPieces: readonly BadPiece[]
   /** Symbolic links the torrent describes (BEP 47): not part of the content, not looked at. */
   readonly linkCount: number
-}
-
-const probedFiles = 64
-
-function statusOf(path: string): Stats | undefined {
-  try {
-    return statSync(path, { throwIfNoEntry: false })
-  } catch {
-    return undefined
-  }
-}
-
-/** Where on disk a file of the torrent lies, when `contentPath` is what stands for the torrent's name. */
-function diskPath(contentPath: string, path: readonly string[]): string {
-  return join(contentPath, ...path.slice(1))
-}
-
-/** The path given may be the content or the folder around it: whichever has more of the torrent's files. */
-function locateContent(info: TorrentInfo, path: string): string {
-  if (path === '') throw new SwarmbidError('file-not-found', 'the path of the content is empty')
-  const given = resolve(path)
-  const status = statusOf(given)
-  if (status === undefined) throw new SwarmbidError('file-not-found', `${path}: there is no such file or folder`)
-  const inside = join(given, info.name)
-  if (!info.isFolder) return status.isDirectory() ? inside : given
-  const probed = info.files.filter((file) => file.symlinkTarget === undefined).slice(0, probedFiles)
-  const countBelow = (root: string) => probed.filter((file) => statusOf(diskPath(root, file.path))?.isFile()).length
-  return countBelow(given) > countBelow(inside) ? given : inside
 }
 
 function problemOf(path: string, lengthBytes: number): FileProblem | undefined {

@@ -3,9 +3,15 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import {
   collect,
+  collectChoices,
   collectNode,
   collectTier,
+  parseCount,
+  parseDuration,
   parsePieceLength,
+  parsePortOption,
+  parseRate,
+  parseRatio,
   parseSize,
   parseThreads,
 } from '../../src/cli/option-values.ts'
@@ -66,5 +72,46 @@ describe('option values', () => {
       { host: '::1', port: 6881 },
     ])
     for (const text of ['host', 'host:0', 'host:65536', ':1']) assert.throws(() => collectNode(text), /HOST:PORT/)
+  })
+
+  test('rates, with or without the second', () => {
+    assert.equal(parseRate('1MiB'), 1_048_576)
+    assert.equal(parseRate('500KiB/s'), 512_000)
+    assert.equal(parseRate('100 /s'), 100)
+    for (const text of ['0', '', '/s', '1MiB/h', '1.5M']) assert.throws(() => parseRate(text), text)
+  })
+
+  test('times', () => {
+    for (const [text, seconds] of [
+      ['0', 0],
+      ['90', 90],
+      ['90s', 90],
+      ['30min', 1_800],
+      ['30 m', 1_800],
+      ['2h', 7_200],
+      ['1d', 86_400],
+    ] as const) {
+      assert.equal(parseDuration(text), seconds, text)
+    }
+    for (const text of ['', 'h', '-1', '1.5h', '1w', '1h30']) assert.throws(() => parseDuration(text), text)
+  })
+
+  test('ratios, ports, counts', () => {
+    assert.deepEqual([parseRatio('0'), parseRatio('2.5')], [0, 2.5])
+    for (const text of ['', '-1', '1e3', '.5', 'Infinity']) assert.throws(() => parseRatio(text), text)
+    assert.deepEqual([parsePortOption('0'), parsePortOption('65535')], [0, 65_535])
+    for (const text of ['', '-1', '65536', '1.5', '0x10']) assert.throws(() => parsePortOption(text), text)
+    assert.deepEqual([parseCount('1'), parseCount('99999')], [1, 99_999])
+    for (const text of ['', '0', '-1', '100000']) assert.throws(() => parseCount(text), text)
+  })
+
+  test('choices of files add up', () => {
+    const choices = collectChoices('2-3', collectChoices('0,*.txt'))
+    assert.deepEqual(choices, [
+      { type: 'numbers', range: { first: 0, last: 0 } },
+      { type: 'pattern', pattern: '*.txt' },
+      { type: 'numbers', range: { first: 2, last: 3 } },
+    ])
+    for (const text of ['', ',', '1,', '3-1', '9999999']) assert.throws(() => collectChoices(text), text)
   })
 })

@@ -2,6 +2,7 @@
 // Guarantees: the child is ended after a time limit, by its id, and its output is complete when it is returned.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { type JsonProcess, startJsonProcess } from '../foreign/json-process.ts'
 
 export const mainPath = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
@@ -62,6 +63,18 @@ export interface JsonLine {
   readonly ok?: boolean
   readonly badPieceCount?: number
   readonly error?: { readonly code: string; readonly message: string }
+  readonly port?: number
+  readonly transferSeconds?: number
+  readonly uploadedBytes?: number
+}
+
+/** A command that goes on, such as `seed`; it must be given `--json`. */
+export function startSwarmbid(
+  commandArguments: readonly string[],
+  options: Pick<RunOptions, 'cwd' | 'environment'> = {},
+): JsonProcess<JsonLine> {
+  const name = `swarmbid ${commandArguments[0]}`
+  return startJsonProcess(process.execPath, [mainPath, ...commandArguments], { name, ...options })
 }
 
 /** The objects of an output with one a line. */

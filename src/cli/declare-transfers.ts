@@ -1,0 +1,88 @@
+// The commands that talk to the network, as the command line sees them: names, options, help.
+// Their code is loaded when they run.
+import { type Command, Option } from 'commander'
+import type { RunCommand } from './command-context.ts'
+import {
+  collect,
+  collectChoices,
+  collectNode,
+  collectTier,
+  parseCount,
+  parseDuration,
+  parsePortOption,
+  parseRate,
+  parseRatio,
+} from './option-values.ts'
+
+const jsonOption = 'print JSON, one object a line'
+
+/** Options of both directions, after those that a command has of its own. */
+function addTransferOptions(command: Command): Command {
+  return command
+    .option('--peer <host:port>', 'a peer to connect to; may be given again', collectNode)
+    .option('--port <port>', 'where peers reach us, TCP and UDP (default: any free port)', parsePortOption)
+    .option('--bind <address>', 'an address or interface to use alone')
+    .option('--download-limit <rate>', 'bytes a second, such as 1MiB', parseRate)
+    .option('--upload-limit <rate>', 'bytes a second, such as 500KiB', parseRate)
+    .option('--max-peers <count>', 'connections of each torrent', parseCount)
+    .option('--seed-ratio <ratio>', 'when complete, upload as much for each byte of it', parseRatio)
+    .option(
+      '--seed-time <time>',
+      'when complete, seed as long, such as 2h; the first goal reached counts',
+      parseDuration,
+    )
+    .option('-t, --tracker <url>', 'a further tracker; again for another tier, commas within one', collectTier)
+    .addOption(new Option('--no-trackers', 'leave out the trackers that the torrent names'))
+    .option('--state <dir>', "where to remember what is here (default: the system's place for it)")
+    .option('--check', 'hash what is on disk, whatever is remembered of it')
+    .option('-q, --quiet', 'no progress')
+    .option('--json', jsonOption)
+}
+
+export function addDownload(program: Command, run: RunCommand): void {
+  const command = program
+    .command('download')
+    .summary('download torrents')
+    .description(
+      'Downloads what torrent files, magnet links and web addresses of torrent files name. `-` reads a torrent file ' +
+        'from standard input. Run again, it goes on where it was.',
+    )
+    .argument('<source...>', 'torrent files, magnet links, web addresses')
+    .option('-d, --dir <dir>', 'the folder to download to', '.')
+    .option('--select <list>', 'files wanted: numbers (0,2,4-6), paths, patterns (*.flac)', collectChoices)
+    .option('--sequential', 'in order, to be watched meanwhile')
+    .option('--stay', 'go on seeding until interrupted')
+    .option('--preallocate', 'take the space on disk at once')
+  addTransferOptions(command).action((sources: string[], options) =>
+    run(async (context) => (await import('./download-command.ts')).runDownload(sources, options, context)),
+  )
+}
+
+export function addSeed(program: Command, run: RunCommand): void {
+  const command = program
+    .command('seed')
+    .summary('serve content that is here')
+    .description(
+      'Verifies content and serves it until interrupted. PATH is the content or the folder it is in: the last name, ' +
+        'if it is no .torrent; without it the current folder.',
+    )
+    .argument('<torrent...>', 'torrent files, then PATH')
+    .usage('[options] <torrent...> [path]')
+    .option('--partial', 'serve what is here of content that is not complete')
+    .option('--super-seed', 'as the first seed, give each piece out as seldom as can be (BEP 16)')
+  addTransferOptions(command).action((names: string[], options) =>
+    run(async (context) => (await import('./seed-command.ts')).runSeed(names, options, context)),
+  )
+}
+
+export function addTracker(program: Command, run: RunCommand): void {
+  program
+    .command('tracker')
+    .summary('run a small tracker')
+    .description('Runs a tracker over HTTP and UDP that remembers nothing beyond its end, until interrupted.')
+    .option('--port <port>', 'of HTTP and UDP; 0: any free one (default: 6969)', parsePortOption)
+    .option('--bind <address>', 'listen on this address (default: this machine only); may be given again', collect)
+    .option('--interval <time>', 'between announces of a peer, such as 30min', parseDuration)
+    .option('--json', jsonOption)
+    .action((options) => run(async (context) => (await import('./tracker-command.ts')).runTracker(options, context)))
+}

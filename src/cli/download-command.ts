@@ -1,0 +1,34 @@
+// `swarmbid download`: torrents from wherever they are named to a folder, until they are complete.
+// Owns nothing: run-transfers.ts does the work.
+import type { FileChoice } from '../daemon/select-files.ts'
+import type { CommandContext, CommandResult } from './command-context.ts'
+import { runTransferTask, type TransferOptions } from './transfer-options.ts'
+
+export interface DownloadOptions extends TransferOptions {
+  readonly dir: string
+  readonly select?: readonly FileChoice[]
+  readonly sequential?: boolean
+  readonly stay?: boolean
+  readonly preallocate?: boolean
+}
+
+export function runDownload(
+  sources: readonly string[],
+  options: DownloadOptions,
+  context: CommandContext,
+): CommandResult {
+  const { select } = options
+  return runTransferTask(
+    {
+      mode: 'download',
+      sources,
+      path: options.dir,
+      ...(select === undefined ? {} : { selection: select }),
+      isSequential: options.sequential === true,
+      staysSeeding: options.stay === true,
+      preallocates: options.preallocate === true,
+    },
+    options,
+    context,
+  )
+}

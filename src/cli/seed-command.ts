@@ -1,0 +1,30 @@
+// `swarmbid seed`: content that is here, verified and then served until a goal is reached or it is interrupted.
+// Owns nothing: run-transfers.ts does the work.
+import type { CommandContext, CommandResult } from './command-context.ts'
+import { runTransferTask, type TransferOptions } from './transfer-options.ts'
+
+export interface SeedOptions extends TransferOptions {
+  readonly partial?: boolean
+  readonly superSeed?: boolean
+}
+
+/** The last of several names is the content or the folder it is in, unless it is another torrent. */
+export function splitSeedArguments(names: readonly string[]): { sources: readonly string[]; path: string } {
+  const last = names.at(-1) ?? ''
+  const hasPath = names.length > 1 && last !== '-' && !/\.torrent$/i.test(last)
+  return hasPath ? { sources: names.slice(0, -1), path: last } : { sources: names, path: '.' }
+}
+
+export function runSeed(names: readonly string[], options: SeedOptions, context: CommandContext): CommandResult {
+  return runTransferTask(
+    {
+      mode: 'seed',
+      ...splitSeedArguments(names),
+      staysSeeding: options.seedRatio === undefined && options.seedTime === undefined,
+      allowsPartial: options.partial === true,
+      isSuperSeeding: options.superSeed === true,
+    },
+    options,
+    context,
+  )
+}

@@ -1,0 +1,101 @@
+// What `download` and `seed` show while they run: a live block on a terminal, plain lines now and then where output
+// is kept, or JSON. Owns nothing but what it said last.
+import { join } from 'node:path'
+import type { TorrentSnapshot, TransferEvent } from '../daemon/transfer-request.ts'
+import { formatEndpoint } from '../formats/compact-endpoint.ts'
+import { formatBytes, formatPercent } from './display-text.ts'
+import type { Output } from './output.ts'
+import type { ProgressForm } from './progress.ts'
+import { eventLines } from './transfer-json.ts'
+import { describeState, plainLine, resultText, screenLines, trackerHost } from './transfer-lines.ts'
+
+const jsonIntervalMs = 1_000
+const screenIntervalMs = 250
+const keptLineIntervalMs = 10_000
+
+/** How often progress is wanted. */
+export function progressIntervalMs(output: Output, form: ProgressForm): number {
+  return form === 'people' && output.screen() !== undefined ? screenIntervalMs : jsonIntervalMs
+}
+
+function tellDone(output: Output, torrent: TorrentSnapshot): void {
+  const { style } = output
+  const place = join(torrent.folder, torrent.name)
+  output.line(`${style.good('complete')} ${style.strong(torrent.name)}: ${resultText(torrent)}, ${style.plain(place)}`)
+}
+
+function tellStopped(output: Output, torrent: TorrentSnapshot): void {
+  const { style } = output
+  const { doneBytes, wantedBytes, uploadedBytes, ratio, isFinished } = torrent
+  const share = wantedBytes === 0 ? 0 : doneBytes / wantedBytes
+  const here = isFinished ? '' : `${formatPercent(share)} is here; run the same command to go on. `
+  const given = `uploaded ${formatBytes(uploadedBytes)} (ratio ${ratio.toFixed(2)})`
+  output.line(`${style.plain('stopped')}  ${style.strong(torrent.name)}: ${here}${given}`)
+}
+
+/** For people: what is worth a line of its own; progress otherwise. */
+function newPeopleDisplay(output: Output, isQuiet: boolean, isSeed: boolean): (event: TransferEvent) => void {
+  const saidMs = new Map<string, number>()
+  const { noteStyle } = output
+
+  function keep(torrent: TorrentSnapshot): void {
+    saidMs.set(torrent.id, performance.now())
+    output.note(noteStyle.plain(plainLine(torrent)))
+  }
+
+  function showProgress(torrents: readonly TorrentSnapshot[]): void {
+    const screen = output.screen()
+    if (screen !== undefined) {
+      output.block(screenLines(torrents, screen, noteStyle, isSeed))
+      return
+    }
+    const nowMs = performance.now()
+    for (const torrent of torrents) if (nowMs - (saidMs.get(torrent.id) ?? 0) >= keptLineIntervalMs) keep(torrent)
+  }
+
+  return (event) => {
+    switch (event.type) {
+      case 'failed':
+        return output.failure(event.problem.code, event.problem.detail)
+      case 'done':
+        return tellDone(output, event.torrent)
+      case 'stopped':
+        return tellStopped(output, event.torrent)
+      case 'listening': {
+        const places = event.endpoints.map(formatEndpoint).join(', ')
+        if (isSeed) output.line(`${output.style.good('serving')} ${output.style.plain(`at ${places}`)}`)
+        return
+      }
+      case 'progress':
+        return isQuiet ? undefined : showProgress(event.torrents)
+      case 'state':
+        if (!isQuiet && output.screen() === undefined) {
+          saidMs.set(event.torrent.id, performance.now())
+          output.note(noteStyle.plain(`${event.torrent.name}: ${describeState(event.torrent)}`))
+        }
+        return
+      case 'tracker': {
+        const { url, state, message } = event.tracker
+        if (isQuiet || state !== 'failed') return
+        const text = `${trackerHost(url)}: ${message ?? 'failed'}`
+        output.note(`${noteStyle.warning('tracker:')} ${noteStyle.plain(text)}`)
+        return
+      }
+      case 'added':
+      case 'metadata':
+        return
+    }
+  }
+}
+
+/** Returns what is to be called with each event. */
+export function newTransferDisplay(
+  output: Output,
+  form: ProgressForm,
+  mode: 'download' | 'seed',
+): (event: TransferEvent) => void {
+  if (form !== 'json') return newPeopleDisplay(output, form === 'none', mode === 'seed')
+  return (event) => {
+    for (const line of eventLines(event)) output.json(line)
+  }
+}

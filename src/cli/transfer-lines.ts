@@ -1,0 +1,148 @@
+// How a torrent in transfer is shown to people: a live block for a terminal, one line where output is kept.
+// Guarantees: no line is wider than the screen; nothing from a torrent, tracker or peer gets to it raw. Pure.
+import type { PeerRow, TorrentSnapshot } from '../daemon/transfer-request.ts'
+import { formatEndpoint } from '../formats/compact-endpoint.ts'
+import { columnsOf, counted, fitted, formatBytes, formatDuration, formatPercent, formatRate } from './display-text.ts'
+import type { Screen, Style } from './output.ts'
+import { pieceBar } from './piece-bar.ts'
+
+const widestBar = 64
+const percentColumns = 9
+const maxPeerRows = 8
+const clientColumns = 20
+
+/** Where a tracker is, without what may be a passkey in its URL. */
+export function trackerHost(url: string): string {
+  if (!URL.canParse(url)) return 'tracker'
+  const { protocol, host } = new URL(url)
+  return `${protocol}//${host}`
+}
+
+function shareOf({ doneBytes, wantedBytes }: TorrentSnapshot): number {
+  return wantedBytes === 0 ? 0 : doneBytes / wantedBytes
+}
+
+/** Why nobody is there to get anything from. */
+function lonelyReason({ trackers, knownPeers }: TorrentSnapshot): string {
+  const failed = trackers.filter((tracker) => tracker.state === 'failed')
+  const [first] = failed
+  if (first !== undefined && failed.length === trackers.length) {
+    return `no peers; ${trackerHost(first.url)}: ${first.message ?? 'failed'}`
+  }
+  return knownPeers === 0 ? 'no peers known yet' : `connecting to peers (${knownPeers} known)`
+}
+
+/** What it is doing, in words. */
+export function describeState(torrent: TorrentSnapshot): string {
+  const { state } = torrent
+  const isLonely = torrent.connectedPeers === 0
+  switch (state.type) {
+    case 'awaiting-metadata':
+      return isLonely ? `fetching metadata: ${lonelyReason(torrent)}` : 'fetching metadata'
+    case 'awaiting-piece-layers':
+      return isLonely ? `fetching hashes of pieces: ${lonelyReason(torrent)}` : 'fetching hashes of pieces'
+    case 'checking': {
+      const share = state.pieces === 0 ? 0 : state.checkedPieces / state.pieces
+      return `checking what is here: ${formatPercent(share)}`
+    }
+    case 'downloading':
+      return isLonely ? lonelyReason(torrent) : 'downloading'
+    case 'error':
+      return `${state.resumesByItself ? 'waiting' : 'stopped'}: ${state.problem.detail} (${state.problem.code})`
+    default:
+      return state.type
+  }
+}
+
+function peersText({ connectedPeers, connectedSeeds }: TorrentSnapshot): string {
+  const seeds = connectedSeeds === 0 ? '' : ` (${counted(connectedSeeds, 'seed')})`
+  return `${counted(connectedPeers, 'peer')}${seeds}`
+}
+
+function ratesText({ downloadRate, uploadRate }: TorrentSnapshot, isUnicode: boolean): string {
+  const [down, up] = isUnicode ? ['↓', '↑'] : ['down', 'up']
+  return `${down} ${formatRate(downloadRate)}  ${up} ${formatRate(uploadRate)}`
+}
+
+function amountText(torrent: TorrentSnapshot): string {
+  const { doneBytes, wantedBytes, uploadedBytes, ratio, isFinished, etaSeconds } = torrent
+  if (isFinished) return `uploaded ${formatBytes(uploadedBytes)} (ratio ${ratio.toFixed(2)})`
+  const left = etaSeconds === undefined ? '' : `  ${formatDuration(etaSeconds)} left`
+  return `${formatBytes(doneBytes)} of ${formatBytes(wantedBytes)}${left}`
+}
+
+/** `NAME: 43.2 %, …`, not fitted to anything. */
+export function plainLine(torrent: TorrentSnapshot): string {
+  const { state, downloadRate, uploadRate } = torrent
+  if (state.type !== 'downloading' && state.type !== 'seeding') return `${torrent.name}: ${describeState(torrent)}`
+  const rates = `${formatRate(downloadRate)} down, ${formatRate(uploadRate)} up`
+  const what = state.type === 'seeding' ? 'seeding' : formatPercent(shareOf(torrent))
+  return `${torrent.name}: ${what}, ${amountText(torrent).replace('  ', ', ')}, ${rates}, ${peersText(torrent)}`
+}
+
+function barLine(torrent: TorrentSnapshot, { columns, isUnicode }: Screen, style: Style): string {
+  const { state, pieces, pieceCount } = torrent
+  const barColumns = Math.max(1, Math.min(widestBar, columns - 1 - 4 - percentColumns))
+  const bar = pieceBar(pieces, Math.max(1, pieceCount), barColumns, isUnicode)
+  const percent = formatPercent(
+    state.type === 'checking' ? state.checkedPieces / Math.max(1, state.pieces) : shareOf(torrent),
+  )
+  return `  ${style.faint('[')}${bar}${style.faint(']')} ${percent}`
+}
+
+function peerLine(peer: PeerRow, { columns, isUnicode }: Screen, style: Style): string {
+  const client = fitted(peer.client === '' ? 'unknown' : peer.client, clientColumns)
+  const rate = `${isUnicode ? '↑' : 'up'} ${formatRate(peer.uploadRate)}`.padEnd(15)
+  const figures = `${rate}  has ${formatPercent(peer.progress)}`
+  const place = formatEndpoint(peer.endpoint).padEnd(21)
+  const padding = ' '.repeat(Math.max(0, clientColumns - columnsOf(client)))
+  return style.faint(fitted(`    ${place}  ${client}${padding}  ${figures}`, columns - 1))
+}
+
+/** The live block of one torrent. `hasPeers`: the busiest peers below it. */
+function torrentBlock(torrent: TorrentSnapshot, screen: Screen, style: Style, hasPeers: boolean): string[] {
+  const { columns, isUnicode } = screen
+  const { state, name } = torrent
+  const said = describeState(torrent)
+  const nameColumns = Math.max(10, columns - 1 - Math.min(columnsOf(said) + 2, Math.floor(columns / 2)))
+  const shownName = fitted(name, nameColumns)
+  const tone = state.type === 'error' ? style.bad : torrent.isFinished ? style.good : style.faint
+  const shownState = fitted(said, columns - 1 - columnsOf(shownName) - 2)
+  const lines = [`${style.strong(shownName)}  ${tone(shownState)}`]
+  if (!torrent.isFinished && torrent.pieceCount > 0) lines.push(barLine(torrent, screen, style))
+  const figures = `  ${ratesText(torrent, isUnicode)}  ${peersText(torrent)}  ${amountText(torrent)}`
+  if (torrent.pieceCount > 0 && state.type !== 'checking') lines.push(style.plain(fitted(figures, columns - 1)))
+  if (!hasPeers) return lines
+  const busiest = [...torrent.peers].sort((a, b) => b.uploadRate - a.uploadRate || b.uploadedBytes - a.uploadedBytes)
+  for (const peer of busiest.slice(0, maxPeerRows)) lines.push(peerLine(peer, screen, style))
+  if (busiest.length > maxPeerRows) lines.push(style.faint(`    and ${busiest.length - maxPeerRows} more`))
+  return lines
+}
+
+/** The blocks of all torrents, as many as the screen has rows for. */
+export function screenLines(
+  torrents: readonly TorrentSnapshot[],
+  screen: Screen,
+  style: Style,
+  hasPeers: boolean,
+): string[] {
+  const lines: string[] = []
+  for (const [index, torrent] of torrents.entries()) {
+    const block = torrentBlock(torrent, screen, style, hasPeers)
+    // The last row is for saying that there are more.
+    if (lines.length + block.length > screen.rows - 2 && index > 0) {
+      lines.push(style.faint(fitted(`and ${counted(torrents.length - index, 'more torrent')}`, screen.columns - 1)))
+      break
+    }
+    lines.push(...block.slice(0, Math.max(1, screen.rows - 2)))
+  }
+  return lines
+}
+
+/** `256 MiB in 11.3 s (22.6 MiB/s)`, or what else there is to say of a download that is done. */
+export function resultText(torrent: TorrentSnapshot): string {
+  const { wantedBytes, transferSeconds, downloadedBytes } = torrent
+  if (transferSeconds === undefined) return `${formatBytes(wantedBytes)}, all of it was here`
+  const rate = transferSeconds > 0 ? ` (${formatRate(Math.min(wantedBytes, downloadedBytes) / transferSeconds)})` : ''
+  return `${formatBytes(wantedBytes)} in ${transferSeconds.toFixed(1)} s${rate}`
+}

@@ -1,0 +1,81 @@
+// The options that `download` and `seed` have in common, from the command line to a request.
+// Everything that depends on the machine enters here: the home folder, the environment, the current folder.
+import { homedir } from 'node:os'
+import { resolve } from 'node:path'
+import { runTransfers } from '../daemon/run-transfers.ts'
+import { defaultStateFolder } from '../daemon/state-folder.ts'
+import type { TransferRequest } from '../daemon/transfer-request.ts'
+import { formatPeerAddress, type PeerAddress } from '../formats/magnet.ts'
+import type { CommandContext, CommandResult } from './command-context.ts'
+import { exitCodes } from './exit-code.ts'
+import { newTransferDisplay, progressIntervalMs } from './transfer-display.ts'
+import { programVersion } from './version.ts'
+
+export interface TransferOptions {
+  readonly peer?: readonly PeerAddress[]
+  readonly port?: number
+  readonly bind?: string
+  readonly downloadLimit?: number
+  readonly uploadLimit?: number
+  readonly maxPeers?: number
+  readonly seedRatio?: number
+  readonly seedTime?: number
+  readonly tracker?: readonly (readonly string[])[]
+  /** False: --no-trackers. */
+  readonly trackers: boolean
+  readonly state?: string
+  readonly check?: boolean
+  readonly quiet?: boolean
+  readonly json?: boolean
+}
+
+/** What the two commands say differently. */
+export type TransferTask = Pick<TransferRequest, 'mode' | 'sources' | 'path'> &
+  Partial<
+    Pick<
+      TransferRequest,
+      'selection' | 'isSequential' | 'staysSeeding' | 'preallocates' | 'allowsPartial' | 'isSuperSeeding'
+    >
+  >
+
+function requestOf(task: TransferTask, options: TransferOptions, intervalMs: number): TransferRequest {
+  const { port, bind, maxPeers, seedRatio, seedTime } = options
+  const stateFolder = options.state ?? defaultStateFolder(process.platform, process.env, homedir())
+  return {
+    isSequential: false,
+    staysSeeding: false,
+    preallocates: false,
+    allowsPartial: false,
+    isSuperSeeding: false,
+    ...task,
+    path: resolve(task.path),
+    stateFolder: resolve(stateFolder),
+    listenPort: port ?? 0,
+    ...(bind === undefined ? {} : { bindTo: bind }),
+    peers: (options.peer ?? []).map(formatPeerAddress),
+    trackers: options.tracker ?? [],
+    usesTrackers: options.trackers,
+    downloadLimit: options.downloadLimit ?? Number.POSITIVE_INFINITY,
+    uploadLimit: options.uploadLimit ?? Number.POSITIVE_INFINITY,
+    ...(maxPeers === undefined ? {} : { maxPeers }),
+    ...(seedRatio === undefined ? {} : { seedRatio }),
+    ...(seedTime === undefined ? {} : { seedSeconds: seedTime }),
+    rechecks: options.check === true,
+    version: programVersion(),
+    progressIntervalMs: intervalMs,
+  }
+}
+
+/** Runs a download or a seed, and shows it. */
+export async function runTransferTask(
+  task: TransferTask,
+  options: TransferOptions,
+  { output, signal }: CommandContext,
+): CommandResult {
+  const form = options.quiet === true && options.json !== true ? 'none' : options.json === true ? 'json' : 'people'
+  const display = newTransferDisplay(output, form, task.mode)
+  const request = requestOf(task, options, progressIntervalMs(output, form))
+  const { failureCount } = await runTransfers(request, display, signal)
+  output.endStatus()
+  return failureCount === 0 ? exitCodes.ok : exitCodes.failed
+}

@@ -1,0 +1,70 @@
+// What one run of `download` or `seed` is asked to do, and what it tells while it does it. Types only; events are
+// plain values of one moment.
+import type { Endpoint } from '../base/endpoint.ts'
+import type { PeerRow, Problem, TorrentSnapshot, TrackerRow } from '../session/snapshots.ts'
+import type { FileChoice } from './select-files.ts'
+
+export type { PeerRow, Problem, TorrentSnapshot, TrackerRow }
+
+export interface TransferRequest {
+  readonly mode: 'download' | 'seed'
+  /** Torrent files, `-`, magnet links, web addresses. */
+  readonly sources: readonly string[]
+  /** The folder to download to; to seed, the content or the folder it is in. */
+  readonly path: string
+  readonly stateFolder: string
+  /** 0: any free one. */
+  readonly listenPort: number
+  /** Address or interface to leave through and listen on alone. */
+  readonly bindTo?: string
+  /** `host:port`. */
+  readonly peers: readonly string[]
+  /** Further trackers, in tiers. */
+  readonly trackers: readonly (readonly string[])[]
+  /** False: the trackers that sources name are left out. */
+  readonly usesTrackers: boolean
+  /** Which files are wanted; undefined: all. */
+  readonly selection?: readonly FileChoice[]
+  readonly isSequential: boolean
+  /** Bytes a second; Infinity: no limit. */
+  readonly downloadLimit: number
+  readonly uploadLimit: number
+  /** For each torrent. */
+  readonly maxPeers?: number
+  /** When complete: until as much was uploaded for each byte of content. */
+  readonly seedRatio?: number
+  readonly seedSeconds?: number
+  /** When complete: until it is interrupted, if no goal above is set. */
+  readonly staysSeeding: boolean
+  readonly preallocates: boolean
+  /** Hashes what is on disk whatever is known of it. */
+  readonly rechecks: boolean
+  /** Seeds content that is not complete. */
+  readonly allowsPartial: boolean
+  readonly isSuperSeeding: boolean
+  /** Of this program, as in `1.2.3`. */
+  readonly version: string
+  readonly progressIntervalMs: number
+}
+
+export type TransferEvent =
+  /** A seed serves, or a download can be reached. */
+  | { readonly type: 'listening'; readonly endpoints: readonly Endpoint[] }
+  | { readonly type: 'added'; readonly source: string; readonly torrent: TorrentSnapshot }
+  /** A source, or a torrent later on, is given up; the others go on. */
+  | { readonly type: 'failed'; readonly source: string; readonly problem: Problem }
+  | { readonly type: 'metadata'; readonly torrent: TorrentSnapshot }
+  | { readonly type: 'state'; readonly torrent: TorrentSnapshot }
+  | { readonly type: 'tracker'; readonly torrent: TorrentSnapshot; readonly tracker: TrackerRow }
+  /** Once in a while, all that are not given up. */
+  | { readonly type: 'progress'; readonly torrents: readonly TorrentSnapshot[] }
+  /** All that is wanted of it is here. */
+  | { readonly type: 'done'; readonly torrent: TorrentSnapshot }
+  /** It is let go after its download: a goal is reached, or there was an interruption, perhaps before it was done. */
+  | { readonly type: 'stopped'; readonly torrent: TorrentSnapshot }
+
+export interface TransferOutcome {
+  /** Sources that were given up. */
+  readonly failureCount: number
+  readonly isInterrupted: boolean
+}

@@ -1,0 +1,182 @@
+// What people see of a torrent in transfer: never wider than the screen, never raw, and why nothing happens.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { columnsOf, fitted, formatDuration, formatPercent } from '../../src/cli/display-text.ts'
+import { newStyle } from '../../src/cli/output.ts'
+import { splitSeedArguments } from '../../src/cli/seed-command.ts'
+import { eventLines } from '../../src/cli/transfer-json.ts'
+import { describeState, plainLine, resultText, screenLines, trackerHost } from '../../src/cli/transfer-lines.ts'
+import type { PeerRow, TorrentSnapshot, TrackerRow } from '../../src/daemon/transfer-request.ts'
+import type { TorrentId } from '../../src/session/commands.ts'
+
+const peer: PeerRow = {
+  endpoint: { family: 4, address: '192.0.2.1', port: 6881 },
+  direction: 'dialled',
+  client: 'A client\u001b[31m',
+  progress: 0.5,
+  isChoking: false,
+  isInterested: true,
+  amChoking: false,
+  amInterested: true,
+  requestsOut: 3,
+  requestsIn: 0,
+  downloadedBytes: 1_000,
+  uploadedBytes: 2_000,
+  downloadRate: 100,
+  uploadRate: 200,
+}
+
+const failedTracker: TrackerRow = {
+  url: 'https://tracker.example/secret-passkey/announce?key=secret',
+  tier: 0,
+  state: 'failed',
+  message: 'go away',
+  nextAnnounceInMs: 1_000,
+  seeders: undefined,
+  leechers: undefined,
+  downloads: undefined,
+}
+
+function snapshot(changes: Partial<TorrentSnapshot> = {}): TorrentSnapshot {
+  return {
+    id: 'aa' as TorrentId,
+    infoHashV1: 'aa',
+    infoHashV2: undefined,
+    name: 'a name',
+    state: { type: 'downloading' },
+    folder: '/downloads',
+    wantedBytes: 10_485_760,
+    doneBytes: 5_242_880,
+    totalBytes: 10_485_760,
+    isFinished: false,
+    isPrivate: false,
+    etaSeconds: 125,
+    connectedPeers: 2,
+    connectedSeeds: 1,
+    knownPeers: 9,
+    ratio: 0.25,
+    queuePosition: 0,
+    addedMs: 0,
+    completedMs: undefined,
+    version: 'v1',
+    comment: undefined,
+    pieceLengthBytes: 1_048_576,
+    pieceCount: 10,
+    pieces: Uint8Array.of(0xf8, 0),
+    files: [],
+    peers: [peer],
+    trackers: [],
+    limits: { downloadBytesPerSecond: 1, uploadBytesPerSecond: 1, maxConnections: 1, maxSlots: 1 },
+    seedGoals: { ratio: 1, seedingSeconds: 1 },
+    sequential: false,
+    wastedBytes: 0,
+    damagedPieces: 0,
+    activeSeconds: 1,
+    seedingSeconds: 0,
+    transferSeconds: undefined,
+    downloadedBytes: 5_242_880,
+    uploadedBytes: 2_621_440,
+    downloadRate: 1_048_576,
+    uploadRate: 0,
+    ...changes,
+  }
+}
+
+const plain = newStyle(false)
+
+describe('lines of a torrent', () => {
+  test('on a terminal: name, bar, figures', () => {
+    const screen = { columns: 80, rows: 24, isUnicode: false }
+    assert.deepEqual(screenLines([snapshot()], screen, plain, false), [
+      'a name  downloading',
+      `  [${'#'.repeat(32)}${'.'.repeat(32)}] 50.0 %`,
+      '  down 1 MiB/s  up 0 B/s  2 peers (1 seed)  5 MiB of 10 MiB  2 min 5 s left',
+    ])
+    const [, , , row = ''] = screenLines([snapshot()], screen, plain, true)
+    assert.match(row, /^ {4}192\.0\.2\.1:6881 .*A client\\u\{1b\}\[31m .*has 50\.0 %$/)
+  })
+
+  test('where output is kept', () => {
+    assert.equal(
+      plainLine(snapshot()),
+      'a name: 50.0 %, 5 MiB of 10 MiB, 2 min 5 s left, 1 MiB/s down, 0 B/s up, 2 peers (1 seed)',
+    )
+    const done = snapshot({ isFinished: true, state: { type: 'seeding' }, downloadRate: 0 })
+    assert.equal(
+      plainLine(done),
+      'a name: seeding, uploaded 2.5 MiB (ratio 0.25), 0 B/s down, 0 B/s up, 2 peers (1 seed)',
+    )
+  })
+
+  test('why nothing happens is said, without what may be secret', () => {
+    const lonely = { connectedPeers: 0, knownPeers: 0 }
+    assert.equal(describeState(snapshot(lonely)), 'no peers known yet')
+    const refused = describeState(snapshot({ ...lonely, trackers: [failedTracker] }))
+    assert.equal(refused, 'no peers; https://tracker.example: go away')
+    const full = { code: 'disk-full', detail: 'no space left' } as const
+    const waiting = snapshot({ state: { type: 'error', problem: full, resumesByItself: true } })
+    assert.equal(describeState(waiting), 'waiting: no space left (disk-full)')
+    assert.equal(
+      describeState(snapshot({ state: { type: 'checking', checkedPieces: 1, pieces: 8 } })),
+      'checking what is here: 12.5 %',
+    )
+    assert.equal(trackerHost('udp://user@host:6969/announce'), 'udp://host:6969')
+    const [line] = eventLines({ type: 'tracker', torrent: snapshot(), tracker: failedTracker })
+    assert.ok(!JSON.stringify(line).includes('secret'))
+  })
+
+  test('no line is wider than the screen, and no more lines than it has rows', () => {
+    const text = fc.string({ unit: 'grapheme', maxLength: 120 })
+    fc.assert(
+      fc.property(
+        fc.array(text, { minLength: 1, maxLength: 8 }),
+        fc.integer({ min: 20, max: 120 }),
+        fc.integer({ min: 5, max: 30 }),
+        (names, columns, rows) => {
+          const problem = { code: 'file-unwritable', detail: names[0] ?? '' } as const
+          const state = { type: 'error', problem, resumesByItself: false } as const
+          const torrents = names.flatMap((name) => [
+            snapshot({ name, peers: [{ ...peer, client: name }] }),
+            snapshot({ name, state }),
+          ])
+          const lines = screenLines(torrents, { columns, rows, isUnicode: true }, plain, true)
+          for (const line of lines) assert.ok(columnsOf(line) < columns, line)
+          assert.ok(lines.length < rows)
+        },
+      ),
+      { numRuns: 200 },
+    )
+  })
+
+  test('what became of it', () => {
+    assert.equal(resultText(snapshot({ transferSeconds: 2, downloadedBytes: 10_485_760 })), '10 MiB in 2.0 s (5 MiB/s)')
+    assert.equal(resultText(snapshot()), '10 MiB, all of it was here')
+  })
+})
+
+describe('figures', () => {
+  test('100 % means all of it', () => {
+    assert.deepEqual([0, 0.4999, 0.99999, 1].map(formatPercent), ['0.0 %', '49.9 %', '99.9 %', '100.0 %'])
+  })
+
+  test('durations', () => {
+    const texts = [0.2, 59, 60, 3_599, 3_600, 172_799, 172_800].map(formatDuration)
+    assert.deepEqual(texts, ['1 s', '59 s', '1 min 0 s', '59 min 59 s', '1 h 0 min', '47 h 59 min', '2 d 0 h'])
+  })
+
+  test('text is cut to columns, of which some characters take two and some none', () => {
+    assert.equal(columnsOf('aä漢e\u0301'), 5)
+    assert.equal(fitted('漢漢漢', 6), '漢漢漢')
+    assert.equal(fitted('漢漢漢', 5), '漢漢…')
+    assert.equal(fitted('abc', 2), 'a…')
+    assert.equal(fitted('abc', 0), '')
+  })
+})
+
+test('the last name of a seed is the content, unless it is a torrent', () => {
+  assert.deepEqual(splitSeedArguments(['a.torrent']), { sources: ['a.torrent'], path: '.' })
+  assert.deepEqual(splitSeedArguments(['a.torrent', 'b.TORRENT']), { sources: ['a.torrent', 'b.TORRENT'], path: '.' })
+  assert.deepEqual(splitSeedArguments(['a.torrent', 'place']), { sources: ['a.torrent'], path: 'place' })
+  assert.deepEqual(splitSeedArguments(['a', '-']), { sources: ['a', '-'], path: '.' })
+})
