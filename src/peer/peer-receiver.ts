@@ -185,13 +185,13 @@ export class PeerReceiver implements WireSink {
   }
 
   interested(): void {
-    if (!this.isAllowed(flood.stateFlood, 'interested') || this.isInterested) return
+    if (!this.isAllowed(flood.interestFlood, 'interested') || this.isInterested) return
     this.isInterested = true
     this.live?.onInterested()
   }
 
   notInterested(): void {
-    if (!this.isAllowed(flood.stateFlood, 'not interested') || !this.isInterested) return
+    if (!this.isAllowed(flood.interestFlood, 'not interested') || !this.isInterested) return
     this.isInterested = false
     this.live?.onNotInterested()
   }
@@ -228,7 +228,7 @@ export class PeerReceiver implements WireSink {
   }
 
   cancel(piece: number, begin: number, length: number): void {
-    if (this.isAllowed(flood.requestFlood, 'cancel')) this.live?.onCancel(piece, begin, length)
+    if (this.isAllowed(flood.cancelFlood, 'cancel')) this.live?.onCancel(piece, begin, length)
   }
 
   piece(piece: number, begin: number, length: number): void {

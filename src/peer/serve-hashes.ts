@@ -31,8 +31,16 @@ interface HashedFile {
   readonly blockCount: number
 }
 
+interface LayerBuild {
+  readonly key: string
+  readonly layer: Uint8Array
+  readonly groups: Uint8Array
+  count: number
+}
+
 /** Levels of a large layer that are hashed anew for each request, instead of being kept. */
 const groupLevels = 9
+const groupLength = 2 ** groupLevels
 /** Of upper levels kept, 32 bytes each, twice for the tree. */
 const maxCachedHashes = 16_384
 const reject: HashAnswer = { type: 'reject' }
@@ -45,6 +53,10 @@ export class HashTrees {
   /** Upper levels by file, least recently used first. */
   private readonly uppers = new Map<string, MerkleTree>()
   private cachedHashes = 0
+  /** The large layer of which the upper levels are being made: their lowest, as far as it has come. */
+  private building: LayerBuild | undefined
+  /** Since the beginning: what answers cost. */
+  hashedCount = 0
 
   /** A torrent of version 2 or both; layers by root in hexadecimal, proven. */
   constructor(info: TorrentInfo, pieceLayers: ReadonlyMap<string, Uint8Array>) {
@@ -60,6 +72,34 @@ export class HashTrees {
       const blockCount = Math.ceil(lengthBytes / blockLengthBytes)
       this.files.set(key, { key, firstPiece: offset / pieceLengthBytes, pieceCount, blockCount })
     }
+  }
+
+  /** Whether a request is of a piece layer that is there, and thus answered from memory. */
+  isOfPieceLayer(range: HashRange): boolean {
+    return range.baseLayer === this.level && this.pieceLayers.has(toHex(range.piecesRoot))
+  }
+
+  /** Does up to so many hashes of what an answer takes beforehand; true: the answer itself costs little now. */
+  prepare(range: HashRange, maxHashes: number): boolean {
+    const file = this.files.get(toHex(range.piecesRoot))
+    if (file === undefined || file.pieceCount <= groupLength || this.uppers.has(file.key)) return true
+    const levels = Math.log2(roundedToPowerOfTwo(range.length)) + uncleCount(range)
+    if (range.baseLayer === this.level && levels <= groupLevels) return true
+    const layer = this.pieceLayers.get(file.key)
+    if (layer === undefined) return true
+    // One at a time, to its end, or requests for two would undo each other's work.
+    this.building ??= { key: file.key, layer, groups: new Uint8Array(groupCount(file) * sha256Length), count: 0 }
+    const { building } = this
+    const wanted = Math.max(1, Math.floor(maxHashes / groupLength))
+    const end = Math.min(building.count + wanted, building.groups.length / sha256Length)
+    for (; building.count < end; building.count++) {
+      const node = this.nodeAbove(building.layer, building.count * groupLength, groupLevels, this.level)
+      building.groups.set(node, building.count * sha256Length)
+    }
+    if (end * sha256Length < building.groups.length) return false
+    this.keepUpper(building.key, building.groups, groupLevels)
+    this.building = undefined
+    return building.key === file.key
   }
 
   answer(range: HashRange): HashAnswer {
@@ -90,7 +130,7 @@ export class HashTrees {
     const layer = this.pieceLayers.get(file.key)
     return run(range, leaves, firstBlock, 0, (height, index) => {
       if (layer !== undefined && height >= this.level) return this.pieceNode(file, layer, height - this.level, index)
-      return nodeAbove(leaves, index * 2 ** height - firstBlock, height, 0)
+      return this.nodeAbove(leaves, index * 2 ** height - firstBlock, height, 0)
     })
   }
 
@@ -100,8 +140,8 @@ export class HashTrees {
 
   /** The node `height` levels above the piece layer. */
   private pieceNode(file: HashedFile, layer: Uint8Array, height: number, index: number): Uint8Array {
-    const keptFrom = file.pieceCount > 2 ** groupLevels ? groupLevels : 0
-    if (height === 0 || height < keptFrom) return nodeAbove(layer, index * 2 ** height, height, this.level)
+    const keptFrom = file.pieceCount > groupLength ? groupLevels : 0
+    if (height === 0 || height < keptFrom) return this.nodeAbove(layer, index * 2 ** height, height, this.level)
     const { layers, level } = this.upperOf(file, layer, keptFrom)
     const nodes = layers[height - keptFrom]
     const start = index * sha256Length
@@ -116,23 +156,34 @@ export class HashTrees {
       this.uppers.set(file.key, kept)
       return kept
     }
-    const tree = merkleTree(layerAbove(layer, keptFrom, this.level), this.level + keptFrom)
-    this.uppers.set(file.key, tree)
+    this.hashedCount += file.pieceCount
+    return this.keepUpper(file.key, layerAbove(layer, keptFrom, this.level), keptFrom)
+  }
+
+  private keepUpper(fileKey: string, lowest: Uint8Array, keptFrom: number): MerkleTree {
+    const tree = merkleTree(lowest, this.level + keptFrom)
+    this.uppers.set(fileKey, tree)
     this.cachedHashes += hashCount(tree)
     for (const [key, oldest] of this.uppers) {
-      if (this.cachedHashes <= maxCachedHashes || key === file.key) break
+      if (this.cachedHashes <= maxCachedHashes || key === fileKey) break
       this.uppers.delete(key)
       this.cachedHashes -= hashCount(oldest)
     }
     return tree
   }
+
+  /** The node over the hashes from `start` on, as many as it spans, of those there are; padding where there are none. */
+  private nodeAbove(layer: Uint8Array, start: number, height: number, level: number): Uint8Array {
+    const from = start * sha256Length
+    if (from >= layer.length) return paddingHash(level + height)
+    const span = layer.subarray(from, from + 2 ** height * sha256Length)
+    this.hashedCount += span.length / sha256Length
+    return layerAbove(span, height, level)
+  }
 }
 
-/** The node over the hashes from `start` on, as many as it spans, of those there are; padding where there are none. */
-function nodeAbove(layer: Uint8Array, start: number, height: number, level: number): Uint8Array {
-  const from = start * sha256Length
-  if (from >= layer.length) return paddingHash(level + height)
-  return layerAbove(layer.subarray(from, from + 2 ** height * sha256Length), height, level)
+function groupCount({ pieceCount }: HashedFile): number {
+  return Math.ceil(pieceCount / groupLength)
 }
 
 function hashCount({ layers }: MerkleTree): number {

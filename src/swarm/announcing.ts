@@ -1,6 +1,7 @@
 // Telling peers what we have (BEP 3, 6, 21, 54), and as a super-seed as little of it as helps (BEP 16).
-// Guarantees: what a peer is told is true; the first message about pieces comes first and once; a piece is not told to
-// who has it. Messages wait in the connection until it is flushed, so that haves of one turn leave together.
+// Guarantees: what a peer is told is true; the first message about pieces comes first and once; peers that have a piece
+// are told of ours too, as seeds show by it how far others are. Messages wait in the connection until it is flushed, so
+// that haves of one turn leave together.
 // Owns the state of super-seeding.
 import { SuperSeeding } from './super-seeding.ts'
 import type { SwarmContext } from './swarm-context.ts'
@@ -10,8 +11,6 @@ export class Announcing {
   private readonly context: SwarmContext
   private superSeeding: SuperSeeding | undefined
   private readonly byNumber: ReadonlyMap<number, SwarmPeer>
-  /** Peers were told that we do not have them: they are told when we do again. */
-  private readonly lost = new Set<number>()
   /** What peers believe of us. */
   private isUploadOnly: boolean
 
@@ -36,16 +35,12 @@ export class Announcing {
 
   /** We have a piece more. */
   pieceHere(piece: number): void {
-    const { peers, behaviour } = this.context
-    const isForAll = this.lost.delete(piece) || !behaviour.suppressesHaves
-    for (const peer of peers) {
-      if (peer.isGone || peer.isSuperSeeded) continue
-      if (isForAll || !peer.bits.get(piece)) peer.connection.have(piece)
+    for (const peer of this.context.peers) {
+      if (!peer.isGone && !peer.isSuperSeeded) peer.connection.have(piece)
     }
   }
 
   pieceLost(piece: number): void {
-    this.lost.add(piece)
     for (const peer of this.context.peers) if (!peer.isGone) peer.connection.donthave(piece)
   }
 
@@ -70,6 +65,19 @@ export class Announcing {
     if (!peer.isSuperSeeded || this.superSeeding === undefined) return
     this.superSeeding.peerHas(peer.number, piece)
     for (const number of this.superSeeding.waiting()) this.showNext(number)
+  }
+
+  /** A peer does not have a piece any more: one that had everything under super-seeding was not told that we do. */
+  peerLost(peer: SwarmPeer, piece: number): void {
+    if (peer.isSuperSeeded) this.superSeeding?.peerLost(peer.number, piece)
+    else if (this.context.storage.have.get(piece)) peer.connection.have(piece)
+  }
+
+  /** One that has everything is shown nothing, and is no proof that what others were shown was passed on by them. */
+  seedCame(peer: SwarmPeer): void {
+    if (!peer.isSuperSeeded) return
+    peer.isSuperSeeded = false
+    this.superSeeding?.dismiss(peer.number)
   }
 
   /** The peer said all that it has for now: it is shown its first pieces. */

@@ -22,6 +22,8 @@ interface LeafInquiry {
   from: SwarmPeer | undefined
 }
 
+/** A piece is judged moments after its last block came, and a suspicion may last longer. */
+const maxDeparted = 256
 const guiltyDetail = 'it sent a block that is not of the torrent'
 
 export class Blaming {
@@ -31,7 +33,7 @@ export class Blaming {
   private readonly byNumber: ReadonlyMap<number, SwarmPeer>
   private readonly blame = new Blame()
   private readonly inquiries: LeafInquiry[] = []
-  /** Suspects that left, by number. */
+  /** Those who left last, by number: what they sent may still be found bad. */
   private readonly departed = new Map<number, Endpoint>()
 
   constructor(
@@ -73,7 +75,8 @@ export class Blaming {
   }
 
   removed(peer: SwarmPeer): void {
-    if (this.blame.isSuspect(peer.number)) this.departed.set(peer.number, peer.remote)
+    this.departed.set(peer.number, peer.remote)
+    if (this.departed.size > maxDeparted) this.forgetDeparted()
     for (const inquiry of this.inquiries) if (inquiry.from === peer) this.ask(inquiry)
   }
 
@@ -137,6 +140,17 @@ export class Blaming {
         context.outputs.push({ type: 'ban', remote, failure: failure('peer-damaged-block', guiltyDetail) })
       }
     }
-    for (const number of departed.keys()) if (!this.blame.isSuspect(number)) departed.delete(number)
+  }
+
+  /** The first who left and is no suspect, else the first. */
+  private forgetDeparted(): void {
+    let first: number | undefined
+    for (const number of this.departed.keys()) {
+      first ??= number
+      if (this.blame.isSuspect(number)) continue
+      this.departed.delete(number)
+      return
+    }
+    if (first !== undefined) this.departed.delete(first)
   }
 }

@@ -8,13 +8,18 @@ export interface BlockGrid {
   readonly plan: PiecePlan
   readonly pieceCount: number
   readonly blocksPerPiece: number
-  /** Peers send the gaps between files as well, as zeros (BEP 47). */
+  /** Gaps between files belong to pieces, as zeros (BEP 47): peers send them, and are not asked for blocks of nothing else. */
   readonly hasGaps: boolean
+  /** There are such gaps in fact. */
+  readonly hasPadding: boolean
 }
 
 export function blockGrid(plan: PiecePlan, version: TorrentVersion): BlockGrid {
   const blocksPerPiece = Math.ceil(plan.pieceLengthBytes / blockLengthBytes)
-  return { plan, pieceCount: plan.pieceCount, blocksPerPiece, hasGaps: version !== 'v2' }
+  const hasGaps = version !== 'v2'
+  const fileBytes = plan.ends.reduce((sum, end, file) => sum + end - (plan.starts[file] as number), 0)
+  const hasPadding = hasGaps && fileBytes < plan.spanBytes
+  return { plan, pieceCount: plan.pieceCount, blocksPerPiece, hasGaps, hasPadding }
 }
 
 /** Bytes of a piece that peers send. */
@@ -37,6 +42,14 @@ export function beginOf(grid: BlockGrid, block: number): number {
 
 export function lengthOf(grid: BlockGrid, block: number): number {
   return Math.min(blockLengthBytes, pieceLength(grid, pieceOf(grid, block)) - beginOf(grid, block))
+}
+
+/** Whether all of a block is gap: zeros that nobody needs to send. */
+export function isPadding(grid: BlockGrid, block: number): boolean {
+  if (!grid.hasPadding) return false
+  const { plan } = grid
+  const start = pieceStart(plan, pieceOf(grid, block)) + beginOf(grid, block)
+  return (plan.starts[fileAt(plan, start)] ?? Number.POSITIVE_INFINITY) >= start + lengthOf(grid, block)
 }
 
 /** The block at `begin` of a piece, or -1 where none begins. */

@@ -79,15 +79,20 @@ function rankByRate(candidates: readonly PeerSnapshot[]): PeerSnapshot[] {
 
 const inTurn = 0
 const waiting = 1
-const hadTurn = 2
+const wastedTurn = 2
+const hadTurn = 3
 
-/** Round robin: who is in its turn, fastest first; then who has waited longest; then who has just had its turn. */
+/**
+ * Round robin: who is in its turn, fastest first; then who has waited longest; then who asked for nothing in its last
+ * turn; then who has just had its turn. A turn in which nothing was asked for ends early.
+ */
 function rankByTurn(candidates: readonly PeerSnapshot[], nowMs: number, roundBytes: number): PeerSnapshot[] {
   const stageOf = (peer: PeerSnapshot): number => {
-    if (!peer.isUnchoked) return waiting
+    const isUnused = peer.roundUploadedBytes === 0
+    if (!peer.isUnchoked) return isUnused && wasUnchoked(peer) ? wastedTurn : waiting
     const roundMs = nowMs - peer.unchokedAtMs
-    const isOver = roundMs >= longestRoundMs || (roundMs >= shortestRoundMs && peer.roundUploadedBytes >= roundBytes)
-    return isOver ? hadTurn : inTurn
+    const isSpent = isUnused || peer.roundUploadedBytes >= roundBytes
+    return roundMs >= longestRoundMs || (roundMs >= shortestRoundMs && isSpent) ? hadTurn : inTurn
   }
   return candidates
     .map((peer) => ({ peer, stage: stageOf(peer) }))
@@ -97,6 +102,10 @@ function rankByTurn(candidates: readonly PeerSnapshot[], nowMs: number, roundByt
       return byRate || waitingSince(a.peer) - waitingSince(b.peer) || a.peer.peer - b.peer.peer
     })
     .map(({ peer }) => peer)
+}
+
+function wasUnchoked(peer: PeerSnapshot): boolean {
+  return peer.unchokedAtMs !== Number.NEGATIVE_INFINITY
 }
 
 function waitingSince(peer: PeerSnapshot): number {
@@ -121,7 +130,8 @@ function drawLucky(
 
 /** Takes one out of `lot`, which is not empty. */
 function drawOne(lot: PeerSnapshot[], random: Random): PeerSnapshot {
-  const weightOf = (peer: PeerSnapshot) => (peer.uploadedBytes === 0 ? newcomerWeight : 1)
+  // Or peers that take nothing would stay newcomers for ever.
+  const weightOf = (peer: PeerSnapshot) => (peer.uploadedBytes === 0 && !wasUnchoked(peer) ? newcomerWeight : 1)
   let ticket = random.below(lot.reduce((sum, peer) => sum + weightOf(peer), 0))
   const index = lot.findIndex((peer) => {
     ticket -= weightOf(peer)

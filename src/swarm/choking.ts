@@ -73,6 +73,7 @@ export class Choking {
       this.nextEpochMs = nowMs + epochMs - ((nowMs - this.nextEpochMs) % epochMs)
       this.isDue = true
       this.allocatedMs = Number.NEGATIVE_INFINITY
+      this.uploading.endStalled()
       for (const peer of peers) {
         peer.epochUploadedBytes = 0
         peer.refusedRequests = 0

@@ -88,6 +88,7 @@ export class PeerMessages implements PeerEvents {
     parts.context.picker.peerLost(peer.number, piece, peer.bits)
     parts.interest.peerChanged(peer, piece, false)
     parts.requesting.pieceGone(peer, piece)
+    parts.announcing.peerLost(peer, piece)
   }
 
   onRequest(piece: number, begin: number, length: number): void {
@@ -161,6 +162,7 @@ export class PeerMessages implements PeerEvents {
     const { bits } = peer
     this.count()
     parts.interest.recount(peer)
+    if (peer.isSeed) parts.announcing.seedCame(peer)
     if (peer.isSuperSeeded) {
       for (let piece = bits.nextSet(0); piece !== -1; piece = bits.nextSet(piece + 1)) {
         parts.announcing.peerHas(peer, piece)

@@ -254,9 +254,19 @@ export class PiecePicker {
     return this.partials.get(piece)?.copyAskers(block - piece * this.blocksPerPiece, others) ?? 0
   }
 
+  /** Blocks of the piece are here or asked for. */
+  isUnderWay(piece: number): boolean {
+    return this.partials.get(piece) !== undefined
+  }
+
   /** All blocks of the piece are here; it is being hashed and written, or about to be. */
   isWhole(piece: number): boolean {
     return this.partials.get(piece)?.isWhole === true
+  }
+
+  /** Some blocks of the piece are here. */
+  hasBlocks(piece: number): boolean {
+    return (this.partials.get(piece)?.receivedCount ?? 0) > 0
   }
 
   /** We have it now. */

@@ -15,7 +15,10 @@ export interface PieceStorage {
   discard(piece: number): void
   /** Moves what has come of a piece to disk to free its memory; its blocks stay received. For pieces that stall. */
   spill(piece: number): void
-  /** Bytes of a piece we have, to send: pinned until `unpin`; undefined while they are being read: onReadable follows. */
+  /**
+   * Bytes of a piece we have, to send, as many as a block has at most: pinned until `unpin`; undefined while they are
+   * being read: onReadable follows.
+   */
   view(piece: number, begin: number, length: number): Uint8Array | undefined
   /** The bytes of one `view` are with the operating system, or will never be sent. */
   unpin(piece: number, begin: number): void

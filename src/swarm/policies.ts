@@ -16,7 +16,7 @@ export interface PeerSnapshot {
   readonly uploadRate: number
   readonly downloadedBytes: number
   readonly uploadedBytes: number
-  /** Bytes uploaded to it since it was last unchoked, and since when. */
+  /** Bytes uploaded to it since it was last unchoked, and when that was; -Infinity: never. */
   readonly roundUploadedBytes: number
   readonly unchokedAtMs: number
   readonly connectedAtMs: number

@@ -9,6 +9,10 @@ import { noBlock, type SwarmPeer } from './swarm-peer.ts'
 
 /** A peer that stops in the middle of a block for so long loses it to one that sends it now. */
 const pausedMs = 1_000
+/** One that is at a block for so long loses it to a peer fast enough to send all of it in less. */
+const dribblingMs = 2_000
+/** A block on its way for so long may be asked of others, and yields to whoever sends it. */
+const overdueMs = 20_000
 
 export class Receiving {
   /** Payload of all blocks, and of it what was thrown away because it came twice or too late. */
@@ -50,6 +54,7 @@ export class Receiving {
     peer.currentPiece = piece
     peer.currentBegin = begin
     peer.currentSentAtMs = sentAtMs
+    peer.currentSinceMs = this.context.nowMs
     peer.isCurrentHeld = isHeld
     if (!isHeld) this.strayCount++
     return true
@@ -85,6 +90,18 @@ export class Receiving {
     const isHeld = peer.isCurrentHeld
     this.leave(peer)
     if (isHeld) this.requesting.giveBack(peer, block)
+    else this.forsake(peer.currentPiece)
+  }
+
+  /**
+   * If the current block is overdue others may be asked for it; should it come first it is welcome. But the first block
+   * of its piece stays: giving it up could give up the piece.
+   */
+  yieldOverdue(peer: SwarmPeer): void {
+    if (!peer.isCurrentHeld || !this.isOverdue(peer) || !this.context.picker.hasBlocks(peer.currentPiece)) return
+    peer.isCurrentHeld = false
+    this.strayCount++
+    this.requesting.giveBack(peer, peer.currentBlock)
   }
 
   /** Nothing of a piece is kept: whoever is sending some of it does so in vain. */
@@ -100,6 +117,13 @@ export class Receiving {
     peer.currentBlock = noBlock
   }
 
+  /** Memory that was taken for a late block alone is given back. */
+  private forsake(piece: number): void {
+    const { picker, peers, storage } = this.context
+    if (picker.isUnderWay(piece)) return
+    if (!peers.some((peer) => peer.currentBlock !== noBlock && peer.currentPiece === piece)) storage.discard(piece)
+  }
+
   private noteArrival(peer: SwarmPeer, length: number, sentAtMs: number): void {
     const { nowMs } = this.context
     peer.isSilent = false
@@ -110,22 +134,28 @@ export class Receiving {
     const { picker, storage, grid } = this.context
     const piece = pieceOf(grid, block)
     if (!picker.needs(block) || !picker.missing.get(piece)) return false
-    if (this.strayCount > 0 || picker.askersOf(block, this.others) > 1) {
+    if (this.strayCount > 0 || picker.askersOf(block, this.others) > (isHeld ? 1 : 0)) {
       if (!this.takesOver(peer, block, isHeld)) return false
     }
     return storage.take(piece, beginOf(grid, block))
   }
 
-  /** Whether nobody else is sending the block at this moment; a late one yields to one that is not. */
+  /** Whether nobody else is sending the block at this moment; a late one yields to one that is not, a slow one to a fast one. */
   private takesOver(peer: SwarmPeer, block: number, isHeld: boolean): boolean {
     const { peers, nowMs } = this.context
+    const { isSlow } = peer.pipeline
     for (const other of peers) {
       if (other === peer || other.currentBlock !== block) continue
-      const isLate = isHeld && !other.isCurrentHeld
-      if (!isLate && nowMs - other.connection.lastReceiveMs < pausedMs) return false
+      const isLate = isHeld && (!other.isCurrentHeld || this.isOverdue(other))
+      const isDribbling = !isSlow && nowMs - other.currentSinceMs >= dribblingMs
+      if (!isLate && !isDribbling && nowMs - other.connection.lastReceiveMs < pausedMs) return false
       this.abandon(other)
     }
     return true
+  }
+
+  private isOverdue(peer: SwarmPeer): boolean {
+    return this.context.nowMs - peer.currentSinceMs >= overdueMs
   }
 
   private cancelAt(number: number, block: number): void {

@@ -16,6 +16,8 @@ const reserveMs = 1000
 const evaluationMs = 1000
 /** Slow start goes on while the rate grows by this factor from one evaluation to the next. */
 const growth = 1.2
+/** What is asked at a time while the peer's speed is not known, as a part of all that is. */
+const openingBatches = 8
 /** BEP 3: a peer that sends nothing for a minute is snubbing us. */
 const snubMs = 60_000
 const shortestTimeoutMs = 10_000
@@ -89,6 +91,17 @@ export class RequestPipeline {
   settled(): void {
     this.waitingSinceMs = Number.POSITIVE_INFINITY
     if (!this.isSilent) this.silentSinceMs = Number.POSITIVE_INFINITY
+  }
+
+  /**
+   * With room for less than this nothing is asked yet: a quarter of what does not have to be on its way. Each batch is a
+   * message to send, to receive and to act on, so that few large ones cost both sides less than many small ones.
+   */
+  get leastBatch(): number {
+    if (this.bytesPerSecond === 0) return Math.max(1, Math.floor(this.depth / openingBatches))
+    // What comes within two round trips: rate and way may both get worse.
+    const neededBlocks = (2 * this.bytesPerSecond * this.minLatencyMs) / (1000 * blockLengthBytes)
+    return Math.max(1, Math.floor((this.depth - neededBlocks) / 4))
   }
 
   /** Too slow to share a piece with fast peers. A peer counts as slow until its first blocks show otherwise. */

@@ -3,7 +3,8 @@
 // Guarantees: every request ends, by its block, a reject, a cancel or its release; nothing is allocated per block.
 // Owns the download fields of peers but those of the block on its way (receiving.ts).
 import { blockLengthBytes } from '../formats/metainfo/metainfo.ts'
-import { beginOf, lengthOf, pieceOf } from './block-grid.ts'
+import { beginOf, isPadding, lengthOf, pieceOf } from './block-grid.ts'
+import { mostAskers, nobody } from './partial-pieces.ts'
 import type { PickRequest } from './piece-picker.ts'
 import type { DownloadPolicy, PieceRange } from './policies.ts'
 import { maxRequestQueueLength } from './request-pipeline.ts'
@@ -20,6 +21,7 @@ const maxRejectStreak = 64
 const restMs = 10_000
 const maxAllowedFast = 100
 const maxSuggested = 16
+const zeros = new Uint8Array(blockLengthBytes)
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
 
@@ -27,29 +29,34 @@ export interface RequestingOptions {
   readonly policy: DownloadPolicy | undefined
   /** Suspects get pieces of their own (blaming.ts). */
   readonly isSuspect: (peer: SwarmPeer) => boolean
-  /** Nothing of a piece is kept any more. */
+  /** Nothing of a piece is kept any more, or none of it in memory. */
   readonly onDiscard: (piece: number) => void
+  /** Time to look whether the block that is on its way takes too long. */
+  readonly yieldOverdue: (peer: SwarmPeer) => void
 }
 
 export class Requesting {
   private readonly context: SwarmContext
   private readonly isSuspect: (peer: SwarmPeer) => boolean
   private readonly onDiscard: (piece: number) => void
+  private readonly yieldOverdue: (peer: SwarmPeer) => void
   private policy: DownloadPolicy | undefined
   private isPaused = false
   private readonly picked: Mutable<PickRequest>
   /** There may be blocks now for peers that could not be kept busy. */
   private isMoreAvailable = false
+  private readonly others = new Int32Array(mostAskers)
   private isMemoryShort = false
   private firstHungry = 0
   private nextTickMs = Number.POSITIVE_INFINITY
-  /** Pieces moved to disk, by when they had stalled. */
+  /** Pieces moved to disk, by when: not again for a while, as somebody may have brought them back. */
   private readonly spilled = new Map<number, number>()
 
   constructor(context: SwarmContext, options: RequestingOptions) {
     this.context = context
     this.isSuspect = options.isSuspect
     this.onDiscard = options.onDiscard
+    this.yieldOverdue = options.yieldOverdue
     this.policy = options.policy
     this.picked = {
       peer: 0,
@@ -72,8 +79,11 @@ export class Requesting {
 
   setPaused(isPaused: boolean): void {
     this.isPaused = isPaused
-    if (!isPaused) this.offerMore()
-    else for (const peer of this.context.peers) this.cancelAll(peer)
+    for (const peer of this.context.peers) {
+      if (isPaused) this.cancelAll(peer)
+      // Who unchoked us meanwhile was asked for nothing.
+      else this.hasRoom(peer)
+    }
   }
 
   /** Blocks, memory or peers came: whoever is not busy is asked at the next `settle`. */
@@ -104,7 +114,7 @@ export class Requesting {
     }
     pipeline.setQueueLength(connection.requestQueueLength)
     const room = pipeline.depth - outstanding.heldCount
-    if (room <= 0) return
+    if (room < pipeline.leastBatch) return
     this.tickLater()
     const allowance = this.policy?.requestAllowanceBytes(peer.number) ?? Number.POSITIVE_INFINITY
     const wanted = Math.min(room, Math.floor(allowance / blockLengthBytes))
@@ -224,12 +234,13 @@ export class Requesting {
         this.release(peer, () => true)
       }
       this.forgetOld(peer)
+      this.yieldOverdue(peer)
       if (peer.outstanding.heldCount === 0) {
         peer.isHungry = true
         // When all are suspects, none must wait for one that is not.
         peer.isIdle = true
       }
-      if (peer.outstanding.size > 0) this.tickLater()
+      if (peer.outstanding.size > 0 || peer.currentBlock !== noBlock) this.tickLater()
     }
     this.offerMore()
     if (this.isMemoryShort && behaviour.spillsStalled) this.spillStalled()
@@ -266,9 +277,15 @@ export class Requesting {
     picked.ranges = ranges
     picked.maxBlocks = wanted
     picked.nowMs = nowMs
-    const count = context.picker.pick(picked)
-    for (let index = 0; index < count; index++) {
+    const pickedCount = context.picker.pick(picked)
+    let count = 0
+    for (let index = 0; index < pickedCount; index++) {
       const block = picked.out[index] as number
+      if (grid.hasPadding && isPadding(grid, block)) {
+        this.fillPadding(block)
+        continue
+      }
+      count++
       connection.request(pieceOf(grid, block), beginOf(grid, block), lengthOf(grid, block))
       outstanding.add(block, nowMs)
     }
@@ -277,6 +294,16 @@ export class Requesting {
       pipeline.asked(nowMs)
     }
     return count
+  }
+
+  /** BEP 47: what is known to be zeros is not asked for. */
+  private fillPadding(block: number): void {
+    const { picker, grid, storage, nowMs } = this.context
+    const [piece, begin] = [pieceOf(grid, block), beginOf(grid, block)]
+    storage.put(piece, begin, zeros, 0, lengthOf(grid, block))
+    picker.received(block, nobody, this.others, nowMs)
+    storage.blockDone(piece, begin)
+    this.offerMore()
   }
 
   /** Gives blocks back to the picker, and keeps in mind that they were asked for. */
@@ -324,21 +351,42 @@ export class Requesting {
     }
   }
 
-  /** The piece that has been waiting longest, or is not wanted, makes room. */
+  /** Pieces that nothing is added to, or that are not wanted, make room. */
   private spillStalled(): void {
-    const { picker, nowMs, storage, peers } = this.context
-    let stalled = -1
-    let oldestMs = nowMs - stalledMs
+    const { picker, nowMs } = this.context
+    const sinceMs = nowMs - stalledMs
+    for (const [piece, atMs] of this.spilled) if (atMs <= sinceMs) this.spilled.delete(piece)
+    const stalled: number[] = []
     picker.visitPartials((piece, blockCount, receivedCount, askedCount, activeMs) => {
-      const isIdle = activeMs <= oldestMs || (askedCount === 0 && !picker.missing.get(piece))
-      if (receivedCount === 0 || receivedCount === blockCount || !isIdle || this.spilled.get(piece) === activeMs) return
-      stalled = piece
-      oldestMs = Math.min(oldestMs, activeMs)
+      const isIdle = activeMs <= sinceMs || (askedCount === 0 && !picker.missing.get(piece))
+      if (isIdle && receivedCount < blockCount && !this.spilled.has(piece)) stalled.push(piece)
     })
-    if (stalled === -1 || peers.some((peer) => peer.currentBlock !== noBlock && peer.currentPiece === stalled)) return
-    for (const peer of peers) this.pieceGone(peer, stalled)
-    this.spilled.set(stalled, oldestMs)
-    storage.spill(stalled)
+    for (const piece of stalled) this.spill(piece, sinceMs)
+  }
+
+  /** Whoever is at a block of it for longer than since `sinceMs` loses it. */
+  private spill(piece: number, sinceMs: number): void {
+    const { storage, picker, peers, nowMs } = this.context
+    const isAtIt = (peer: SwarmPeer) => peer.currentBlock !== noBlock && peer.currentPiece === piece
+    if (peers.some((peer) => isAtIt(peer) && peer.currentSinceMs > sinceMs)) return
+    this.onDiscard(piece)
+    for (const peer of peers) {
+      // Its time begins anew with the next request: it would never count as overdue.
+      if (this.owes(peer, piece, nowMs - stalledMs / 2)) peer.isSilent = true
+      this.pieceGone(peer, piece)
+    }
+    if (!picker.isUnderWay(piece)) return
+    this.spilled.set(piece, nowMs)
+    storage.spill(piece)
+  }
+
+  /** Whether it was asked for a block of the piece before `sinceMs`. */
+  private owes({ outstanding }: SwarmPeer, piece: number, sinceMs: number): boolean {
+    for (let position = outstanding.first; position < outstanding.end; position = outstanding.next(position)) {
+      const isOld = outstanding.isHeld(position) && outstanding.sentAtMs(position) <= sinceMs
+      if (isOld && pieceOf(this.context.grid, outstanding.blockAt(position)) === piece) return true
+    }
+    return false
   }
 }
 

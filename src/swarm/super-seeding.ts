@@ -60,6 +60,16 @@ export class SuperSeeding {
     this.dropPassedOn()
   }
 
+  /** A peer of which nothing was said but `addPeer` does not take part. */
+  dismiss(peer: number): void {
+    this.receivers.delete(peer)
+  }
+
+  /** A peer has a piece no more. */
+  peerLost(peer: number, piece: number): void {
+    if (this.receivers.has(peer)) this.count(piece, -1)
+  }
+
   /** A peer has a piece now. Others it is open at passed it on, or need not any more: ask `next` for all peers. */
   peerHas(peer: number, piece: number): void {
     const own = this.receivers.get(peer)?.open.find((shown) => shown.piece === piece)

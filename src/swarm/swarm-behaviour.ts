@@ -16,8 +16,6 @@ export interface SwarmBehaviour {
   readonly allowedFast: boolean
   /** BEP 6: pieces that a peer suggests are asked of it first. */
   readonly suggestions: boolean
-  /** Peers that have a piece are not told that we have it too. */
-  readonly suppressesHaves: boolean
   /** BEP 21: two sides that want nothing part. */
   readonly leavesUseless: boolean
   /** Pieces that stall while memory is short are moved to disk. */
@@ -32,7 +30,6 @@ export const usualBehaviour: SwarmBehaviour = {
   blockBlame: true,
   allowedFast: true,
   suggestions: true,
-  suppressesHaves: true,
   leavesUseless: true,
   spillsStalled: true,
 }

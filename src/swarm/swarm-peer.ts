@@ -3,6 +3,7 @@
 // handle. Requests are rings of numbers: nothing is allocated per block.
 import { Bitfield } from '../base/bitfield.ts'
 import type { Endpoint } from '../base/endpoint.ts'
+import type { HashRange } from '../formats/peer/wire-messages.ts'
 import type { PeerConnection } from '../peer/peer-connection.ts'
 import { OutstandingRequests } from './outstanding-requests.ts'
 import { RateMeter } from './rate-meter.ts'
@@ -56,7 +57,9 @@ export class SwarmPeer {
   currentBlock: number = noBlock
   currentPiece = 0
   currentBegin = 0
+  /** When it was asked for, and when it began to come. */
   currentSentAtMs = 0
+  currentSinceMs = 0
   /** The picker counts it as asked of this peer. */
   isCurrentHeld = false
 
@@ -64,8 +67,14 @@ export class SwarmPeer {
   readonly uploads = new UploadQueue()
   readonly unwritten = new UnwrittenBlocks()
   readonly uploadMeter: RateMeter
+  /** It took what it was sent last; no more until some of it has left. */
+  isStreamFull = false
+  /** When bytes last left, or the first of those that wait was sent. */
+  writtenAtMs = 0
   /** Blocks could be sent to it now if rate limits and its stream allow; told as `upload-ready` when it becomes true. */
   isUploadReady = false
+  /** For hashes of piece layers, not answered yet (hash-serving.ts). */
+  readonly hashRequests: HashRange[] = []
   /** Pieces it may have while we choke it. */
   grantedFast: ReadonlySet<number> = new Set()
   /** Bytes it may still have while choked. */
@@ -75,7 +84,8 @@ export class SwarmPeer {
   allowanceBytes = 0
   epochUploadedBytes = 0
   roundUploadedBytes = 0
-  unchokedAtMs = 0
+  /** -Infinity: never. */
+  unchokedAtMs = Number.NEGATIVE_INFINITY
   /** Its place in the order in which bandwidth is handed out, 0 first; choked peers come last. */
   uploadRank = Number.POSITIVE_INFINITY
 

@@ -79,6 +79,7 @@ export class Swarm {
       policy: options.downloadPolicy,
       isSuspect: (peer) => blaming.isSuspect(peer),
       onDiscard: (piece) => receiving.abandonPiece(piece),
+      yieldOverdue: (peer) => receiving.yieldOverdue(peer),
     })
     const receiving = new Receiving(context, requesting, this.byNumber)
     const uploading = new Uploading(context, (peer, piece) => announcing.wasTold(peer, piece))
@@ -145,12 +146,17 @@ export class Swarm {
   }
 
   /**
-   * Sends blocks that wait until `allowedBytes` are reached (the last may go beyond) or the stream is full; how many
+   * Sends hashes and blocks that wait until `allowedBytes` are reached (the last may go beyond) or the stream is full; how many
    * bytes were handed to it. While `peer.isUploadReady` there is more, else `upload-ready` follows when there is.
    */
   pumpUpload(peer: SwarmPeer, allowedBytes: number, nowMs: number): number {
     this.context.nowMs = nowMs
-    return peer.isGone ? 0 : this.parts.uploading.pump(peer, allowedBytes)
+    if (peer.isGone) return 0
+    const { hashServing, uploading } = this.parts
+    const hashBytes = hashServing.pump(peer, allowedBytes)
+    const blockBytes = uploading.pump(peer, allowedBytes - hashBytes)
+    peer.isUploadReady ||= hashServing.isReady(peer)
+    return hashBytes + blockBytes
   }
 
   /** The stream has passed so many bytes of the connection, counted as its `sentBytes` are (without the handshake). */
@@ -282,7 +288,8 @@ export class Swarm {
   /** Infinity: nothing is to be done without an input. */
   nextWakeMs(): number {
     if (this.context.peers.length === 0) return Number.POSITIVE_INFINITY
-    return Math.min(this.parts.choking.nextWakeMs(), this.parts.requesting.nextWakeMs())
+    const { choking, requesting, hashServing } = this.parts
+    return Math.min(choking.nextWakeMs(), requesting.nextWakeMs(), hashServing.nextWakeMs())
   }
 
   poll(): SwarmOutput | undefined {
@@ -304,7 +311,7 @@ export class Swarm {
   }
 
   private settle(): void {
-    const { interest, announcing, choking, requesting } = this.parts
+    const { interest, announcing, choking, requesting, hashServing } = this.parts
     const { isFinished } = interest
     if (isFinished !== this.wasFinished) {
       this.wasFinished = isFinished
@@ -316,6 +323,7 @@ export class Swarm {
     }
     choking.settle(isFinished)
     requesting.settle()
+    hashServing.settle()
   }
 
   private bytesBySource(piece: number): { peer: number; bytes: number }[] {

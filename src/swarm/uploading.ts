@@ -3,6 +3,7 @@
 // reject; each view is unpinned once; nothing is allocated per block. Owns peers' upload fields but those of choking.
 import { fromHex } from '../base/bytes.ts'
 import { unwrap } from '../base/errors.ts'
+import { blockLengthBytes } from '../formats/metainfo/metainfo.ts'
 import { allowedFastCount, allowedFastSet } from './allowed-fast.ts'
 import { pieceLength } from './block-grid.ts'
 import { disconnect, type SwarmContext } from './swarm-context.ts'
@@ -13,6 +14,8 @@ import { maxQueuedRequests } from './upload-queue.ts'
 const maxRefusedRequests = 2 * maxQueuedRequests
 /** What a peer gets while choked, for a start; its allowed fast set once over if that is less. */
 const maxFreeBytes = 16_777_216
+/** Nothing of what lies in a stream left in that time: nobody reads at the other end. */
+const stalledMs = 120_000
 
 export class Uploading {
   /** Payload sent since the start. */
@@ -29,10 +32,10 @@ export class Uploading {
   }
 
   request(peer: SwarmPeer, piece: number, begin: number, length: number): void {
-    const { grid, storage } = this.context
+    const { storage } = this.context
     const isChoked = peer.connection.amChoking
     const isAllowed = !isChoked || (peer.grantedFast.has(piece) && length <= peer.freeBytes)
-    const isThere = storage.have.get(piece) && begin + length <= pieceLength(grid, piece) && this.wasTold(peer, piece)
+    const isThere = storage.have.get(piece) && this.isWithin(piece, begin, length) && this.wasTold(peer, piece)
     if (isAllowed && isThere && peer.uploads.push(piece, begin, length)) {
       if (isChoked) peer.freeBytes -= length
       this.markReady(peer)
@@ -63,22 +66,23 @@ export class Uploading {
   /** Sends what waits until `allowedBytes` are reached (the last block may go beyond) or the stream is full. */
   pump(peer: SwarmPeer, allowedBytes: number): number {
     const { uploads, connection } = peer
-    const { storage, nowMs } = this.context
+    const { grid, storage, nowMs } = this.context
     let sentBytes = 0
-    let hasRoom = true
-    while (hasRoom && sentBytes < allowedBytes && uploads.size > 0 && this.isWithinAllowance(peer)) {
+    while (!peer.isStreamFull && sentBytes < allowedBytes && uploads.size > 0 && this.isWithinAllowance(peer)) {
       const position = uploads.first
       const piece = uploads.pieceAt(position)
       const begin = uploads.beginAt(position)
       const length = uploads.lengthAt(position)
-      const view = storage.view(piece, begin, length)
+      const insideBytes = Math.min(length, pieceLength(grid, piece) - begin)
+      const view = storage.view(piece, begin, insideBytes)
       if (view === undefined) {
         peer.isUploadReady = false
         return sentBytes
       }
       uploads.remove(position)
       const sentBefore = connection.sentBytes
-      hasRoom = connection.block(piece, begin, view)
+      if (peer.unwritten.size === 0) peer.writtenAtMs = nowMs
+      peer.isStreamFull = !connection.block(piece, begin, insideBytes === length ? view : padded(view, length))
       peer.unwritten.push(piece, begin, connection.sentBytes)
       sentBytes += connection.sentBytes - sentBefore
       peer.uploadMeter.add(length, nowMs)
@@ -92,7 +96,18 @@ export class Uploading {
 
   /** The stream has passed so many bytes of the connection; Infinity: it is closed and touches none any more. */
   written(peer: SwarmPeer, totalBytes: number): void {
+    peer.isStreamFull = false
+    peer.writtenAtMs = this.context.nowMs
     peer.unwritten.giveBack(totalBytes, this.unpin)
+  }
+
+  /** Parts with peers that asked for blocks and take none of what waits in their stream: it is memory others need. */
+  endStalled(): void {
+    const { context } = this
+    for (const peer of context.peers) {
+      if (peer.unwritten.size === 0 || context.nowMs - peer.writtenAtMs < stalledMs) continue
+      disconnect(context, peer, 'timed-out', `the peer took nothing of what it asked for in ${stalledMs / 1000} s`)
+    }
   }
 
   /** Its piece can be viewed now, or never. */
@@ -121,12 +136,25 @@ export class Uploading {
       if (!peer.grantedFast.has(uploads.pieceAt(position))) this.refuseAt(peer, position)
       position = following
     }
-    if (uploads.size === 0) peer.isUploadReady = false
+    if (uploads.size === 0 && peer.hashRequests.length === 0) peer.isUploadReady = false
   }
 
   /** A new epoch, or another share of it: who waited for that may go on. */
   allowed(peer: SwarmPeer): void {
     if (peer.uploads.size > 0) this.markReady(peer)
+  }
+
+  /**
+   * More than a block at once is refused, as BEP 3 has it: storage reads in windows that share one block. In version 2 a
+   * whole last block may be asked for, its gap included, as libtorrent does: that is zeros.
+   */
+  private isWithin(piece: number, begin: number, length: number): boolean {
+    const { grid } = this.context
+    if (length > blockLengthBytes) return false
+    const lengthBytes = pieceLength(grid, piece)
+    if (begin + length <= lengthBytes) return true
+    const paddedBytes = Math.ceil(lengthBytes / blockLengthBytes) * blockLengthBytes
+    return !grid.hasGaps && begin < lengthBytes && begin + length <= paddedBytes
   }
 
   private isWithinAllowance(peer: SwarmPeer): boolean {
@@ -158,4 +186,11 @@ export class Uploading {
   private reject(peer: SwarmPeer, piece: number, begin: number, length: number): void {
     if (peer.connection.supportsFast) peer.connection.reject(piece, begin, length)
   }
+}
+
+/** A copy, for last blocks of files alone. */
+function padded(view: Uint8Array, lengthBytes: number): Uint8Array {
+  const bytes = new Uint8Array(lengthBytes)
+  bytes.set(view)
+  return bytes
 }

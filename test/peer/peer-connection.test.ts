@@ -529,13 +529,14 @@ describe('extensions', () => {
 describe('floods and silence', () => {
   const floods: readonly (readonly [name: string, message: WireMessage, most: number])[] = [
     ['keep-alive', { type: 'keepAlive' }, 100],
-    ['interest', { type: 'interested' }, 500],
+    ['choke', { type: 'choke' }, 500],
+    ['interest', { type: 'interested' }, 4_000],
     ['have', { type: 'have', piece: 1 }, 4_000 + pieceCount],
     ['request', { type: 'request', piece: 1, begin: 0, length: 1 }, 20_000],
-    ['cancel', { type: 'cancel', piece: 1, begin: 0, length: 1 }, 20_000],
+    ['cancel', { type: 'cancel', piece: 1, begin: 0, length: 1 }, 8_000],
     ['extended', { type: 'extended', id: 99, payload: '' }, 4_000],
     ['extension handshake', { type: 'extended', id: 0, payload: '6465' }, 20],
-    ['hash request', { type: 'hashRequest', ...recordedRange }, 5_000],
+    ['hash request', { type: 'hashRequest', ...recordedRange }, 20_000],
     ['suggest', { type: 'suggest', piece: 1 }, 2_000],
     ['port', { type: 'port', port: 1 }, 500],
   ]

@@ -286,6 +286,34 @@ describe('hash trees', () => {
     assert.deepEqual(new HashTrees(info, new Map()).answer(leaves), { type: 'reject' })
   })
 
+  test('the upper levels of large layers are made in slices, one layer after the other, and come out the same', () => {
+    const torrent = torrentOf([2_000, 1_025], kib16)
+    const trees = new HashTrees(torrent.info, torrent.pieceLayers)
+    const ranges = torrent.info.files.map(
+      ({ piecesRoot }): HashRange => ({
+        piecesRoot: piecesRoot as Uint8Array,
+        baseLayer: 0,
+        index: 512,
+        length: 512,
+        proofLayers: 10,
+      }),
+    )
+    const [large, small] = ranges as [HashRange, HashRange]
+    assert.equal(trees.prepare({ ...large, proofLayers: 0 }, 512), true, 'which takes no upper levels')
+    const slices = [large, small, large, large, small, small, small].map((range) => {
+      const before = trees.hashedCount
+      const isReady = trees.prepare(range, 512)
+      assert.ok(trees.hashedCount - before <= 512)
+      return isReady
+    })
+    assert.deepEqual(slices, [false, false, false, true, false, false, true])
+    const before = trees.hashedCount
+    for (const range of ranges) {
+      assert.deepEqual(trees.answer(range), new HashTrees(torrent.info, torrent.pieceLayers).answer(range))
+    }
+    assert.equal(trees.hashedCount, before)
+  })
+
   test('upper levels of more files than are kept stay right', () => {
     const blockCounts = Array.from({ length: 40 }, (_, index) => (index === 7 ? 700 : 512 - index))
     const torrent = torrentOf(blockCounts, kib16)

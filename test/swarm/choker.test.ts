@@ -181,6 +181,44 @@ test('while seeding a peer keeps its slot until its turn is over, and then yield
   deepEqual(at(3), [2])
 })
 
+test('while seeding peers that ask for nothing do not keep those waiting that do', () => {
+  const policy = policyOf(3)
+  // The last five take what they can; the others are interested, and idle.
+  const peers = Array.from({ length: 55 }, (_, peer) => ({ ...peerOf(peer, { uploadedBytes: 0 }) }))
+  const served = new Float64Array(55)
+  for (let epoch = 0; epoch < 180; epoch++) {
+    const nowMs = epoch * 10_000
+    const slots = policy.allocate(snapshotOf(peers, { epoch, isSeeding: true })).map(({ peer }) => peer)
+    for (const [number, peer] of peers.entries()) {
+      const isUnchoked = slots.includes(number)
+      const bytes = isUnchoked && number >= 50 ? 1_000_000 : 0
+      served[number] = (served[number] as number) + bytes
+      peers[number] = {
+        ...peer,
+        isUnchoked,
+        unchokedAtMs: isUnchoked && !peer.isUnchoked ? nowMs : peer.unchokedAtMs,
+        uploadedBytes: peer.uploadedBytes + bytes,
+        roundUploadedBytes: (isUnchoked && !peer.isUnchoked ? 0 : peer.roundUploadedBytes) + bytes,
+      }
+    }
+  }
+  // In half an hour, each idle peer has had half a minute; after that three of four slots are for those who ask.
+  const all = served.reduce((sum, bytes) => sum + bytes)
+  ok(all > 270_000_000, `${all} bytes in ${180 * 4} turns of 1,000,000`)
+  ok(served.slice(50).every((bytes) => bytes > all / 10))
+})
+
+test('who was unchoked and asked for nothing is no newcomer any more', () => {
+  const idle = { uploadedBytes: 0, unchokedAtMs: 0 }
+  const peers = Array.from({ length: 8 }, (_, peer) => peerOf(peer, peer === 0 ? { uploadedBytes: 0 } : idle))
+  let newcomers = 0
+  const draws = 4000
+  for (let seed = 0; seed < draws; seed++) {
+    if (policyOf(seed, 1).allocate(snapshotOf(peers, { maxSlots: 1 }))[0]?.peer === 0) newcomers++
+  }
+  ok(Math.abs(newcomers / draws - 0.3) < 0.03, `${newcomers / draws}`)
+})
+
 test('a single slot is shared between who earns it and luck', () => {
   const policy = policyOf()
   const peers = Array.from({ length: 6 }, (_, peer) => peerOf(peer, { downloadRate: peer === 0 ? 100 : 0 }))

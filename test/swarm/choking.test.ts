@@ -81,8 +81,8 @@ test('seeding: all leeches have their turn, not only the first ones', () => {
     })
     const leeches = [0, 1, 2, 3, 4, 5].map((index) => world.node(`l${index}`, { behaviour }))
     for (const leech of leeches) world.connect(seed, leech)
-    world.run(170_000)
-    return leeches.filter((leech) => leech.storage.have.count >= 3).length
+    world.run(300_000)
+    return leeches.filter((leech) => leech.storage.have.count >= 8).length
   }
   assert.equal(served(undefined), 6)
   assert.equal(served(firstCome), 2)

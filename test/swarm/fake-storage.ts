@@ -15,6 +15,8 @@ const blockBytes = 16_384
 interface Filling {
   readonly bytes: Uint8Array
   readonly done: Set<number>
+  /** By block on its way: where the next byte of it goes. */
+  readonly ends: Map<number, number>
   isSpilled: boolean
   isJudged: boolean
 }
@@ -70,7 +72,7 @@ export class FakeStorage implements PieceStorage {
     const { grid, truth } = this.options
     const start = piece * grid.plan.pieceLengthBytes
     const bytes = truth.slice(start, start + pieceLength(grid, piece))
-    this.filling.set(piece, { bytes, done: new Set(blocks), isSpilled: true, isJudged: false })
+    this.filling.set(piece, { bytes, done: new Set(blocks), ends: new Map(), isSpilled: true, isJudged: false })
   }
 
   get inMemory(): number {
@@ -92,6 +94,7 @@ export class FakeStorage implements PieceStorage {
       this.filling.set(piece, {
         bytes: new Uint8Array(pieceLength(this.options.grid, piece)),
         done: new Set(),
+        ends: new Map(),
         isSpilled: false,
         isJudged: false,
       })
@@ -102,6 +105,11 @@ export class FakeStorage implements PieceStorage {
   put(piece: number, offset: number, chunk: Uint8Array, start: number, end: number): void {
     const filling = present(this.filling.get(piece), 'put only after take')
     assert(!filling.isJudged && !filling.isSpilled, 'put only while the piece is being filled')
+    const block = Math.floor(offset / blockBytes)
+    const isBeginning = offset === block * blockBytes
+    assert(!filling.done.has(block), 'a block that is here is not written over')
+    assert(isBeginning || filling.ends.get(block) === offset, 'one peer writes a block at a time, from its beginning')
+    filling.ends.set(block, offset + end - start)
     filling.bytes.set(chunk.subarray(start, end), offset)
   }
 
@@ -109,6 +117,8 @@ export class FakeStorage implements PieceStorage {
     const filling = present(this.filling.get(piece), 'blocks are done after take')
     const block = begin / blockBytes
     assert(!filling.done.has(block), 'a block is done once')
+    const endOfBlock = Math.min(begin + blockBytes, filling.bytes.length)
+    assert(filling.ends.get(block) === endOfBlock, 'a block is done when all of it was put')
     filling.done.add(block)
     if (filling.done.size < Math.ceil(filling.bytes.length / blockBytes)) return
     filling.isJudged = true

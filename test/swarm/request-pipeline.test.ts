@@ -20,6 +20,7 @@ function transfer(pipeline: RequestPipeline, { bytesPerSecond, roundTripMs }: Li
   let nowMs = 0
   let next = 0
   const ask = (): void => {
+    if (pipeline.depth - (arrivals.length - next) < pipeline.leastBatch) return
     while (arrivals.length - next < pipeline.depth) {
       const startMs = Math.max(nowMs + roundTripMs / 2, freeAtMs)
       freeAtMs = startMs + (blockBytes * 1000) / bytesPerSecond
@@ -63,6 +64,18 @@ test('the pipeline never keeps a peer waiting once it has opened, and at no time
     ),
     { numRuns: 60 },
   )
+})
+
+test('a near peer is asked in few large batches, one whose answers take as long as its queue block by block', () => {
+  const near = new RequestPipeline(2000)
+  transfer(near, { bytesPerSecond: 2 ** 28, roundTripMs: 0.5, queueLength: 2000 }, 5000)
+  ok(near.leastBatch > 400 && near.leastBatch <= 500, `${near.leastBatch}`)
+  const far = new RequestPipeline(250)
+  transfer(far, { bytesPerSecond: 2 ** 24, roundTripMs: 400, queueLength: 250 }, 5000)
+  equal(far.leastBatch, 1)
+  const slow = new RequestPipeline(2000)
+  transfer(slow, { bytesPerSecond: 8192, roundTripMs: 100, queueLength: 2000 }, 20_000)
+  equal(slow.leastBatch, 1)
 })
 
 test('what stands at a peer is about a second of its speed and the way, so slow peers hold few blocks', () => {

@@ -297,6 +297,24 @@ test('memory: a piece that stalls makes room for others, and goes on when its pe
   assert.ok(outcome(false).whileAway < 9)
 })
 
+test('memory: peers that send a block of their own piece and no more do not hold it for ever', () => {
+  const world = new World(25, { pieces: 12, blocksPerPiece: 8 })
+  const silent = range(0, 4).map((piece) => world.node(`silent ${piece}`, { has: [piece] }))
+  for (const node of silent) {
+    const { storage } = node
+    const view = storage.view.bind(storage)
+    let left = 1
+    storage.view = (piece, begin, length) => (left-- > 0 ? view(piece, begin, length) : undefined)
+  }
+  const leech = world.node('leech', { maxFilling: 2 })
+  for (const node of silent) world.connect(node, leech)
+  world.run(100_000)
+  assert.equal(leech.storage.inMemory, 2)
+  const honest = world.node('honest', { has: range(4, 12), upBytesPerSecond: 400_000 })
+  world.connect(honest, leech)
+  assert.ok(world.runUntil(() => leech.storage.have.count === 8, 40_000))
+})
+
 test('paused: nothing is asked for until it goes on', () => {
   const world = new World(16, { pieces: 40 })
   const seed = world.node('seed', { has: 'all', upBytesPerSecond: 200_000 })
@@ -311,4 +329,18 @@ test('paused: nothing is asked for until it goes on', () => {
   assert.equal(leech.link(seed).peer.connection.amInterested, false)
   leech.setPaused({ download: false, upload: false })
   assert.ok(world.runUntil(() => isDone(leech), 60_000))
+})
+
+test('a peer that unchokes while all is paused is asked as soon as it goes on', () => {
+  const world = new World(17, { pieces: 40 })
+  const seed = world.node('seed', { has: 'all', upBytesPerSecond: 200_000 })
+  const leech = world.node('leech')
+  leech.setPaused({ download: true, upload: false })
+  world.connect(seed, leech)
+  world.run(500)
+  seed.turn(() => seed.link(leech).peer.connection.unchoke())
+  world.run(500)
+  assert.equal(leech.link(seed).peer.connection.isChoking, false)
+  leech.setPaused({ download: false, upload: false })
+  assert.ok(world.runUntil(() => leech.storage.have.count > 0, 3_000))
 })

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import type { TorrentVersion } from '../../src/formats/metainfo/metainfo.ts'
 import { type TestNode, World } from './swarm-harness.ts'
 
 /** A seed, and a peer whose connection the test speaks through. */
-function scene(fast = true) {
-  const world = new World(1, { pieces: 20, blocksPerPiece: 4 })
+function scene(fast = true, version: TorrentVersion = 'v1') {
+  const world = new World(1, { pieces: 20, blocksPerPiece: 4, version, firstFilePieces: version === 'v2' ? 2 : 0 })
   const seed = world.node('seed', { has: [0, 1, 2, 3, 4], fast, maxSlots: 0, behaviour: { allowedFast: false } })
   const asksNothing = { piecesFor: () => undefined, requestAllowanceBytes: () => 0, onVerified: () => {} }
   const other = world.node('other', { fast, downloadPolicy: asksNothing })
@@ -49,6 +50,79 @@ test('requests are rejected while choked, for pieces we lack and beyond the end 
   assert.deepEqual(rejects, [0, 7, 2])
   assert.deepEqual(blocks, [1, 3])
   assert.equal(seed.storage.pins, 0)
+})
+
+test('in version 2 the last block of a file may be asked for with the gap after it, and no byte more', () => {
+  const { rejects, ask, say, unchoke, seed, other } = scene(true, 'v2')
+  const lengths: number[] = []
+  const gap: number[] = []
+  const { messages } = other.link(seed)
+  messages.onBlock = (_piece, _begin, length) => {
+    lengths.push(length)
+    return true
+  }
+  messages.onFragment = (offset, chunk, start, end) => {
+    gap.push(...chunk.subarray(Math.min(end, start + Math.max(0, 12_768 - offset)), end))
+  }
+  messages.onBlockEnd = () => undefined
+  unchoke()
+  // The first file ends 20,000 bytes before the second begins, within the third block of its last piece.
+  say(() => {
+    ask(1, 2 * 16_384, 12_768)
+    ask(1, 2 * 16_384, 16_384)
+    ask(1, 2 * 16_384, 16_385)
+    ask(1, 3 * 16_384, 16_384)
+  })
+  assert.deepEqual([lengths, gap, rejects], [[12_768, 16_384], new Array(3_616).fill(0), [1, 1]])
+  assert.equal(seed.storage.pins, 0)
+})
+
+test('more than a block at once is refused, to who asks alone', () => {
+  const { rejects, blocks, ask, say, unchoke } = scene()
+  unchoke()
+  say(() => {
+    ask(0)
+    ask(0, 16_384, 16_385)
+    ask(0, 0, 32_768)
+    ask(0, 5, 16_384)
+  })
+  assert.deepEqual(
+    [rejects, blocks],
+    [
+      [0, 0],
+      [0, 0],
+    ],
+  )
+})
+
+test('no more is handed to a stream that is full until some of it has left', () => {
+  const { ask, say, unchoke, seed, other } = scene()
+  unchoke()
+  const { peer, out } = seed.link(other)
+  seed.occupyUplink(10_000_000 * 20)
+  say(() => {
+    for (let index = 0; index < 16; index++) ask(index >> 2, (index & 3) * 16_384)
+  })
+  const queuedBytes = out.queuedBytes
+  assert.ok(peer.isUploadReady && peer.unwritten.size > 0 && peer.unwritten.size < 8)
+  seed.turn(() => assert.equal(seed.swarm.pumpUpload(peer, 1_000_000, 0), 0))
+  assert.equal(out.queuedBytes, queuedBytes)
+  for (let second = 0; second < 30; second++) say(() => {})
+  assert.equal(peer.uploads.size, 0)
+})
+
+test('a peer that takes nothing of what it asked for is left after two minutes, and its memory is free', () => {
+  const { ask, say, unchoke, seed, other, world } = scene()
+  unchoke()
+  seed.occupyUplink(10_000_000 * 1_000)
+  say(() => ask(0))
+  world.run(100_000)
+  assert.ok(seed.isLinked(other) && seed.storage.pins === 1)
+  assert.ok(world.runUntil(() => !seed.isLinked(other), 40_000))
+  world.run(10)
+  assert.equal(seed.storage.pins, 0)
+  const last = seed.outputs.findLast(({ type }) => type === 'disconnect')
+  assert.equal(last?.type === 'disconnect' && last.failure.code, 'timed-out')
 })
 
 test('without the fast extension refused requests are not answered', () => {

@@ -20,31 +20,30 @@ function countHaves(node: TestNode, other: TestNode): () => number {
   return () => count
 }
 
-test('haves: peers hear of each new piece, but not those that have it', () => {
-  const heard = (suppressesHaves: boolean) => {
-    const world = new World(1, { pieces: 20 })
-    const behaviour = { suppressesHaves }
-    const seed = world.node('seed', { has: 'all', upBytesPerSecond: 100_000 })
-    const leech = world.node('leech', { behaviour })
-    const idle = world.node('idle')
-    world.connect(seed, leech)
-    world.connect(leech, idle)
-    idle.setPaused({ download: true, upload: true })
-    const toSeed = countHaves(leech, seed)
-    const toIdle = countHaves(leech, idle)
-    assert.ok(world.runUntil(() => isDone(leech)))
-    world.run(1_000)
-    assert.equal(idle.link(leech).peer.bits.isComplete, true)
-    return { toSeed: toSeed(), toIdle: toIdle() }
-  }
-  assert.deepEqual(heard(true), { toSeed: 0, toIdle: 20 })
-  assert.ok(heard(false).toSeed > 15)
+test('haves: peers hear of each new piece once, those that have it too, so that seeds see how far others are', () => {
+  const world = new World(1, { pieces: 20 })
+  const seed = world.node('seed', { has: 'all', upBytesPerSecond: 100_000 })
+  const leech = world.node('leech')
+  const idle = world.node('idle')
+  world.connect(seed, leech)
+  world.connect(leech, idle)
+  idle.setPaused({ download: true, upload: true })
+  const toSeed = countHaves(leech, seed)
+  const toIdle = countHaves(leech, idle)
+  assert.ok(world.runUntil(() => leech.storage.have.count === 10))
+  world.run(200)
+  const row = seed.swarm.snapshot(world.time.nowMs).peers[0]
+  assert.equal(row?.progress, leech.storage.have.count / 20)
+  assert.ok(world.runUntil(() => isDone(leech)))
+  world.run(1_000)
+  assert.equal(idle.link(leech).peer.bits.isComplete, true)
+  assert.deepEqual([toSeed(), toIdle()], [20, 20])
 })
 
 test('greeting: the first message says what we have, to peers with and without the fast extension', () => {
   for (const fast of [true, false]) {
     const world = new World(2, { pieces: 20 })
-    const us = world.node('us', { has: [3, 7], fast })
+    const us = world.node('us', { has: [3, 7], fast, behaviour: { allowedFast: false } })
     const seed = world.node('seed', { has: 'all', fast, maxSlots: 0, behaviour: { allowedFast: false } })
     const empty = world.node('empty', { fast, maxSlots: 0 })
     us.setPaused({ download: true, upload: true })
@@ -85,6 +84,29 @@ test('super-seeding: a seed hardly sends a piece twice before all are in the swa
   assert.ok(on.copies < off.copies, `${on.copies} copies sent, ${off.copies} without`)
 })
 
+test('super-seeding: a seed that comes and goes does not make us show more to anybody', () => {
+  const world = new World(3, { pieces: 30 })
+  const behaviour = { allowedFast: false }
+  const seed = world.node('seed', { has: 'all', upBytesPerSecond: 1_000, behaviour })
+  seed.swarm.setSuperSeeding(true)
+  const leeches = [0, 1].map((index) => world.node(`l${index}`, { behaviour }))
+  for (const leech of leeches) world.connect(seed, leech)
+  world.run(2_000)
+  assert.deepEqual(
+    leeches.map((leech) => leech.link(seed).peer.bits.count),
+    [2, 2],
+  )
+  const shownMore = leeches.map((leech) => countHaves(seed, leech))
+  for (let round = 0; round < 5; round++) {
+    world.connect(seed, world.node(`other ${round}`, { has: 'all' }))
+    world.run(500)
+  }
+  assert.deepEqual(
+    shownMore.map((count) => count()),
+    [0, 0],
+  )
+})
+
 function piecesOf(node: TestNode): number[] {
   return Array.from({ length: node.storage.have.length }, (_, piece) => piece).filter((piece) =>
     node.storage.have.get(piece),
@@ -96,7 +118,10 @@ test('super-seeding: what was not shown is not served, and switched off all is t
   const seed = world.node('seed', { has: 'all', behaviour: { allowedFast: false } })
   seed.swarm.setSuperSeeding(true)
   const leech = world.node('leech')
-  world.connect(seed, leech)
+  // As long as somebody lacks what the leech got, it is to be passed on before there is more.
+  const other = world.node('other')
+  for (const node of [leech, other]) world.connect(seed, node)
+  other.setPaused({ download: true, upload: true })
   world.run(3_000)
   const shown = leech.link(seed).peer.bits
   assert.ok(shown.count < 30)
@@ -143,6 +168,22 @@ test('partial seeds: one that becomes complete in its wishes says so, and is tol
   wanting(a, [0, 1, 10, 11])
   assert.ok(world.runUntil(() => b.link(a).peer.isUploadOnly === false, 1_000))
   assert.ok(world.runUntil(() => isDone(a)))
+})
+
+test('super-seeding: a seed, which was told next to nothing, is told what we have of what it loses', () => {
+  const world = new World(1, { pieces: 20 })
+  const behaviour = { leavesUseless: false }
+  const us = world.node('us', { has: 'all', behaviour })
+  us.swarm.setSuperSeeding(true)
+  const seed = world.node('seed', { has: 'all', behaviour })
+  world.connect(us, seed)
+  world.run(1_000)
+  const untold = seed.link(us).peer.bits.nextClear(0)
+  assert.notEqual(untold, -1)
+  seed.turn(() => seed.link(us).connection.donthave(untold))
+  world.run(1_000)
+  assert.equal(us.link(seed).peer.bits.get(untold), false)
+  assert.equal(seed.link(us).peer.bits.get(untold), true)
 })
 
 test('a piece that was lost is fetched again, and peers are told meanwhile', () => {
