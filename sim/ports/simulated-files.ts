@@ -2,7 +2,6 @@
 // Guarantees: everything follows from the seed; what was not synced when the power goes is kept, dropped or torn page by
 // page; after a crash the ports of the dead program never answer again. Names are durable at once, contents are not.
 import { assert } from '../../src/base/assert.ts'
-import { equalBytes } from '../../src/base/bytes.ts'
 import { type Failure, failure, type Result, success } from '../../src/base/errors.ts'
 import type {
   FileRoot,
@@ -15,6 +14,7 @@ import type {
 } from '../../src/ports/files.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { SimulatedClock } from './simulated-clock.ts'
+import { FileNode, pageBytes } from './simulated-file-node.ts'
 
 export type DiskOperation =
   | 'open'
@@ -31,50 +31,11 @@ export interface SimulatedDiskOptions {
   readonly clock: SimulatedClock
   readonly random: Random
   readonly maxDelayMs?: number
+  /** Undefined: more than anybody fills. */
   readonly capacityBytes?: number
 }
 
-const pageBytes = 4096
-
-/** What the system shows of a file, and what the disk holds of it. */
-class FileNode {
-  kind: FileStatus['kind'] = 'file'
-  bytes: Uint8Array = new Uint8Array(0)
-  durable: Uint8Array = new Uint8Array(0)
-  modifiedMs = 0
-  durableModifiedMs = 0
-  /** Pages that take space, by number. */
-  readonly pages = new Set<number>()
-  /** Pages a failed sync gave up: no later one brings them to the disk, until they are written again. */
-  readonly givenUp = new Set<number>()
-
-  /** A sync of what was shown at some moment. */
-  sync(shown: Uint8Array): void {
-    const durable = shown.slice()
-    for (const page of this.givenUp) {
-      const start = page * pageBytes
-      const end = Math.min(start + pageBytes, durable.length)
-      durable.fill(0, start, end)
-      durable.set(this.durable.subarray(start, end), start)
-    }
-    this.durable = durable
-  }
-
-  failSync(): void {
-    for (const page of this.pages) {
-      const start = page * pageBytes
-      const end = start + pageBytes
-      if (!equalBytes(this.bytes.subarray(start, end), this.durable.subarray(start, end))) this.givenUp.add(page)
-    }
-  }
-
-  resize(lengthBytes: number): void {
-    const resized = new Uint8Array(lengthBytes)
-    resized.set(this.bytes.subarray(0, lengthBytes))
-    this.bytes = resized
-    for (const page of this.pages) if (page * pageBytes >= lengthBytes) this.pages.delete(page)
-  }
-}
+const plentyBytes = 2 ** 50
 
 export class SimulatedDisk {
   capacityBytes: number
@@ -85,6 +46,7 @@ export class SimulatedDisk {
   readonly clock: SimulatedClock
   private readonly random: Random
   private readonly maxDelayMs: number
+  /** By absolute path, folders included; the folder above all is not in it. */
   private readonly nodes = new Map<string, FileNode>()
   /** Counts programs that ran on it. */
   private life = 0
@@ -93,32 +55,26 @@ export class SimulatedDisk {
     this.clock = options.clock
     this.random = options.random
     this.maxDelayMs = options.maxDelayMs ?? 5
-    this.capacityBytes = options.capacityBytes ?? Number.POSITIVE_INFINITY
+    this.capacityBytes = options.capacityBytes ?? plentyBytes
   }
 
   /** The port of the program that runs now. */
   files(): Files {
     const { life } = this
-    return { openRoot: (path) => this.answer(life, () => success(this.rootAt(path, life))) }
+    return {
+      openRoot: (path) =>
+        this.answer(
+          life,
+          () => this.makeFolders(path.split('/').slice(1)) ?? success(this.rootAt(path.split('/').slice(1), life)),
+        ),
+    }
   }
 
   /** The program dies at once; with `isPowerLoss`, so does what the disk was not told to keep. */
   crash(isPowerLoss: boolean): void {
     this.life++
     if (!isPowerLoss) return
-    for (const node of this.nodes.values()) {
-      const isLong = node.bytes.length >= node.durable.length || this.random.below(2) === 0
-      const kept = new Uint8Array(isLong ? node.bytes.length : node.durable.length)
-      kept.set(node.durable.subarray(0, kept.length))
-      for (let start = 0; start < kept.length; start += pageBytes) {
-        if (this.random.below(2) === 0)
-          kept.set(node.bytes.subarray(start, Math.min(start + pageBytes, kept.length)), start)
-      }
-      node.bytes = kept
-      node.durable = kept.slice()
-      if (this.random.below(2) === 0) node.modifiedMs = node.durableModifiedMs
-      node.durableModifiedMs = node.modifiedMs
-    }
+    for (const node of this.nodes.values()) if (node.kind !== 'folder') node.losePower(this.random)
   }
 
   /** For tests: the content of a file now; undefined without one. */
@@ -126,17 +82,14 @@ export class SimulatedDisk {
     return this.nodes.get(path)?.bytes
   }
 
-  /** For tests: puts a file there, on the disk and not by the program. */
+  /** For tests: puts a file there, on the disk and not by the program. Open files see it. */
   put(path: string, content: Uint8Array, kind: FileStatus['kind'] = 'file'): void {
-    const node = this.nodes.get(path) ?? new FileNode()
+    const wrong = this.makeFolders(path.split('/').slice(1, -1))
+    assert(wrong === undefined, 'folders above a file')
+    const node = this.nodes.get(path) ?? new FileNode(kind)
     this.nodes.set(path, node)
     node.kind = kind
-    node.bytes = content.slice()
-    node.durable = content.slice()
-    node.modifiedMs = this.clock.wallMs()
-    node.durableModifiedMs = node.modifiedMs
-    node.pages.clear()
-    for (let page = 0; page * pageBytes < content.length; page++) node.pages.add(page)
+    node.put(content, this.clock.wallMs())
   }
 
   /** For tests: deletes a file behind the program's back. */
@@ -173,115 +126,117 @@ export class SimulatedDisk {
     return new Promise((resolve) => this.later(life, () => resolve(run())))
   }
 
-  private failureOf(operation: DiskOperation, path: string): Failure | undefined {
-    const failed = this.failing(operation, path)
+  private failureOf(operation: DiskOperation, name: string): Failure | undefined {
+    const failed = this.failing(operation, name)
     if (failed !== undefined) this.failedCount++
     return failed
   }
 
-  private rootAt(rootPath: string, life: number): FileRoot {
-    const nameOf = (path: RelativePath) => [rootPath, ...path].join('/')
+  private rootAt(root: RelativePath, life: number): FileRoot {
+    /** Does something about a path, unless that is none or the operation is to fail. */
+    const about = <T>(operation: DiskOperation | undefined, path: RelativePath, act: (name: string) => Result<T>) =>
+      this.answer(life, () => {
+        if (!path.every(isName)) return failure('file-not-plain', 'a path that leads elsewhere')
+        const name = nameOf([...root, ...path])
+        return (operation === undefined ? undefined : this.failureOf(operation, name)) ?? act(name)
+      })
     return {
-      open: (path, mode, sink) => this.answer(life, () => this.open(rootPath, path, mode, sink, life)),
+      open: (path, mode, sink) => about('open', path, () => this.open([...root, ...path], root, mode, sink, life)),
       status: (path) =>
-        this.answer(
-          life,
-          () => this.failureOf('status', nameOf(path)) ?? success(statusOf(this.nodes.get(nameOf(path)))),
+        about('status', path, (name) =>
+          success(path.length === 0 ? new FileNode('folder').status() : this.nodes.get(name)?.status()),
         ),
-      list: (path, maxCount) =>
-        this.answer(life, () => {
-          const prefix = `${nameOf(path)}/`
-          const names = new Set<string>()
-          for (const known of this.nodes.keys()) {
-            if (known.startsWith(prefix)) names.add(known.slice(prefix.length).split('/')[0] as string)
-          }
-          if (names.size > maxCount) return failure('file-unreadable', 'more names than expected')
-          return success([...names])
+      list: (path, maxCount) => about(undefined, path, (name) => this.list(name, path.length === 0, maxCount)),
+      rename: (from, to) =>
+        about('rename', from, (name) => {
+          if (from.length === 0 || to.length === 0 || !to.every(isName)) return notPlain('no place to rename')
+          return this.rename(name, [...root, ...to])
         }),
-      rename: (from, to) => this.answer(life, () => this.rename(rootPath, from, to)),
       replace: (path, content) =>
-        this.answer(life, () => {
-          const failed = this.failureOf('replace', nameOf(path)) ?? this.makeFolders(rootPath, path)
+        about('replace', path, (name) => {
+          const failed = this.blocked(root, path) ?? this.makeFolders([...root, ...path].slice(0, -1))
           if (failed !== undefined) return failed
-          this.put(nameOf(path), content)
+          const node = new FileNode('file')
+          node.put(content, this.clock.wallMs())
+          this.nodes.set(name, node)
           return success(undefined)
         }),
-      remove: (path) => this.answer(life, () => this.remove(nameOf(path))),
-      freeBytes: () => this.answer(life, () => success(Math.max(0, this.capacityBytes - this.usedBytes()))),
+      remove: (path) =>
+        about('remove', path, (name) => (path.length === 0 ? notPlain('the folder itself') : this.remove(name))),
+      freeBytes: () =>
+        this.answer(life, () => success(Math.max(0, Math.min(this.capacityBytes, plentyBytes) - this.usedBytes()))),
     }
   }
 
+  /** Why there is no plain file at a path, nor room for one. */
+  private blocked(root: RelativePath, path: RelativePath): Failure | undefined {
+    if (path.length === 0) return notPlain('the folder itself')
+    for (let depth = 1; depth < path.length; depth++) {
+      const above = this.nodes.get(nameOf([...root, ...path.slice(0, depth)]))
+      if (above !== undefined && above.kind !== 'folder') return notPlain(`a ${above.kind} in the way`)
+    }
+    const node = this.nodes.get(nameOf([...root, ...path]))
+    return node === undefined || node.kind === 'file' ? undefined : notPlain(`a ${node.kind} in the way`)
+  }
+
   private open(
-    rootPath: string,
     path: RelativePath,
+    root: RelativePath,
     mode: OpenMode,
     sink: TransferSink,
     life: number,
   ): Result<OpenFile> {
-    assert(
-      path.length > 0 && path.every((part) => part !== '' && part !== '.' && part !== '..'),
-      'a path below the root',
-    )
-    const name = [rootPath, ...path].join('/')
-    const failed = this.failureOf('open', name)
-    if (failed !== undefined) return failed
+    const blocked = this.blocked(root, path.slice(root.length))
+    if (blocked !== undefined) return blocked
+    const name = nameOf(path)
     const known = this.nodes.get(name)
-    if (known !== undefined && known.kind !== 'file') return failure('file-not-plain', `${known.kind} in the way`)
-    if (known === undefined && mode !== 'create') return failure('file-not-found', 'no such file')
-    const node = known ?? new FileNode()
-    if (known === undefined) {
-      const inTheWay = this.makeFolders(rootPath, path)
-      if (inTheWay !== undefined) return inTheWay
-      node.modifiedMs = this.clock.wallMs()
-      this.nodes.set(name, node)
-    }
-    return success(this.openFile(node, name, mode !== 'read', sink, life))
+    if (known !== undefined) return success(this.openFile(known, name, mode !== 'read', sink, life))
+    if (mode !== 'create') return failure('file-not-found', 'no such file')
+    const failed = this.makeFolders(path.slice(0, -1))
+    if (failed !== undefined) return failed
+    const made = new FileNode('file')
+    made.modifiedMs = this.clock.wallMs()
+    this.nodes.set(name, made)
+    return success(this.openFile(made, name, true, sink, life))
   }
 
   private openFile(node: FileNode, name: string, isWritable: boolean, sink: TransferSink, life: number): OpenFile {
     let isClosed = false
     let transferCount = 0
+    let onQuiet: (() => void) | undefined
     const begin = () => {
       assert(!isClosed, 'a file that is open')
       transferCount++
+    }
+    const end = (tell: () => void) => {
+      transferCount--
+      tell()
+      if (transferCount === 0) onQuiet?.()
     }
     return {
       read: (ticket, position, target) => {
         begin()
         this.later(life, () => {
-          transferCount--
           const failed = this.failureOf('read', name)
-          if (failed !== undefined) {
-            sink.onTransferFailed(ticket, failed)
-            return
-          }
           const available = node.bytes.subarray(position, position + target.length)
-          target.set(available)
-          sink.onRead(ticket, available.length)
+          if (failed === undefined) target.set(available)
+          end(() => {
+            if (failed === undefined) sink.onRead(ticket, available.length)
+            else sink.onTransferFailed(ticket, failed)
+          })
         })
       },
       write: (ticket, position, parts) => {
         begin()
-        assert(isWritable, 'a file open for writing')
-        // Some of it may be there before the rest is.
-        let rest = parts
-        let restPosition = position
-        const [first] = parts
-        const halfBytes = first === undefined ? 0 : first.length >> 1
-        if (first !== undefined && halfBytes > 0 && this.random.below(2) === 0) {
-          this.later(life, () => {
-            if (rest.length === 0) return
-            if (this.write(node, position, [first.subarray(0, halfBytes)]) !== undefined) return
-            rest = [first.subarray(halfBytes), ...parts.slice(1)]
-            restPosition = position + halfBytes
-          })
-        }
-        this.later(life, () => {
-          transferCount--
-          const failed = this.failureOf('write', name) ?? this.write(node, restPosition, rest)
-          rest = []
-          if (failed === undefined) sink.onWritten(ticket)
-          else sink.onTransferFailed(ticket, failed)
+        this.writeLater(life, node, isWritable ? undefined : failure('file-unwritable', 'open for reading'), {
+          name,
+          position,
+          parts,
+          onEnd: (failed) =>
+            end(() => {
+              if (failed === undefined) sink.onWritten(ticket)
+              else sink.onTransferFailed(ticket, failed)
+            }),
         })
       },
       sync: () => {
@@ -290,13 +245,9 @@ export class SimulatedDisk {
         const { modifiedMs } = node
         return this.answer(life, () => {
           const failed = this.failureOf('sync', name)
-          if (failed !== undefined) {
-            node.failSync()
-            return failed
-          }
-          node.sync(shown)
-          node.durableModifiedMs = modifiedMs
-          return success(undefined)
+          if (failed === undefined) node.sync(shown, modifiedMs)
+          else node.failSync()
+          return failed ?? success(undefined)
         })
       },
       setLength: (lengthBytes) =>
@@ -307,44 +258,66 @@ export class SimulatedDisk {
           node.modifiedMs = this.clock.wallMs()
           return success(undefined)
         }),
-      status: () => this.answer(life, () => success(statusOf(node) as FileStatus)),
-      close: () => {
+      status: () => this.answer(life, () => success(node.status())),
+      close: async () => {
         assert(!isClosed, 'a file closed once')
         isClosed = true
-        assert(transferCount === 0, 'no transfer under way in a file that is closed')
-        return this.answer(life, () => success(undefined))
+        if (transferCount > 0) await new Promise<void>((resolve) => (onQuiet = resolve))
+        return await this.answer(life, () => success(undefined))
       },
     }
   }
 
-  private write(node: FileNode, position: number, parts: readonly Uint8Array[]): Failure | undefined {
+  private writeLater(life: number, node: FileNode, refused: Failure | undefined, write: DiskWrite): void {
+    const { name, position, parts, onEnd } = write
+    const [first] = parts
+    const halfBytes = first === undefined ? 0 : first.length >> 1
+    let rest: readonly Uint8Array[] | undefined = parts
+    let restPosition = position
+    // Some of it may be there before the rest is.
+    if (refused === undefined && first !== undefined && halfBytes > 0 && this.random.below(2) === 0) {
+      this.later(life, () => {
+        if (rest === undefined || this.writeNow(node, position, [first.subarray(0, halfBytes)]) !== undefined) return
+        rest = [first.subarray(halfBytes), ...parts.slice(1)]
+        restPosition = position + halfBytes
+      })
+    }
+    this.later(life, () => {
+      const failed = refused ?? this.failureOf('write', name) ?? this.writeNow(node, restPosition, rest ?? [])
+      rest = undefined
+      onEnd(failed)
+    })
+  }
+
+  private writeNow(node: FileNode, position: number, parts: readonly Uint8Array[]): Failure | undefined {
+    const isEndless = this.capacityBytes >= plentyBytes
+    const takePage = () => isEndless || this.usedBytes() + pageBytes <= this.capacityBytes
     let offset = position
     for (const part of parts) {
-      const lastPage = Math.floor((offset + part.length - 1) / pageBytes)
-      for (let page = Math.floor(offset / pageBytes); page <= lastPage; page++) {
-        if (node.pages.has(page)) continue
-        const isFull =
-          this.capacityBytes < Number.POSITIVE_INFINITY && this.usedBytes() + pageBytes > this.capacityBytes
-        if (isFull) return failure('disk-full', 'no space left')
-        node.pages.add(page)
-      }
-      for (let page = Math.floor(offset / pageBytes); page <= lastPage; page++) node.givenUp.delete(page)
-      if (offset + part.length > node.bytes.length) node.resize(offset + part.length)
-      node.bytes.set(part, offset)
+      if (!node.write(offset, part, takePage)) return failure('disk-full', 'no space left')
       offset += part.length
     }
     node.modifiedMs = this.clock.wallMs()
     return undefined
   }
 
-  private rename(rootPath: string, from: RelativePath, to: RelativePath): Result<void> {
-    const oldName = [rootPath, ...from].join('/')
-    const newName = [rootPath, ...to].join('/')
-    const failed = this.failureOf('rename', oldName)
-    if (failed !== undefined) return failed
+  private list(name: string, isRoot: boolean, maxCount: number): Result<readonly string[]> {
+    const folder = this.nodes.get(name)
+    if (folder === undefined && !isRoot) return failure('file-not-found', 'no such folder')
+    if (folder !== undefined && folder.kind !== 'folder') return notPlain(`a ${folder.kind}, not a folder`)
+    const prefix = `${name}/`
+    const names: string[] = []
+    for (const known of this.nodes.keys()) {
+      if (known.startsWith(prefix) && !known.includes('/', prefix.length)) names.push(known.slice(prefix.length))
+    }
+    return names.length > maxCount ? failure('file-unreadable', 'more names than expected') : success(names)
+  }
+
+  private rename(oldName: string, to: RelativePath): Result<void> {
+    const newName = nameOf(to)
     if (!this.nodes.has(oldName)) return failure('file-not-found', 'no such file')
     if (this.nodes.has(newName)) return failure('file-exists', 'the name is taken')
-    const inTheWay = this.makeFolders(rootPath, to)
+    const inTheWay = this.makeFolders(to.slice(0, -1))
     if (inTheWay !== undefined) return inTheWay
     for (const [name, node] of [...this.nodes]) {
       if (name !== oldName && !name.startsWith(`${oldName}/`)) continue
@@ -355,34 +328,39 @@ export class SimulatedDisk {
   }
 
   private remove(name: string): Result<boolean> {
-    const failed = this.failureOf('remove', name)
-    if (failed !== undefined) return failed
     for (const known of this.nodes.keys()) {
       if (known.startsWith(`${name}/`)) return failure('file-unwritable', 'a folder that is not empty')
     }
     return success(this.nodes.delete(name))
   }
 
-  private makeFolders(rootPath: string, path: RelativePath): Failure | undefined {
-    for (let depth = 1; depth < path.length; depth++) {
-      const name = [rootPath, ...path.slice(0, depth)].join('/')
+  /** Of an absolute path. */
+  private makeFolders(path: RelativePath): Failure | undefined {
+    for (let depth = 1; depth <= path.length; depth++) {
+      const name = nameOf(path.slice(0, depth))
       const known = this.nodes.get(name)
-      if (known !== undefined && known.kind !== 'folder') return failure('file-not-plain', `${known.kind} in the way`)
-      if (known !== undefined) continue
-      const folder = new FileNode()
-      folder.kind = 'folder'
-      this.nodes.set(name, folder)
+      if (known === undefined) this.nodes.set(name, new FileNode('folder'))
+      else if (known.kind !== 'folder') return notPlain(`a ${known.kind} in the way`)
     }
     return undefined
   }
 }
 
-function statusOf(node: FileNode | undefined): FileStatus | undefined {
-  if (node === undefined) return undefined
-  return {
-    kind: node.kind,
-    lengthBytes: node.bytes.length,
-    allocatedBytes: node.pages.size * pageBytes,
-    modifiedMs: node.modifiedMs,
-  }
+interface DiskWrite {
+  readonly name: string
+  readonly position: number
+  readonly parts: readonly Uint8Array[]
+  readonly onEnd: (failed: Failure | undefined) => void
+}
+
+function nameOf(path: RelativePath): string {
+  return `/${path.join('/')}`
+}
+
+function isName(name: string): boolean {
+  return name !== '' && name !== '.' && name !== '..' && !/[/\\\0]/.test(name)
+}
+
+function notPlain(detail: string): Failure {
+  return failure('file-not-plain', detail)
 }

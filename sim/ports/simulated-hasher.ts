@@ -23,11 +23,17 @@ export interface SimulatedHasherOptions {
   readonly failingOneIn?: number
 }
 
+interface HashStream {
+  readonly hash: RunningHash
+  /** When its last part is due: parts stay in order. */
+  dueMs: number
+  /** The worker that had its state died. */
+  isLost: boolean
+}
+
 export class SimulatedHasher implements Hasher {
   private readonly options: SimulatedHasherOptions
-  private readonly streams = new Map<number, RunningHash>()
-  /** When the last part of a stream is due. */
-  private readonly dueMs = new Map<number, number>()
+  private readonly streams = new Map<number, HashStream>()
   private jobCount = 0
   private isFull = false
   private isClosed = false
@@ -37,7 +43,7 @@ export class SimulatedHasher implements Hasher {
   }
 
   hash(ticket: number, kind: HashKind, slot: SlotIndex, lengthBytes: number, paddedLeafCount: number): boolean {
-    return this.start(ticket, 0, () => {
+    return this.start(ticket, () => {
       const bytes = this.options.memory.bytes(slot).subarray(0, lengthBytes)
       assert(bytes.length === lengthBytes && lengthBytes > 0, 'bytes within the slot')
       if (kind === 'sha1') return sha1(bytes)
@@ -52,25 +58,20 @@ export class SimulatedHasher implements Hasher {
   }
 
   hashPart(ticket: number, stream: number, slot: SlotIndex, lengthBytes: number, isLast: boolean): boolean {
-    const earliestMs = this.dueMs.get(stream) ?? 0
-    return this.start(
-      ticket,
-      earliestMs,
-      () => {
-        const state = this.streams.get(stream) ?? runningHash('sha1')
-        this.streams.set(stream, state)
-        state.update(this.options.memory.bytes(slot).subarray(0, lengthBytes))
-        if (!isLast) return emptyBytes
-        this.endStream(stream)
-        return state.digest()
-      },
-      stream,
-    )
+    const state = this.streams.get(stream) ?? { hash: runningHash('sha1'), dueMs: 0, isLost: false }
+    const digestOf = () => {
+      state.hash.update(this.options.memory.bytes(slot).subarray(0, lengthBytes))
+      return isLast ? state.hash.digest() : emptyBytes
+    }
+    if (!this.start(ticket, digestOf, state)) return false
+    // What is asked of a stream after its end, or once it was given up, is a new one.
+    if (isLast) this.streams.delete(stream)
+    else this.streams.set(stream, state)
+    return true
   }
 
   endStream(stream: number): void {
     this.streams.delete(stream)
-    this.dueMs.delete(stream)
   }
 
   close(): Promise<void> {
@@ -78,21 +79,23 @@ export class SimulatedHasher implements Hasher {
     return Promise.resolve()
   }
 
-  private start(ticket: number, earliestMs: number, digestOf: () => Uint8Array, stream?: number): boolean {
+  private start(ticket: number, digestOf: () => Uint8Array, stream?: HashStream): boolean {
     const { clock, random, sink, maxDelayMs = 5, maxJobs = 64, failingOneIn = 0 } = this.options
     if (this.jobCount >= maxJobs) {
       this.isFull = true
       return false
     }
     this.jobCount++
-    const dueMs = Math.max(earliestMs, clock.nowMs() + (random.below(1000) / 1000) * maxDelayMs)
-    if (stream !== undefined) this.dueMs.set(stream, dueMs)
+    const dueMs = Math.max(stream?.dueMs ?? 0, clock.nowMs() + (random.below(1000) / 1000) * maxDelayMs)
+    if (stream !== undefined) stream.dueMs = dueMs
     const isFailing = failingOneIn > 0 && random.below(failingOneIn) === 0
     clock.at(dueMs, () => {
       if (this.isClosed) return
       this.jobCount--
-      if (isFailing) sink.onHashFailed(ticket, failure('internal', 'a simulated worker died'))
-      else sink.onDigest(ticket, digestOf())
+      if (isFailing && stream !== undefined) stream.isLost = true
+      if (isFailing || stream?.isLost === true) {
+        sink.onHashFailed(ticket, failure('internal', 'a simulated worker died'))
+      } else sink.onDigest(ticket, digestOf())
       if (!this.isFull || this.jobCount > maxJobs / 2) return
       this.isFull = false
       sink.onRoom()

@@ -1,14 +1,20 @@
 // Web servers and names of a simulation: each server is a function at an address and port, each name a list of
 // addresses. Guarantees: answers come after the latency, never from inside; aborted requests are never answered.
 
-import { failure, type Result, success } from '../../src/base/errors.ts'
+import { type Failure, failure, type Result, success } from '../../src/base/errors.ts'
 import { parseAddress } from '../../src/formats/compact-endpoint.ts'
-import type { Http, HttpRequest, HttpResponse } from '../../src/ports/http.ts'
+import type { Http, HttpBodySink, HttpRequest, HttpResponse, HttpStream } from '../../src/ports/http.ts'
 import type { Resolver } from '../../src/ports/resolver.ts'
 import type { SimulatedClock } from './simulated-clock.ts'
 
-/** Undefined: the server never answers. `from` is the address of whoever asks. */
+/**
+ * Undefined: the server never answers. Headers have lower-case names, `host` among them; `from` is the address of
+ * whoever asks.
+ */
 export type SimulatedServer = (request: HttpRequest, url: URL, from: string) => HttpResponse | undefined
+
+const maxPartBytes = 65_536
+const interrupted = failure('interrupted', 'asked to stop')
 
 export class SimulatedWeb {
   private readonly clock: SimulatedClock
@@ -52,32 +58,88 @@ export class SimulatedWeb {
   /** The outgoing HTTP of the machine at `from`. */
   http(from: string): Http {
     return {
-      fetch: (request, signal) => this.fetch(request, signal, from),
-      stream: async () => failure('connection-failed', 'this simulation has no streamed answers'),
+      fetch: (request, signal) => this.ask(request, signal, request.localAddress ?? from),
+      stream: async (request, sink, signal) => {
+        const answer = await this.ask(request, signal, request.localAddress ?? from)
+        return answer.ok ? success(this.streamBody(answer.value, sink, signal)) : answer
+      },
     }
   }
 
-  private async fetch(request: HttpRequest, signal: AbortSignal, from: string): Promise<Result<HttpResponse>> {
-    const url = new URL(request.url)
+  private async ask(request: HttpRequest, signal: AbortSignal, from: string): Promise<Result<HttpResponse>> {
+    const url = URL.canParse(request.url) ? new URL(request.url) : undefined
+    if (url?.protocol !== 'http:' && url?.protocol !== 'https:') return failure('http-malformed', 'no URL of http')
     const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
     await this.pause()
-    if (signal.aborted) return failure('interrupted', 'asked to stop')
+    if (signal.aborted) return interrupted
     const server = request.addresses.map(({ address }) => this.servers.get(`${address}|${port}`)).find((one) => one)
     if (server === undefined) return failure('connection-failed', 'refused')
-    const answer = server(request, url, from)
+    const answer = server(asSent(request, url), url, from)
     if (answer === undefined) {
       await new Promise<void>((resolve) => {
-        this.clock.after(request.totalTimeoutMs, resolve)
+        this.clock.after(Math.min(request.idleTimeoutMs, request.totalTimeoutMs), resolve)
         signal.addEventListener('abort', () => resolve(), { once: true })
       })
-      return signal.aborted ? failure('interrupted', 'asked to stop') : failure('timed-out', 'no answer')
+      return signal.aborted ? interrupted : failure('timed-out', 'no answer')
     }
     await this.pause()
-    if (signal.aborted) return failure('interrupted', 'asked to stop')
-    return answer.body.length <= request.maxBodyBytes ? success(answer) : failure('http-too-large', 'over the limit')
+    if (signal.aborted) return interrupted
+    if (answer.body.length > request.maxBodyBytes) return failure('http-too-large', 'over the limit')
+    return success({ ...answer, headers: lowerCased(answer.headers) })
+  }
+
+  /** The body in parts as large as is allowed, each overwritten after it was told. */
+  private streamBody({ status, headers, body }: HttpResponse, sink: HttpBodySink, signal: AbortSignal): HttpStream {
+    let offset = 0
+    let isHeld = false
+    let isOver = false
+    const finish = (failed: Failure | undefined) => {
+      if (isOver) return
+      isOver = true
+      // A call that ends the stream may have come from inside one of the sink's.
+      this.clock.after(0, () => sink.onBodyEnd(failed))
+    }
+    const deliver = () => {
+      while (!isOver && offset < body.length) {
+        const allowedBytes = Math.floor(Math.min(sink.allowedBytes(), maxPartBytes))
+        if (allowedBytes <= 0) {
+          isHeld = true
+          return
+        }
+        const part = body.slice(offset, offset + allowedBytes)
+        offset += part.length
+        sink.onBody(part)
+        part.fill(0xee)
+      }
+      finish(undefined)
+    }
+    const abort = () => finish(interrupted)
+    signal.addEventListener('abort', abort, { once: true })
+    this.clock.after(this.latencyMs, deliver)
+    return {
+      status,
+      headers,
+      resume: () => {
+        if (!isHeld) return
+        isHeld = false
+        this.clock.after(0, deliver)
+      },
+      abort,
+    }
   }
 
   private pause(): Promise<void> {
     return new Promise((resolve) => this.clock.after(this.latencyMs, resolve))
   }
+}
+
+function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+}
+
+/** A request as it comes to the server: with its host, and the credentials of its URL. */
+function asSent(request: HttpRequest, { host, username, password }: URL): HttpRequest {
+  const credentials = btoa(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`)
+  const authorization = username === '' && password === '' ? {} : { authorization: `Basic ${credentials}` }
+  return { ...request, headers: { ...lowerCased(request.headers), host, ...authorization } }
 }

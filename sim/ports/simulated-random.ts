@@ -18,7 +18,10 @@ export function simulatedRandom(seed: number): Random {
   const state = Int32Array.of(splitMix(), splitMix(), splitMix(), splitMix())
 
   function next(): number {
-    const [a, b, c, d] = state as unknown as [number, number, number, number]
+    const a = state[0] as number
+    const b = state[1] as number
+    const c = state[2] as number
+    const d = state[3] as number
     const result = Math.imul(rotateLeft(Math.imul(b, 5), 7), 9) >>> 0
     state[2] = c ^ a
     state[3] = d ^ b
@@ -31,7 +34,11 @@ export function simulatedRandom(seed: number): Random {
 
   return {
     fill(target) {
-      for (let index = 0; index < target.length; index++) target[index] = next() >>> 24
+      let word = 0
+      for (let index = 0; index < target.length; index++) {
+        word = index % 4 === 0 ? next() : word >>> 8
+        target[index] = word & 0xff
+      }
     },
     below(limit) {
       return Math.floor((next() / 2 ** 32) * limit)

@@ -3,11 +3,13 @@
 // payload is read when it is sent, and a receive buffer is overwritten after each read, so misuse shows.
 import type { Endpoint } from '../../src/base/endpoint.ts'
 import { type Failure, failure, success } from '../../src/base/errors.ts'
-import type { AcceptStream, Stream, StreamSink, Streams } from '../../src/ports/streams.ts'
+import type { AcceptStream, DialOptions, Stream, StreamSink, Streams } from '../../src/ports/streams.ts'
 import type { SimulatedClock } from './simulated-clock.ts'
 
 export interface MachineOptions {
   readonly address: string
+  /** Further addresses of the machine, on interfaces of their own. */
+  readonly otherAddresses?: readonly string[]
   /** One way, to anywhere. */
   readonly latencyMs?: number
   /** Of all its connections together; undefined: no limit. */
@@ -32,6 +34,8 @@ class SimulatedStream implements Stream {
   sink: StreamSink | undefined
   peer: SimulatedStream | undefined
   isOpen = false
+  /** Those stand from the beginning. */
+  isAccepted = false
   private readonly machine: Machine
   private readonly outgoing: Part[] = []
   private readonly inbox: Part[] = []
@@ -42,6 +46,8 @@ class SimulatedStream implements Stream {
   private isEnding = false
   private isPaused = false
   private isEnded = false
+  /** The other side closed, and nothing of what it sent is on its way any more. */
+  private hasAllArrived = false
 
   constructor(machine: Machine, local: Endpoint, remote: Endpoint) {
     this.machine = machine
@@ -51,8 +57,10 @@ class SimulatedStream implements Stream {
 
   write(header: Uint8Array, payload?: Uint8Array): boolean {
     if (this.isEnding || this.isEnded) return true
-    this.outgoing.push({ bytes: header.slice(), offset: 0 })
-    this.queuedBytes += header.length
+    if (header.length > 0) {
+      this.outgoing.push({ bytes: header.slice(), offset: 0 })
+      this.queuedBytes += header.length
+    }
     if (payload !== undefined && payload.length > 0) {
       this.outgoing.push({ bytes: payload, offset: 0 })
       this.queuedBytes += payload.length
@@ -69,6 +77,11 @@ class SimulatedStream implements Stream {
 
   close(): void {
     if (this.isEnding || this.isEnded) return
+    // A connection nobody needs any more is not made.
+    if (!this.isOpen && !this.isAccepted && this.queuedBytes === 0) {
+      this.abort()
+      return
+    }
     this.isEnding = true
     this.send()
     this.finishIfDone()
@@ -81,11 +94,13 @@ class SimulatedStream implements Stream {
     if (peer !== undefined) peer.end(failure('connection-failed', 'reset by the other side'), this.latencyMs(peer))
   }
 
-  /** Starts what was written before the connection stood. */
-  open(): void {
+  /** Starts what was written before the connection stood; `onOpen` is not for one that was closed by then. */
+  open(onOpen: () => void = () => undefined): void {
+    if (this.isEnded) return
     this.isOpen = true
     this.send()
     this.finishIfDone()
+    if (!this.isEnding) onOpen()
   }
 
   end(reason: Failure | undefined, delayMs: number): void {
@@ -120,6 +135,7 @@ class SimulatedStream implements Stream {
       const packet = this.takeBytes(wanted)
       this.queuedBytes -= packet.length
       this.writtenBytes += packet.length
+      this.machine.sentBytes += packet.length
       this.inFlightBytes += packet.length
       clock.after(this.latencyMs(peer), () => peer.arrive(packet, this))
       this.sink?.onWritten(this.writtenBytes)
@@ -148,10 +164,8 @@ class SimulatedStream implements Stream {
     if (!this.isEnding || this.queuedBytes > 0 || this.isEnded || peer === undefined || !this.isOpen) return
     const delayMs = this.latencyMs(peer)
     this.machine.clock.after(delayMs, () => {
-      if (peer.isEnded) return
+      peer.hasAllArrived = true
       peer.deliver()
-      peer.sink?.onEnd()
-      peer.close()
     })
     this.end(undefined, delayMs)
   }
@@ -177,9 +191,15 @@ class SimulatedStream implements Stream {
       const view = part.bytes.subarray(part.offset, part.offset + count)
       part.offset += count
       this.inboxBytes -= count
+      this.machine.readBytes += count
       if (part.offset === part.bytes.length) this.inbox.shift()
       this.sink.onData(view)
       view.fill(0xee)
+    }
+    if (this.hasAllArrived && this.inbox.length === 0 && !this.isEnded) {
+      this.hasAllArrived = false
+      this.sink?.onEnd()
+      this.close()
     }
     this.peer?.send()
   }
@@ -188,30 +208,49 @@ class SimulatedStream implements Stream {
 class Machine {
   readonly clock: SimulatedClock
   readonly address: string
+  /** It loses and gets them: see setAddresses. */
+  addresses: readonly string[]
   latencyMs: number
   uploadBytesPerSecond: number
   uplinkFreeMs = 0
   isReachable = true
+  /** Of all connections since the start. */
+  sentBytes = 0
+  readBytes = 0
   nextPort = firstFreePort
   readonly streams = new Set<SimulatedStream>()
-  readonly listening = new Map<number, AcceptStream>()
+  /** By address and port. */
+  readonly listening = new Map<string, AcceptStream>()
 
   constructor(clock: SimulatedClock, options: MachineOptions) {
     this.clock = clock
     this.address = options.address
+    this.addresses = [options.address, ...(options.otherAddresses ?? [])]
     this.latencyMs = options.latencyMs ?? 1
     this.uploadBytesPerSecond = options.uploadBytesPerSecond ?? Number.POSITIVE_INFINITY
   }
 
-  endpoint(port: number): Endpoint {
-    return { family: this.address.includes(':') ? 6 : 4, address: this.address, port }
+  endpoint(port: number, address = this.address): Endpoint {
+    return { family: address.includes(':') ? 6 : 4, address, port }
   }
+
+  acceptorAt({ address, port }: Endpoint): AcceptStream | undefined {
+    if (!this.addresses.includes(address)) return undefined
+    const any = address.includes(':') ? '::' : '0.0.0.0'
+    return this.listening.get(`${address}|${port}`) ?? this.listening.get(`${any}|${port}`)
+  }
+}
+
+function isAny(address: string): boolean {
+  return address === '0.0.0.0' || address === '::'
 }
 
 /** The machines of a simulation and what connects them. */
 export class SimulatedNetwork {
   private readonly clock: SimulatedClock
   private readonly machines = new Map<string, Machine>()
+  /** How often somebody dialled an address and port, `address:port`. */
+  private readonly dials = new Map<string, number>()
 
   constructor(clock: SimulatedClock) {
     this.clock = clock
@@ -221,18 +260,22 @@ export class SimulatedNetwork {
   streams(options: MachineOptions): Streams {
     const known = this.machines.get(options.address)
     const machine = known ?? new Machine(this.clock, options)
-    this.machines.set(options.address, machine)
+    for (const address of machine.addresses) this.machines.set(address, machine)
     return {
       listen: async (address, port, accept) => {
+        if (!isAny(address) && !machine.addresses.includes(address)) {
+          return failure('address-unavailable', `no address ${address} here`)
+        }
         const taken = port === 0 ? machine.nextPort++ : port
-        if (machine.listening.has(taken)) return failure('address-in-use', `port ${taken} is taken`)
-        machine.listening.set(taken, accept)
+        const key = `${address}|${taken}`
+        if (machine.listening.has(key)) return failure('address-in-use', `port ${taken} is taken`)
+        machine.listening.set(key, accept)
         return success({
-          endpoint: { ...machine.endpoint(taken), address },
-          close: async () => void machine.listening.delete(taken),
+          endpoint: machine.endpoint(taken, address),
+          close: async () => void machine.listening.delete(key),
         })
       },
-      dial: (remote, dialOptions, sink) => this.dial(machine, remote, dialOptions.timeoutMs, sink),
+      dial: (remote, dialOptions, sink) => this.dial(machine, remote, dialOptions, sink),
     }
   }
 
@@ -240,6 +283,14 @@ export class SimulatedNetwork {
   setReachable(address: string, isReachable: boolean): void {
     const machine = this.machines.get(address)
     if (machine !== undefined) machine.isReachable = isReachable
+  }
+
+  /** A machine loses addresses or gets others; connections of those it lost hang until their ends find out. */
+  setAddresses(address: string, addresses: readonly string[]): void {
+    const machine = this.machines.get(address)
+    if (machine === undefined) return
+    machine.addresses = addresses
+    for (const one of addresses) this.machines.set(one, machine)
   }
 
   /** Its programs died: all connections of a machine end with a reset, nobody listens. */
@@ -253,14 +304,30 @@ export class SimulatedNetwork {
     }
   }
 
+  dialCount({ address, port }: Pick<Endpoint, 'address' | 'port'>): number {
+    return this.dials.get(`${address}:${port}`) ?? 0
+  }
+
+  /** What the programs of a machine have sent and read so far, in bytes. */
+  trafficOf(address: string): { readonly sentBytes: number; readonly readBytes: number } {
+    const { sentBytes = 0, readBytes = 0 } = this.machines.get(address) ?? {}
+    return { sentBytes, readBytes }
+  }
+
   connectionsOf(address: string): number {
     return this.machines.get(address)?.streams.size ?? 0
   }
 
-  private dial(from: Machine, remote: Endpoint, timeoutMs: number, sink: StreamSink): Stream {
-    const near = new SimulatedStream(from, from.endpoint(from.nextPort++), remote)
+  private dial(from: Machine, remote: Endpoint, options: DialOptions, sink: StreamSink): Stream {
+    const { timeoutMs, localAddress = from.addresses[0] } = options
+    this.dials.set(`${remote.address}:${remote.port}`, this.dialCount(remote) + 1)
+    const near = new SimulatedStream(from, from.endpoint(from.nextPort++, localAddress), remote)
     near.sink = sink
     from.streams.add(near)
+    if (localAddress === undefined || !from.addresses.includes(localAddress)) {
+      near.end(failure('connection-failed', 'no such address here'), 0)
+      return near
+    }
     const to = this.machines.get(remote.address)
     if (to === undefined || !to.isReachable || !from.isReachable) {
       near.end(failure('timed-out', 'no answer'), timeoutMs)
@@ -268,8 +335,9 @@ export class SimulatedNetwork {
     }
     const roundTripMs = 2 * (from.latencyMs + to.latencyMs)
     this.clock.after(roundTripMs / 2, () => {
-      const accept = to.listening.get(remote.port)
+      const accept = to.acceptorAt(remote)
       const far = new SimulatedStream(to, remote, near.local)
+      far.isAccepted = true
       const farSink = from.streams.has(near) ? accept?.(far) : undefined
       if (farSink === undefined) {
         near.end(failure('connection-failed', 'refused'), roundTripMs / 2)
@@ -282,8 +350,7 @@ export class SimulatedNetwork {
       this.clock.after(0, () => far.open())
       this.clock.after(roundTripMs / 2, () => {
         if (!from.streams.has(near)) return
-        near.open()
-        sink.onOpen()
+        near.open(() => sink.onOpen())
       })
     })
     return near

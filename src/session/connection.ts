@@ -115,6 +115,11 @@ export class Connection implements StreamSink, ByteSink {
     return this.stage.type === 'open' ? this.stage.peer : undefined
   }
 
+  /** The address it leaves by, where that is known. */
+  get local(): Endpoint | undefined {
+    return this.stream.local
+  }
+
   /** Written and not yet with the system. */
   get queuedBytes(): number {
     return this.stream.queuedBytes

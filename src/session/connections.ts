@@ -15,19 +15,24 @@ export interface ConnectionsOptions {
   readonly room: SessionRoom
   /** The running torrent with this info hash, 20 bytes in hexadecimal. */
   readonly find: (infoHash: string) => Torrent | undefined
-  /** In the order of the queue. */
-  readonly torrents: () => readonly Torrent[]
+  /** In the order they were started. */
+  readonly running: ReadonlySet<Torrent>
   readonly listening: () => readonly Listening[]
 }
 
 const maxSelfEndpoints = 100
+/** Of all connections; the others are for those who say something, and for those we dial. */
+const mostStrangers = 0.5
 
 export class Connections implements ConnectionHost {
   readonly turns: Turns
   private readonly options: ConnectionsOptions
   private readonly room: SessionRoom
   private readonly all = new Set<Connection>()
+  /** Dialled, and not yet past the handshake. */
   private readonly halfOpen = new Set<Connection>()
+  /** Came to us, and did not say yet what for. */
+  private readonly strangers = new Set<Connection>()
   /** Endpoints behind which we found ourselves. */
   private readonly selves = new Set<string>()
   private readonly bans = new Set<string>()
@@ -59,11 +64,12 @@ export class Connections implements ConnectionHost {
   accept(stream: Stream): StreamSink | undefined {
     const { maxConnections } = this.room.config.connections
     if (this.isClosed || this.all.size >= maxConnections || this.bans.has(stream.remote.address)) return undefined
+    if (this.strangers.size >= Math.max(1, maxConnections * mostStrangers)) return undefined
     let accepted: Connection | undefined
     this.turns.run((nowMs) => {
       accepted = Connection.accept(this, stream, nowMs)
       this.all.add(accepted)
-      this.halfOpen.add(accepted)
+      this.strangers.add(accepted)
     })
     return accepted
   }
@@ -93,11 +99,13 @@ export class Connections implements ConnectionHost {
 
   opened(connection: Connection): void {
     this.halfOpen.delete(connection)
+    this.strangers.delete(connection)
     this.room.reviewDialling()
   }
 
   ended(connection: Connection): void {
     this.halfOpen.delete(connection)
+    this.strangers.delete(connection)
     this.all.delete(connection)
     this.room.reviewDialling()
   }
@@ -123,7 +131,7 @@ export class Connections implements ConnectionHost {
   /** Makes the connections that there is room and somebody for, and plans when to look again. */
   dialMore(nowMs: number): void {
     if (this.isClosed || !this.room.config.dialPeers) return
-    const torrents = this.options.torrents().filter((torrent) => torrent.isRunning)
+    const torrents = this.hasWayOut() ? [...this.options.running].filter((torrent) => torrent.isRunning) : []
     let wakeMs = Number.POSITIVE_INFINITY
     let idle = 0
     while (idle < torrents.length && this.hasRoom()) {
@@ -137,11 +145,31 @@ export class Connections implements ConnectionHost {
     this.turns.wakeAt(this.wakeOwner, wakeMs)
   }
 
+  /** Addresses of the machine came or went: what went through one that is gone, and must not go another way, ends. */
+  wayChanged(nowMs: number): void {
+    const { config, ports } = this.room
+    if (config.bindTo !== undefined) {
+      for (const connection of [...this.all]) {
+        const { local, remote } = connection
+        const way = localAddress(config.bindTo, ports.interfaces, remote.family)
+        if (local === undefined || (way.type === 'bound' && way.address === local.address)) continue
+        connection.end(failure('interrupted', 'its local address is gone'), nowMs)
+      }
+    }
+    this.room.reviewDialling()
+  }
+
   /** Everything ends. */
   close(nowMs: number): void {
     this.isClosed = true
     for (const connection of [...this.all]) connection.end(failure('interrupted', 'the session ends'), nowMs)
     this.turns.unregister(this.wakeOwner)
+  }
+
+  /** While what the session is bound to has no address, nobody is dialled in vain. */
+  private hasWayOut(): boolean {
+    const { config, ports } = this.room
+    return ([4, 6] as const).some((family) => localAddress(config.bindTo, ports.interfaces, family).type !== 'none')
   }
 
   private hasRoom(): boolean {

@@ -31,18 +31,26 @@ export interface DatagramRoutingEvents {
 
 export class DatagramRouting {
   private readonly events: DatagramRoutingEvents
-  private readonly sockets = new Map<AddressFamily, DatagramSocket>()
+  private readonly sockets = new Map<AddressFamily, { readonly address: string; readonly socket: DatagramSocket }>()
 
   constructor(events: DatagramRoutingEvents) {
     this.events = events
   }
 
-  /** Takes a socket at each of the addresses, the first of a family only; on another port where `port` is taken. */
+  /**
+   * Takes a socket at each of the addresses, the first of a family only; on another port where `port` is taken. Called
+   * again, it keeps those it has at these addresses, and gives up others.
+   */
   async open(
     datagrams: Datagrams,
     addresses: readonly { family: AddressFamily; address: string }[],
     port: number,
   ): Promise<void> {
+    for (const [family, { address, socket }] of [...this.sockets]) {
+      if (addresses.find((one) => one.family === family)?.address === address) continue
+      this.sockets.delete(family)
+      await socket.close()
+    }
     for (const { family, address } of addresses) {
       if (this.sockets.has(family)) continue
       const sink: DatagramSink = {
@@ -51,21 +59,21 @@ export class DatagramRouting {
       }
       const bound = await datagrams.bind({ family, address, port }, sink)
       const socket = bound.ok || port === 0 ? bound : await datagrams.bind({ family, address, port: 0 }, sink)
-      if (socket.ok) this.sockets.set(family, socket.value)
+      if (socket.ok) this.sockets.set(family, { address, socket: socket.value })
     }
   }
 
   endpoint(family: AddressFamily): Endpoint | undefined {
-    return this.sockets.get(family)?.endpoint
+    return this.sockets.get(family)?.socket.endpoint
   }
 
   /** False: there is no way to an address of this family, or no room now. */
   send(bytes: Uint8Array, address: string, port: number): boolean {
-    return this.sockets.get(address.includes(':') ? 6 : 4)?.send(bytes, address, port) ?? false
+    return this.sockets.get(address.includes(':') ? 6 : 4)?.socket.send(bytes, address, port) ?? false
   }
 
   async close(): Promise<void> {
-    const closing = [...this.sockets.values()].map((socket) => socket.close())
+    const closing = [...this.sockets.values()].map(({ socket }) => socket.close())
     this.sockets.clear()
     await Promise.all(closing)
   }

@@ -7,7 +7,7 @@ import type { PeerId } from '../base/ids.ts'
 import { endpointKey } from '../formats/compact-endpoint.ts'
 import type { Random } from '../ports/random.ts'
 import { peerPriority } from '../swarm/peer-priority.ts'
-import { acceptsPeer, type PeerOrigin } from './address-class.ts'
+import { acceptsPeer, addressClass, type PeerOrigin } from './address-class.ts'
 
 export type PeerSource = 'manual' | 'magnet' | 'resume' | 'tracker' | 'lsd' | 'dht' | 'pex' | 'incoming'
 
@@ -22,7 +22,7 @@ interface KnownPeer {
   connectedMs: number
   /** Not to be dialled before. */
   dialAtMs: number
-  /** It has everything: not worth dialling for one who has everything too. */
+  /** It has everything, or wants nothing: not worth dialling for one who has everything too. */
   isSeed: boolean
   wasConnected: boolean
   /** BEP 40, or by lot while our own address is not known: the higher, the sooner. */
@@ -43,6 +43,8 @@ const pauseGrowth = 5
 /** After a connection that lasted; one that did not last as long counts as a failure. */
 const returnPauseMs = 60_000
 const lastingMs = 60_000
+/** Before somebody is dialled again with whom nothing is wrong but that we had no use for the connection. */
+const postponedMs = 300_000
 
 export class PeerList {
   private readonly random: Random
@@ -142,9 +144,8 @@ export class PeerList {
   failed(endpoint: Endpoint, nowMs: number): void {
     const peer = this.peers.get(endpointKey(endpoint))
     if (peer === undefined) return
-    peer.use = 'idle'
+    this.release(peer)
     this.fail(peer, nowMs)
-    this.nextMs = undefined
   }
 
   /**
@@ -171,21 +172,39 @@ export class PeerList {
     this.ids.delete(id)
     const peer = this.peers.get(endpointKey(endpoint))
     if (peer === undefined) return
-    peer.use = 'idle'
+    this.release(peer)
     if (nowMs - peer.connectedMs < lastingMs) {
       this.fail(peer, nowMs)
     } else {
       peer.failures = 0
       peer.dialAtMs = nowMs + returnPauseMs
     }
-    this.nextMs = undefined
+  }
+
+  /**
+   * A connected peer was let go because neither side wanted anything: no fault of anybody. It is dialled again at once
+   * when we want something, and not before.
+   */
+  parted(endpoint: Endpoint, id: PeerId): void {
+    this.ids.delete(id)
+    const peer = this.peers.get(endpointKey(endpoint))
+    if (peer === undefined) return
+    this.release(peer)
+    peer.isSeed = true
   }
 
   /** A peer dialled in vain for a reason of ours: it stands as before. */
   abandoned(endpoint: Endpoint): void {
     const peer = this.peers.get(endpointKey(endpoint))
-    if (peer?.use === 'dialling') peer.use = 'idle'
-    this.nextMs = undefined
+    if (peer?.use === 'dialling') this.release(peer)
+  }
+
+  /** As `abandoned`, for a reason that will last a while: a peer that is connected another way, no room. */
+  postponed(endpoint: Endpoint, nowMs: number): void {
+    const peer = this.peers.get(endpointKey(endpoint))
+    if (peer?.use !== 'dialling') return
+    this.release(peer)
+    peer.dialAtMs = nowMs + postponedMs
   }
 
   /** Whether a peer of this id is connected. */
@@ -233,10 +252,17 @@ export class PeerList {
     return least
   }
 
-  /** The best ones to begin with another time: who was connected, then who did not fail. */
-  snapshot(maxCount: number): Endpoint[] {
+  /**
+   * The best ones to begin with another time: who was connected, then who did not fail. Local ones only if they were
+   * connected, for the next time may be in another network.
+   */
+  snapshot(maxCount: number, isFromTrackersOnly = false): Endpoint[] {
+    const isKept = (peer: KnownPeer): boolean =>
+      peer.failures < mostFailures &&
+      (peer.wasConnected || peer.sources.has('resume') || addressClass(peer.endpoint.address) === 'global') &&
+      (!isFromTrackersOnly || peer.sources.has('tracker'))
     return [...this.peers.values()]
-      .filter((peer) => peer.failures < mostFailures)
+      .filter(isKept)
       .sort((a, b) => Number(b.wasConnected) - Number(a.wasConnected) || a.failures - b.failures)
       .slice(0, maxCount)
       .map((peer) => peer.endpoint)
@@ -246,6 +272,13 @@ export class PeerList {
     peer.use = 'connected'
     peer.wasConnected = true
     peer.connectedMs = nowMs
+    this.nextMs = undefined
+  }
+
+  /** It is not in use any more. Who was banned meanwhile is forgotten only now. */
+  private release(peer: KnownPeer): void {
+    peer.use = 'idle'
+    if (this.bans.has(peer.endpoint.address)) this.peers.delete(endpointKey(peer.endpoint))
     this.nextMs = undefined
   }
 

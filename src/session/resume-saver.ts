@@ -4,7 +4,7 @@
 // that cannot be read cost one torrent's state, never another's. Owns the files in the state folder.
 import { type Failure, failure, type Result, success } from '../base/errors.ts'
 import type { FileRoot, RelativePath, TransferSink } from '../ports/files.ts'
-import { decodeResumeRecord, encodeResumeRecord } from '../storage/resume-record.ts'
+import { decodeResumeRecord, encodeResumeRecord, maxKeptPeers } from '../storage/resume-record.ts'
 import type { SessionRoom } from './session-room.ts'
 import type { Torrent } from './torrent.ts'
 import { metainfoFile, type RestoredTorrent, recordOf, restoreTorrent } from './torrent-record.ts'
@@ -25,7 +25,6 @@ interface Pending {
 
 export class ResumeSaver {
   private readonly room: SessionRoom
-  private readonly positionOf: (torrent: Torrent) => number
   private readonly pending = new Map<string, Pending>()
   /** Saves under way, by torrent: the next waits for the one before. */
   private readonly saving = new Map<string, Promise<Result<void>>>()
@@ -33,9 +32,8 @@ export class ResumeSaver {
   private readonly wakeOwner: number
   private wakeMs = Number.POSITIVE_INFINITY
 
-  constructor(room: SessionRoom, positionOf: (torrent: Torrent) => number) {
+  constructor(room: SessionRoom) {
     this.room = room
-    this.positionOf = positionOf
     this.wakeOwner = room.turns.register((nowMs) => this.saveDue(nowMs))
   }
 
@@ -56,7 +54,7 @@ export class ResumeSaver {
     const { metainfo } = facts
     if (metainfo === undefined) return
     const file = metainfoFile(facts, metainfo)
-    this.enqueue(torrent, () => this.room.stateRoot.replace([facts.id + metainfoSuffix], file))
+    void this.enqueue(torrent, () => this.room.stateRoot.replace([facts.id + metainfoSuffix], file))
   }
 
   /** At once. Errors: of the disk. */
@@ -141,8 +139,9 @@ export class ResumeSaver {
       return storage
     }
     if (this.forgotten.has(facts.id)) return success(undefined)
-    const totals = torrent.totals(this.room.turns.nowMs())
-    const record = encodeResumeRecord(recordOf(facts, totals, storage.value, this.positionOf(torrent)))
+    const totals = torrent.tally.totals(this.room.turns.nowMs())
+    const peers = torrent.peersToKeep(maxKeptPeers)
+    const record = encodeResumeRecord(recordOf(facts, totals, storage.value, torrent.rank, peers))
     const saved = await this.room.stateRoot.replace([facts.id + recordSuffix], record)
     if (!saved.ok) this.changed(torrent)
     return saved

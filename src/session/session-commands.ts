@@ -25,6 +25,10 @@ export interface CommandTarget {
   addTorrent(facts: TorrentFacts, nowMs: number): Torrent | undefined
   remember(torrent: Torrent): Promise<void>
   removeTorrent(torrent: Torrent, withData: boolean): Promise<Result<void>>
+  /** Whether it may run is to be decided anew. */
+  reviewQueue(torrent: Torrent): void
+  /** Moves it in the queue. */
+  place(torrent: Torrent, position: number): void
   reconfigure(changes: Partial<SessionConfig>): void
 }
 
@@ -77,17 +81,16 @@ export class SessionCommands {
   }
 
   private async runTorrent(torrent: Torrent, command: TorrentCommand): Promise<Result<Outcome>> {
-    const { room } = this.target
     switch (command.type) {
       case 'remove':
         return outcomeOf(await this.target.removeTorrent(torrent, command.withData))
       case 'start':
       case 'start-now':
       case 'stop':
-        return this.change(torrent, () => {
+        return this.change(torrent, (nowMs) => {
           torrent.facts.wantsToRun = command.type !== 'stop'
           torrent.facts.isForced = command.type === 'start-now'
-          room.reviewQueue()
+          torrent.wantsChanged(nowMs)
         })
       case 'recheck':
         if (torrent.info === undefined) return notReady('there is no metadata yet')
@@ -133,11 +136,7 @@ export class SessionCommands {
           torrent.superSeedingChanged()
         })
       case 'set-queue-position':
-        return this.change(torrent, () => {
-          this.target.registry.place(torrent, command.position)
-          for (const other of this.target.registry.order) room.reviewSaving(other.facts.id)
-          room.reviewQueue()
-        })
+        return this.change(torrent, () => this.target.place(torrent, command.position))
       case 'move':
         return await this.move(torrent, command.folder)
       case 'rename-file':
@@ -174,12 +173,14 @@ export class SessionCommands {
     if (known !== undefined) return await this.merge(known, parsed.value, peers.value)
     const recalled = room.config.restoresAll ? undefined : await this.target.recall(facts.value.id)
     const begun =
-      recalled?.ok === true ? rejoined(facts.value, recalled.value) : { facts: facts.value, storage: undefined }
+      recalled?.ok === true
+        ? rejoined(facts.value, recalled.value)
+        : { facts: facts.value, storage: undefined, peers: [] }
     let torrent: Torrent | undefined
     room.turns.run((nowMs) => {
       torrent = this.target.addTorrent(begun.facts, nowMs)
       torrent?.begin(nowMs, begun.storage)
-      room.reviewQueue()
+      torrent?.restorePeers(begun.peers, nowMs)
     })
     if (torrent === undefined) return failure('torrent-value', 'one of its info hashes is of another torrent here')
     this.connect(torrent, peers.value, 'manual')
@@ -283,7 +284,7 @@ export class SessionCommands {
     const { room } = this.target
     room.turns.run((nowMs) => {
       input(nowMs)
-      room.reviewQueue()
+      this.target.reviewQueue(torrent)
       room.log.add({ type: 'changed', id: torrent.facts.id })
       room.reviewSaving(torrent.facts.id)
     })

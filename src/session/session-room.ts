@@ -44,8 +44,6 @@ export interface SessionRoom {
   noteOwnAddress(ip: IpAddress): void
   /** `settle` and then `flush` are called before the turn ends. */
   touch(settling: Settling): void
-  /** Which torrents may run is to be decided anew. */
-  reviewQueue(): void
   /** There may be connections to make. */
   reviewDialling(): void
   /** What is to be remembered of a torrent has changed. */

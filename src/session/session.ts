@@ -7,7 +7,6 @@ import type { Endpoint, IpAddress } from '../base/endpoint.ts'
 import { failure, type Result, success } from '../base/errors.ts'
 import { clientCode, type PeerId, peerId } from '../base/ids.ts'
 import type { FileRoot } from '../ports/files.ts'
-import type { Listening } from '../ports/streams.ts'
 import { FilePool } from '../storage/file-pool.ts'
 import { HashQueue } from '../storage/hash-queue.ts'
 import { SlotPool } from '../storage/slot-pool.ts'
@@ -16,8 +15,9 @@ import { ChangeLog } from './change-log.ts'
 import type { Command, Outcome, TorrentId } from './commands.ts'
 import { Connections } from './connections.ts'
 import { DatagramRouting } from './datagram-routing.ts'
-import { listenAddresses, listenOnAll, localAddress } from './listening.ts'
-import { chooseRunning, hasReachedGoal } from './queueing.ts'
+import { localAddress } from './listening.ts'
+import { ListeningSockets } from './listening-sockets.ts'
+import { hasReachedGoal, type QueuePlace, RunningQueue } from './queueing.ts'
 import { ResumeSaver } from './resume-saver.ts'
 import { type CommandTarget, SessionCommands } from './session-commands.ts'
 import type { RateLimits, SessionConfig } from './session-config.ts'
@@ -29,7 +29,7 @@ import type { TorrentFacts } from './torrent-facts.ts'
 import type { RestoredTorrent } from './torrent-record.ts'
 import { TorrentRegistry } from './torrent-registry.ts'
 import { torrentSnapshot, torrentSummary } from './torrent-snapshot.ts'
-import { TrackerDriver } from './tracker-driver.ts'
+import { TrackerDriver, type TrackerDriverOptions } from './tracker-driver.ts'
 import { Turns } from './turns.ts'
 
 /** Goals, trackers' wishes and the like are looked at as often. */
@@ -45,7 +45,9 @@ export async function openSession(ports: SessionPorts, config: SessionConfig): P
   if (!stateRoot.ok) return stateRoot
   const session = new Session(ports, config, stateRoot.value)
   const opened = await session.open()
-  return opened.ok ? success(session) : opened
+  if (opened.ok) return success(session)
+  await session.close()
+  return opened
 }
 
 export class Session implements TorrentHost, CommandTarget {
@@ -59,9 +61,13 @@ export class Session implements TorrentHost, CommandTarget {
   private readonly datagrams: DatagramRouting
   private readonly folders = new Map<string, Promise<Result<FileRoot>>>()
   private readonly ownAddresses: IpAddress[] = []
+  private readonly sockets: ListeningSockets
+  private readonly queue: RunningQueue<Torrent>
+  private readonly running = new Set<Torrent>()
   private config: SessionConfig
-  private listening: readonly Listening[] = []
-  private touched: Settling[] = []
+  private touched = new Set<Settling>()
+  /** Those whose place among those that run, or whose state, may be another one than before. */
+  private reviewed = new Set<Torrent>()
   private isQueueStale = false
   private isDiallingStale = false
   private closing: Promise<void> | undefined
@@ -82,21 +88,33 @@ export class Session implements TorrentHost, CommandTarget {
         sendDatagram: (bytes, endpoint) => void this.datagrams.send(bytes, endpoint.address, endpoint.port),
         scheduleWake: (atMs) => this.turns.run(() => this.turns.wakeAt(trackerOwner, atMs)),
       },
-      { userAgent: config.clientName, allowsLocal: config.allowLocal, ...this.boundAddresses() },
+      this.trackerOptions(),
     )
     this.datagrams = new DatagramRouting({
       onDatagram: (kind, bytes, address, port) => {
         if (kind === 'tracker') this.turns.run(() => trackers.receiveDatagram(bytes, address, port))
       },
     })
+    this.queue = new RunningQueue(config.queue)
     this.room = this.makeRoom(trackers, stateRoot, nowMs)
+    this.sockets = new ListeningSockets({
+      turns: this.turns,
+      ports,
+      config,
+      datagrams: this.datagrams,
+      accept: (stream) => this.connections.accept(stream),
+      onChanged: (atMs) => {
+        this.connections.wayChanged(atMs)
+        this.room.log.add({ type: 'session' })
+      },
+    })
     this.connections = new Connections({
       room: this.room,
       find: (infoHash) => this.registry.find(infoHash),
-      torrents: () => this.registry.order,
-      listening: () => this.listening,
+      running: this.running,
+      listening: () => this.sockets.listening,
     })
-    this.saver = new ResumeSaver(this.room, (torrent) => this.registry.order.indexOf(torrent))
+    this.saver = new ResumeSaver(this.room)
     this.commands = new SessionCommands(this)
     const tickOwner = this.turns.register((atMs) => {
       this.tick(atMs)
@@ -107,21 +125,17 @@ export class Session implements TorrentHost, CommandTarget {
 
   /** For openSession. */
   async open(): Promise<Result<void>> {
-    const { ports, config } = this
-    const addresses = listenAddresses(config.listenAddresses, config.bindTo, ports.interfaces)
-    if (addresses.length > 0) {
-      const accept = (stream: Parameters<Connections['accept']>[0]) => this.connections.accept(stream)
-      const listening = await listenOnAll(ports.streams, addresses, config.listenPort, accept)
-      if (!listening.ok) return listening
-      this.listening = listening.value
-    } else if (config.listenAddresses.length > 0) {
-      return failure('address-unavailable', `no address of ${config.bindTo ?? 'this machine'} to listen on`)
-    }
-    await this.datagrams.open(ports.datagrams, addresses, this.listening[0]?.endpoint.port ?? 0)
+    const { config } = this
+    const opened = await this.sockets.open()
+    if (!opened.ok) return opened
     const restored = config.restoresAll ? await this.saver.load() : success([])
     if (!restored.ok) return restored
     this.turns.run((nowMs) => {
-      for (const { facts, storage } of restored.value) this.addTorrent(facts, nowMs)?.begin(nowMs, storage)
+      for (const { facts, storage, peers, position } of restored.value) {
+        const torrent = this.addTorrent(facts, nowMs, position)
+        torrent?.begin(nowMs, storage)
+        torrent?.restorePeers(peers, nowMs)
+      }
     })
     return success(undefined)
   }
@@ -138,7 +152,7 @@ export class Session implements TorrentHost, CommandTarget {
     const sum = (field: 'downloadedBytes' | 'uploadedBytes' | 'downloadRate' | 'uploadRate'): number =>
       torrents.reduce((total, torrent) => total + torrent[field], 0)
     return {
-      listening: this.listening.map(({ endpoint }) => endpoint),
+      listening: this.sockets.listening.map(({ endpoint }) => endpoint),
       externalAddresses: this.ownAddresses.map(({ address }) => address),
       torrents,
       connections: this.connections.count,
@@ -189,10 +203,22 @@ export class Session implements TorrentHost, CommandTarget {
     this.saver.metainfoChanged(torrent)
   }
 
+  reviewQueue(torrent: Torrent): void {
+    this.reviewed.add(torrent)
+  }
+
+  /** Moves a torrent to a place in the queue, 0 the first. */
+  place(torrent: Torrent, position: number): void {
+    this.registry.place(torrent, position)
+    this.queue.decideAgain(this.config.queue)
+    this.isQueueStale = true
+    for (const { facts } of this.registry.order) this.room.reviewSaving(facts.id)
+  }
+
   /** Undefined: one of its info hashes is here already. */
-  addTorrent(facts: TorrentFacts, nowMs: number): Torrent | undefined {
+  addTorrent(facts: TorrentFacts, nowMs: number, rank?: number): Torrent | undefined {
     const torrent = new Torrent(this.room, this, facts, this.newPeerId(), nowMs)
-    if (!this.registry.add(torrent)) return undefined
+    if (!this.registry.add(torrent, rank)) return undefined
     for (const address of this.ownAddresses) this.tellOwnAddress(torrent, address)
     this.room.log.add({ type: 'added', id: facts.id })
     return torrent
@@ -224,7 +250,8 @@ export class Session implements TorrentHost, CommandTarget {
       this.room.bandwidth.setRates(this.currentRates(), nowMs)
       this.connections.endSurplus(nowMs)
       for (const torrent of this.registry.order) torrent.limitsChanged(nowMs)
-      this.room.reviewQueue()
+      this.queue.decideAgain(this.config.queue)
+      this.isQueueStale = true
       this.room.log.add({ type: 'session' })
     })
   }
@@ -246,15 +273,10 @@ export class Session implements TorrentHost, CommandTarget {
       log: new ChangeLog(),
       stateRoot,
       openFolder: (path) => this.openFolder(path),
-      listenPort: () => this.listening[0]?.endpoint.port ?? 0,
+      listenPort: () => this.sockets.port,
       noteSelf: (endpoint: Endpoint) => this.connections.noteSelf(endpoint),
       noteOwnAddress: (ip) => this.noteOwnAddress(ip),
-      touch: (settling) => {
-        if (!this.touched.includes(settling)) this.touched.push(settling)
-      },
-      reviewQueue: () => {
-        this.isQueueStale = true
-      },
+      touch: (settling) => void this.touched.add(settling),
       reviewDialling: () => {
         this.isDiallingStale = true
       },
@@ -270,14 +292,13 @@ export class Session implements TorrentHost, CommandTarget {
     const flushing = new Set<Settling>()
     for (;;) {
       const { touched } = this
-      if (touched.length > 0) {
-        this.touched = []
+      if (touched.size > 0) {
+        this.touched = new Set()
         for (const settling of touched) {
           settling.settle(nowMs)
           flushing.add(settling)
         }
-      } else if (this.isQueueStale) {
-        this.isQueueStale = false
+      } else if (this.isQueueStale || this.reviewed.size > 0) {
         this.applyQueue(nowMs)
       } else if (this.isDiallingStale) {
         this.isDiallingStale = false
@@ -289,34 +310,38 @@ export class Session implements TorrentHost, CommandTarget {
   }
 
   private applyQueue(nowMs: number): void {
-    const torrents = [...this.registry.order]
-    const running = chooseRunning(
-      torrents.map((torrent) => ({
-        wantsToRun: torrent.facts.wantsToRun && torrent.canRun && this.closing === undefined,
-        isFinished: torrent.isFinished,
-        isForced: torrent.facts.isForced,
-      })),
-      this.config.queue,
-    )
-    // Who has to wait makes room first.
-    for (const [index, torrent] of torrents.entries()) if (running[index] !== true) torrent.setRunning(false, nowMs)
-    for (const [index, torrent] of torrents.entries()) if (running[index] === true) torrent.setRunning(true, nowMs)
-    for (const torrent of torrents) torrent.noteState()
+    const { reviewed, queue, running } = this
+    this.reviewed = new Set()
+    this.isQueueStale = false
+    // At the end everything is stopped, and nothing is started in its place.
+    if (this.closing === undefined) {
+      for (const torrent of reviewed) queue.review(torrent, placeOf(torrent))
+      const { stopping, starting } = queue.takeChanges()
+      for (const torrent of stopping) {
+        running.delete(torrent)
+        torrent.setRunning(false, nowMs)
+      }
+      for (const torrent of starting) {
+        running.add(torrent)
+        torrent.setRunning(true, nowMs)
+      }
+    }
+    for (const torrent of reviewed) torrent.noteState()
   }
 
   private tick(nowMs: number): void {
-    for (const torrent of this.registry.order) {
+    for (const torrent of this.running) {
       if (!torrent.isRunning) continue
-      torrent.countTime(nowMs)
+      torrent.tally.countTime(nowMs)
       torrent.tellDemand(nowMs)
       if (!torrent.isFinished) continue
-      const { uploadedBytes } = torrent.transferred(nowMs)
+      const { uploadedBytes } = torrent.tally.transferred(nowMs)
       const wantedBytes = torrent.progress()?.wantedBytes ?? 0
       const { seedingSeconds } = torrent.facts.totals
       const goals = { ...this.config.seedGoals, ...torrent.facts.seedGoals }
       if (!hasReachedGoal({ uploadedBytes, wantedBytes, seedingSeconds }, goals)) continue
       torrent.facts.wantsToRun = false
-      this.room.reviewQueue()
+      this.reviewQueue(torrent)
       this.room.reviewSaving(torrent.facts.id)
     }
   }
@@ -329,7 +354,8 @@ export class Session implements TorrentHost, CommandTarget {
       for (const torrent of torrents) if (torrent.isRunning) ends.push(torrent.announcing.stop(stopTimeoutMs, nowMs))
       this.connections.close(nowMs)
     })
-    await Promise.all(this.listening.map((listening) => listening.close()))
+    await this.sockets.close()
+    await Promise.all(torrents.map((torrent) => torrent.putAside()))
     await this.saver.saveAll(torrents)
     this.turns.run((nowMs) => {
       for (const torrent of torrents) ends.push(torrent.close(nowMs))
@@ -369,15 +395,21 @@ export class Session implements TorrentHost, CommandTarget {
     if (port !== 0) torrent.peers.setOwnEndpoint({ ...ip, port })
   }
 
-  private boundAddresses(): { localAddresses?: { 4?: string; 6?: string } } {
-    const { bindTo } = this.config
-    if (bindTo === undefined) return {}
-    const v4 = localAddress(bindTo, this.ports.interfaces, 4)
-    const v6 = localAddress(bindTo, this.ports.interfaces, 6)
+  /** The addresses to leave by are looked up each time: they come and go. */
+  private trackerOptions(): TrackerDriverOptions {
+    const { bindTo, clientName, allowLocal } = this.config
+    const { interfaces } = this.ports
+    const options = { userAgent: clientName, allowsLocal: allowLocal }
+    if (bindTo === undefined) return options
     return {
-      localAddresses: {
-        ...(v4.type === 'bound' ? { 4: v4.address } : {}),
-        ...(v6.type === 'bound' ? { 6: v6.address } : {}),
+      ...options,
+      get localAddresses() {
+        const v4 = localAddress(bindTo, interfaces, 4)
+        const v6 = localAddress(bindTo, interfaces, 6)
+        return {
+          ...(v4.type === 'bound' ? { 4: v4.address } : {}),
+          ...(v6.type === 'bound' ? { 6: v6.address } : {}),
+        }
       },
     }
   }
@@ -389,4 +421,11 @@ export class Session implements TorrentHost, CommandTarget {
     bytes.set(fromLatin1(`-${clientCode}${this.config.peerIdVersion}-`))
     return peerId(bytes)
   }
+}
+
+function placeOf(torrent: Torrent): QueuePlace {
+  const { facts, canRun, isSeed } = torrent
+  if (!facts.wantsToRun || !canRun) return 'none'
+  if (facts.isForced) return 'forced'
+  return isSeed ? 'seed' : 'download'
 }

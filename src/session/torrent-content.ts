@@ -78,6 +78,43 @@ async function openIn(room: SessionRoom, options: LookOptions, folder: string): 
   return looked.ok ? contradictionFailure(contradiction ?? 0) : looked
 }
 
+/**
+ * Deletes what there is of a torrent whose content is not open. `record`: what is known of where its files are.
+ * Errors: of the disk.
+ */
+export async function removeContent(
+  room: SessionRoom,
+  facts: TorrentFacts,
+  metainfo: Metainfo,
+  record: StorageRecord | undefined,
+): Promise<Result<void>> {
+  const { incompleteFolder } = room.config
+  const folders = new Set([facts.isPlaced ? facts.folder : (incompleteFolder ?? facts.folder), facts.folder])
+  for (const folder of folders) {
+    const root = await room.openFolder(folder)
+    if (!root.ok) return root
+    const { storage } = new TorrentContent(room, {
+      metainfo,
+      plan: planOf(metainfo.info),
+      root: root.value,
+      priorities: filePriorities(facts, metainfo.info),
+      events: nobodyListens,
+    })
+    const opened = await storage.open(record)
+    const removed = opened.ok ? await storage.remove() : opened
+    if (!removed.ok) return removed
+  }
+  return success(undefined)
+}
+
+const nobodyListens: ContentEvents = {
+  touch: () => undefined,
+  onPieceLost: () => undefined,
+  onPieceWritten: () => undefined,
+  onWriteFailed: () => undefined,
+  onReadFailed: () => undefined,
+}
+
 export function contradictionFailure(piece: number): Failure {
   return failure('metainfo-hybrid-mismatch', `the two versions of the torrent disagree about piece ${piece}`)
 }
@@ -85,6 +122,8 @@ export function contradictionFailure(piece: number): Failure {
 export class TorrentContent implements PieceStorageEvents {
   readonly storage: TorrentStorage
   readonly plan: PiecePlan
+  /** Something of it was read and hashed since it was opened, or given up. */
+  wasChecked = false
   private readonly room: SessionRoom
   private readonly events: ContentEvents
   private swarm: Swarm | undefined
@@ -134,7 +173,7 @@ export class TorrentContent implements PieceStorageEvents {
     if (!opened.ok) return opened
     const { missingFiles, unchecked } = opened.value
     if (missingFiles.length > 0) {
-      if (!mayDownloadAgain) return failure('files-missing', missingDetail(missingFiles.length))
+      if (!mayDownloadAgain) return failure('files-missing', this.missingDetail(missingFiles))
       const forgotten = await this.storage.forgetMissing()
       if (!forgotten.ok) return forgotten
     }
@@ -148,6 +187,7 @@ export class TorrentContent implements PieceStorageEvents {
     onProgress: (checkedPieces: number, pieces: number) => void,
     signal: AbortSignal,
   ): Promise<Result<CheckOutcome>> {
+    this.wasChecked = true
     return this.storage.check(
       pieces,
       ({ checkedPieces, totalPieces }) => onProgress(checkedPieces, totalPieces),
@@ -193,6 +233,12 @@ export class TorrentContent implements PieceStorageEvents {
     this.room.turns.run((nowMs) => this.events.onWriteFailed(why, nowMs))
   }
 
+  private missingDetail(files: readonly number[]): string {
+    const [first = 0] = files
+    const more = files.length === 1 ? 'is' : `and ${files.length - 1} more that were here are`
+    return `${this.storage.pathOf(first).join('/')} ${more} gone`
+  }
+
   private tell(report: (swarm: Swarm, nowMs: number) => void): void {
     const { swarm } = this
     if (swarm === undefined) return
@@ -203,6 +249,3 @@ export class TorrentContent implements PieceStorageEvents {
   }
 }
 
-function missingDetail(count: number): string {
-  return count === 1 ? 'a file that was here is gone' : `${count} files that were here are gone`
-}

@@ -1,7 +1,8 @@
 // What is known and wanted of one torrent, apart from what it is doing: plain data that outlives the program (see
 // resume-saver.ts), and the pure questions it answers. The torrent owns it; commands change it through the torrent.
 import { toHex } from '../base/bytes.ts'
-import type { InfoHashV1, InfoHashV2 } from '../base/ids.ts'
+import { sha1Length } from '../base/hash.ts'
+import { type InfoHashV1, type InfoHashV2, idBytes } from '../base/ids.ts'
 import type { Metainfo, TorrentInfo } from '../formats/metainfo/metainfo.ts'
 import { type PiecePlan, piecesOfFile, planPieces } from '../storage/piece-plan.ts'
 import type { FilePriority, TorrentId, TorrentLimits } from './commands.ts'
@@ -92,4 +93,26 @@ export function lacksPieceLayers({ info, pieceLayers }: Metainfo): boolean {
     ({ piecesRoot, lengthBytes }) =>
       piecesRoot !== undefined && lengthBytes > info.pieceLengthBytes && !pieceLayers.has(toHex(piecesRoot)),
   )
+}
+
+/** As trackers and handshakes have them: 20 bytes each, that of version 1 first. */
+export function wireHashes({ infoHashV1, infoHashV2 }: Pick<TorrentFacts, 'infoHashV1' | 'infoHashV2'>): Uint8Array[] {
+  const hashes: Uint8Array[] = []
+  if (infoHashV1 !== undefined) hashes.push(idBytes(infoHashV1))
+  if (infoHashV2 !== undefined) hashes.push(idBytes(infoHashV2).subarray(0, sha1Length))
+  return hashes
+}
+
+/** The metadata is here, and with it whatever info hash was not known. */
+export function learnHashes(facts: TorrentFacts, { infoHashV1, infoHashV2 }: TorrentInfo): void {
+  facts.infoHashV1 = infoHashV1
+  facts.infoHashV2 = infoHashV2
+}
+
+/** The metadata is here; hashes of pieces may still lack. */
+export function learnInfo(facts: TorrentFacts, info: TorrentInfo): void {
+  const rest = facts.isRestUnwanted ? new Array<number>(info.files.length).fill(0) : []
+  facts.priorities = [...facts.priorities, ...rest.slice(facts.priorities.length)].slice(0, info.files.length)
+  const { trackers, webSeeds } = facts
+  facts.metainfo = { info, pieceLayers: new Map(), trackers, webSeeds, httpSeeds: [], nodes: [] }
 }

@@ -36,7 +36,7 @@ export interface LinksTorrent {
 /** A metadata message with its bencoded head. */
 const maxMetadataMessageBytes = metadataPieceLengthBytes + 1_024
 /** Ends that say nothing about the peer. */
-const ourReasons: ReadonlySet<string> = new Set(['interrupted', 'peer-surplus', 'peer-duplicate', 'peer-torrent'])
+const ourReasons: ReadonlySet<string> = new Set(['interrupted', 'peer-surplus', 'peer-duplicate'])
 const fastFlags = { extensionProtocol: true, fast: true, dht: false }
 
 export class TorrentLinks implements ConnectionOwner, Settling {
@@ -168,7 +168,8 @@ export class TorrentLinks implements ConnectionOwner, Settling {
   ended(connection: Connection, why: Failure, nowMs: number): void {
     const { peers } = this.torrent
     if (this.dialling.delete(connection)) {
-      if (ourReasons.has(why.code)) peers.abandoned(connection.remote)
+      if (why.code === 'interrupted') peers.abandoned(connection.remote)
+      else if (ourReasons.has(why.code)) peers.postponed(connection.remote, nowMs)
       else peers.failed(connection.remote, nowMs)
     }
     const link = this.linked.get(connection)
@@ -178,6 +179,10 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     link.exchange.leave(link, nowMs)
     this.room.touch(this)
     const endpoint = link.endpoint ?? connection.remote
+    if (why.code === 'peer-not-needed') {
+      peers.parted(endpoint, link.id)
+      return
+    }
     peers.disconnected(endpoint, link.id, nowMs)
     if (!isOrderly(why)) peers.failed(endpoint, nowMs)
   }
@@ -186,7 +191,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
   private refusal(connection: Connection, remote: Handshake, nowMs: number): Failure | undefined {
     const { torrent, room } = this
     const { peerId } = remote
-    if (!torrent.isRunning) return failure('peer-torrent', 'the torrent does not run')
+    if (!torrent.isRunning) return failure('interrupted', 'the torrent does not run')
     if (peerId === torrent.peerId) {
       if (connection.direction === 'dialled') room.noteSelf(connection.remote)
       return failure('peer-duplicate', 'this is ourselves')

@@ -1,5 +1,6 @@
 // The facts of a torrent as a resume record and back. Pure. What is read is a file like any other: every value that
 // matters is checked, and what makes no sense gets its usual value.
+import type { Endpoint } from '../base/endpoint.ts'
 import { failure, type Result, success } from '../base/errors.ts'
 import { encodeMetainfo } from '../formats/metainfo/build-metainfo.ts'
 import type { Metainfo } from '../formats/metainfo/metainfo.ts'
@@ -10,12 +11,13 @@ import type { TorrentId } from './commands.ts'
 import type { SessionConfig } from './session-config.ts'
 import type { TorrentFacts, TorrentTotals } from './torrent-facts.ts'
 
-/** `totals`: as of now; `position`: in the queue. The .torrent is kept beside the record. */
+/** `totals` and `peers`: as of now; `position`: in the queue. The .torrent is kept beside the record. */
 export function recordOf(
   facts: TorrentFacts,
   totals: TorrentTotals,
   storage: StorageRecord | undefined,
   position: number,
+  peers: readonly Endpoint[],
 ): ResumeRecord {
   const { limits, seedGoals } = facts
   const flags = [
@@ -49,6 +51,7 @@ export function recordOf(
     trackerKey: facts.trackerKey,
     addedMs: facts.addedMs,
     ...(facts.completedMs === undefined ? {} : { completedMs: facts.completedMs }),
+    peers,
     ...(storage === undefined ? {} : { storage }),
   }
 }
@@ -62,6 +65,7 @@ export interface RestoredTorrent {
   readonly facts: TorrentFacts
   readonly storage: StorageRecord | undefined
   readonly position: number
+  readonly peers: readonly Endpoint[]
 }
 
 /**
@@ -116,7 +120,12 @@ export function restoreTorrent(
     addedMs: record?.addedMs ?? wallMs,
     completedMs: record?.completedMs,
   }
-  return success({ facts, storage: record?.storage, position: position ?? Number.POSITIVE_INFINITY })
+  return success({
+    facts,
+    storage: record?.storage,
+    position: position ?? Number.POSITIVE_INFINITY,
+    peers: record?.peers ?? [],
+  })
 }
 
 /**
@@ -125,8 +134,8 @@ export function restoreTorrent(
  */
 export function rejoined(
   facts: TorrentFacts,
-  { facts: before, storage }: RestoredTorrent,
-): { readonly facts: TorrentFacts; readonly storage: StorageRecord | undefined } {
+  { facts: before, storage, peers }: RestoredTorrent,
+): Pick<RestoredTorrent, 'facts' | 'storage' | 'peers'> {
   const metainfo = facts.metainfo ?? before.metainfo
   return {
     facts: {
@@ -141,5 +150,6 @@ export function rejoined(
       completedMs: before.completedMs,
     },
     storage: facts.folder === before.folder ? storage : undefined,
+    peers,
   }
 }

@@ -8,11 +8,17 @@ export class TorrentRegistry {
   /** In the order of the queue. */
   readonly order: Torrent[] = []
   private readonly byName = new Map<string, Torrent>()
+  private nextRank = 0
 
-  /** False: one of its info hashes is another torrent's, and nothing was changed. */
-  add(torrent: Torrent): boolean {
+  /**
+   * At the end of the queue, with `rank` where it is remembered and not too small for that. False: one of its info
+   * hashes is another torrent's, and nothing was changed.
+   */
+  add(torrent: Torrent, rank = 0): boolean {
     if (!this.claim(torrent)) return false
     this.order.push(torrent)
+    torrent.rank = Number.isSafeInteger(rank) ? Math.max(rank, this.nextRank) : this.nextRank
+    this.nextRank = torrent.rank + 1
     return true
   }
 
@@ -45,6 +51,8 @@ export class TorrentRegistry {
     if (index === -1) return
     this.order.splice(index, 1)
     this.order.splice(Math.min(Math.max(0, Math.trunc(position)), this.order.length), 0, torrent)
+    for (const [rank, other] of this.order.entries()) other.rank = rank
+    this.nextRank = this.order.length
   }
 }
 

@@ -23,7 +23,7 @@ function summaryOf(
   const doneBytes = progress?.doneWantedBytes ?? 0
   const downloadRate = swarm?.peers.reduce((sum, peer) => sum + peer.downloadRate, 0) ?? 0
   const uploadRate = swarm?.peers.reduce((sum, peer) => sum + peer.uploadRate, 0) ?? 0
-  const { downloadedBytes, uploadedBytes } = torrent.transferred(nowMs)
+  const { downloadedBytes, uploadedBytes } = torrent.tally.transferred(nowMs)
   const leftBytes = wanted - doneBytes
   return {
     id: facts.id,
@@ -102,7 +102,7 @@ export function torrentSnapshot(
   defaultGoals: SeedGoals,
   nowMs: number,
 ): TorrentSnapshot {
-  torrent.countTime(nowMs)
+  torrent.tally.countTime(nowMs)
   const { facts, info, content } = torrent
   const swarm = swarmOf(torrent, nowMs)
   return {
@@ -122,6 +122,6 @@ export function torrentSnapshot(
     damagedPieces: swarm?.damagedPieces ?? 0,
     activeSeconds: facts.totals.activeSeconds,
     seedingSeconds: facts.totals.seedingSeconds,
-    transferSeconds: torrent.transferSeconds(),
+    transferSeconds: torrent.tally.transferSeconds(),
   }
 }

@@ -4,7 +4,6 @@
 
 import type { Endpoint } from '../base/endpoint.ts'
 import { type Failure, failure, type Result, success } from '../base/errors.ts'
-import { sha1Length } from '../base/hash.ts'
 import { idBytes, type PeerId } from '../base/ids.ts'
 import type { Metainfo, TorrentInfo } from '../formats/metainfo/metainfo.ts'
 import { parseInfo } from '../formats/metainfo/parse-info.ts'
@@ -15,39 +14,28 @@ import { Swarm } from '../swarm/swarm.ts'
 import type { TransferProgress } from '../tracker/tracker-events.ts'
 import type { BandwidthGroup } from './bandwidth.ts'
 import { fetchingLayers } from './fetching-layers.ts'
-import { type Fetching, fetchingMetadata } from './fetching-metadata.ts'
+import { fetchingMetadata } from './fetching-metadata.ts'
 import { PeerList } from './peer-list.ts'
 import type { SessionRoom } from './session-room.ts'
-import type { Problem, TorrentState } from './snapshots.ts'
+import type { TorrentState } from './snapshots.ts'
 import { Swarming } from './swarming.ts'
 import { TorrentAnnouncing } from './torrent-announcing.ts'
-import { contradictionFailure, openContent, type TorrentContent } from './torrent-content.ts'
+import { contradictionFailure, openContent, removeContent, type TorrentContent } from './torrent-content.ts'
 import { idleExchange, type LinkedPeer } from './torrent-exchange.ts'
 import {
   filePriorities,
   lacksPieceLayers,
+  learnHashes,
+  learnInfo,
   piecePriorities,
   type TorrentFacts,
-  type TorrentTotals,
+  wireHashes,
 } from './torrent-facts.ts'
 import { type LinksTorrent, TorrentLinks } from './torrent-links.ts'
+import { type CheckingPhase, isFetching, shownState, type TorrentPhase } from './torrent-phase.ts'
 import { countProgress, type Progress } from './torrent-progress.ts'
-
-/** What a torrent is busy with, whether it runs or not. */
-export type TorrentPhase =
-  | { readonly type: 'awaiting-metadata'; readonly fetching: Fetching }
-  | { readonly type: 'awaiting-piece-layers'; readonly fetching: Fetching }
-  | {
-      readonly type: 'checking'
-      readonly abort: AbortController
-      /** Those who gave the metadata, and are needed at once. */
-      readonly keepsPeers: boolean
-      checkedPieces: number
-      pieces: number
-    }
-  | { readonly type: 'ready'; readonly content: TorrentContent; readonly swarm: Swarm; readonly swarming: Swarming }
-  | { readonly type: 'failed'; readonly problem: Problem; readonly resumesByItself: boolean }
-  | { readonly type: 'closed' }
+import { TorrentTally } from './torrent-tally.ts'
+import { WritingTrouble } from './writing-trouble.ts'
 
 /** What a torrent asks of the session, in addition to what the room has. */
 export interface TorrentHost {
@@ -55,10 +43,12 @@ export interface TorrentHost {
   claim(torrent: Torrent): boolean
   /** Its metadata is here, or more of it: to be remembered. */
   keepMetainfo(torrent: Torrent): void
+  /** Whether it may run is to be decided anew. */
+  reviewQueue(torrent: Torrent): void
 }
 
-const retryWritesMs = 5_000
-const retryTrialMs = 1_000
+/** Until content that could not be opened is looked at again, where that may help. */
+const retryMs = 30_000
 /** How long an address that lied is left alone. */
 const banMs = 3_600_000
 const usualWantedPeers = 50
@@ -70,18 +60,15 @@ export class Torrent implements LinksTorrent {
   readonly bandwidth: BandwidthGroup
   readonly links: TorrentLinks
   readonly announcing: TorrentAnnouncing
+  readonly tally: TorrentTally
   peers: PeerList
   phase: TorrentPhase = { type: 'closed' }
-  /** It has its place among those that run. */
+  /** It has its place among those that run, and is able to. */
   isRunning = false
-  private firstPeerMs: number | undefined
-  private lastPieceMs: number | undefined
-  private countedMs: number
-  /** Totals when the trackers were told that it started. */
-  private announcedFrom = { downloadedBytes: 0, uploadedBytes: 0 }
-  /** Why nothing is written now. */
-  private writeProblem: Problem | undefined
-  private isRetrying = false
+  private mayRun = false
+  /** Its place in the queue: greater than that of all who come before it. The registry's. */
+  rank = 0
+  private readonly writing: WritingTrouble
   /** What is known from before of what is on disk. */
   private lastRecord: StorageRecord | undefined
   /** The end of a storage that was left. */
@@ -97,7 +84,7 @@ export class Torrent implements LinksTorrent {
     this.host = host
     this.facts = facts
     this.peerId = peerId
-    this.countedMs = nowMs
+    this.tally = new TorrentTally(facts.totals, nowMs)
     this.peers = new PeerList({ random: room.ports.random })
     this.bandwidth = room.bandwidth.openGroup(facts.limits, nowMs)
     this.links = new TorrentLinks(room, this, idleExchange)
@@ -105,7 +92,7 @@ export class Torrent implements LinksTorrent {
       room.turns,
       room.trackers,
       {
-        infoHashes: this.wireHashes(),
+        infoHashes: wireHashes(facts),
         peerId: idBytes(peerId),
         key: facts.trackerKey,
         port: room.listenPort(),
@@ -125,7 +112,8 @@ export class Torrent implements LinksTorrent {
         isUserTracker: (url) => facts.userTrackers.has(url),
       },
     )
-    this.retryOwner = room.turns.register((atMs) => this.retryWrites(atMs))
+    this.writing = new WritingTrouble(room.turns, { onChanged: () => this.writingChanged() })
+    this.retryOwner = room.turns.register((atMs) => this.retry(false, atMs))
   }
 
   get hashes(): TorrentHashes {
@@ -153,8 +141,13 @@ export class Torrent implements LinksTorrent {
   /** Nothing but the queue and its owner keeps it from running. */
   get canRun(): boolean {
     const { phase } = this
-    if (phase.type === 'checking') return phase.keepsPeers && this.isRunning
+    if (phase.type === 'checking') return phase.isBrief || (phase.keepsPeers && this.isRunning)
     return phase.type === 'ready' || isFetching(phase)
+  }
+
+  /** It is complete, or will be found to be. */
+  get isSeed(): boolean {
+    return this.phase.type === 'checking' ? this.facts.completedMs !== undefined : this.isFinished
   }
 
   get content(): TorrentContent | undefined {
@@ -162,18 +155,7 @@ export class Torrent implements LinksTorrent {
   }
 
   state(): TorrentState {
-    const { phase } = this
-    if (phase.type === 'failed') {
-      return { type: 'error', problem: phase.problem, resumesByItself: phase.resumesByItself }
-    }
-    if (phase.type === 'checking') {
-      return { type: 'checking', checkedPieces: phase.checkedPieces, pieces: phase.pieces }
-    }
-    if (!this.facts.wantsToRun || phase.type === 'closed') return { type: 'stopped' }
-    if (this.writeProblem !== undefined) return { type: 'error', problem: this.writeProblem, resumesByItself: true }
-    if (!this.isRunning) return { type: 'queued' }
-    if (phase.type === 'ready') return { type: phase.swarm.isFinished ? 'seeding' : 'downloading' }
-    return { type: phase.type }
+    return shownState(this.phase, this.facts.wantsToRun, this.isRunning, this.writing.problem)
   }
 
   /** The first transition: to whatever the metadata at hand allows. */
@@ -185,13 +167,30 @@ export class Torrent implements LinksTorrent {
     else this.lookAtContent(this.lastRecord, nowMs)
   }
 
+  /** The owner started or stopped it, which the queue is to hear of. Stopped, its content is looked at no further. */
+  wantsChanged(nowMs: number): void {
+    const { wantsToRun } = this.facts
+    if (!wantsToRun && this.phase.type === 'checking') {
+      this.leaveContent(nowMs)
+      this.enter({ type: 'unchecked' })
+    } else if (wantsToRun && this.phase.type === 'unchecked') this.lookAtContent(this.lastRecord, nowMs)
+    this.reviewQueue()
+  }
+
   /** Runs or waits, as the queue has it. */
-  setRunning(isRunning: boolean, nowMs: number): void {
+  setRunning(mayRun: boolean, nowMs: number): void {
+    this.mayRun = mayRun
+    this.review(nowMs)
+  }
+
+  private review(nowMs: number): void {
+    const isAble = this.phase.type !== 'checking' || (this.phase.keepsPeers && this.isRunning)
+    const isRunning = this.mayRun && isAble
     if (isRunning === this.isRunning) return
-    this.countTime(nowMs)
     this.isRunning = isRunning
+    this.tally.setRunning(isRunning, nowMs)
     if (isRunning) {
-      this.announcedFrom = this.transferred(nowMs)
+      this.beginDownload(nowMs)
       this.announcing.handle({ type: 'start' }, nowMs)
       this.tellDemand(nowMs)
       this.room.reviewDialling()
@@ -200,7 +199,7 @@ export class Torrent implements LinksTorrent {
       void this.announcing.stop(this.room.config.stopTimeoutMs, nowMs)
       this.room.reviewSaving(this.facts.id)
     }
-    this.room.reviewQueue()
+    this.reviewQueue()
   }
 
   /** Hashes everything on disk anew, whatever was believed of it. */
@@ -237,8 +236,28 @@ export class Torrent implements LinksTorrent {
     const { content } = this
     if (content === undefined) return success(this.lastRecord)
     const record = await content.storage.resume()
-    if (record.ok) this.lastRecord = record.value
+    if (record.ok && this.content === content) this.lastRecord = record.value
     return record
+  }
+
+  /** No peer is connected any more: what was received of unfinished pieces goes to the disk, to be remembered. */
+  async putAside(): Promise<void> {
+    await this.content?.storage.spillAll()
+  }
+
+  /** Some to begin with after a restart. A private torrent keeps what its trackers named only (BEP 27). */
+  peersToKeep(maxCount: number): Endpoint[] {
+    return this.peers.snapshot(maxCount, this.info?.isPrivate === true)
+  }
+
+  /** Peers of the last time. */
+  restorePeers(endpoints: readonly Endpoint[], nowMs: number): void {
+    for (const endpoint of endpoints) {
+      this.peers.add(endpoint, 'resume', 'user', nowMs)
+      // What is kept of a private torrent's peers came from its trackers.
+      if (this.info?.isPrivate === true) this.peers.add(endpoint, 'tracker', 'user', nowMs)
+    }
+    this.room.reviewDialling()
   }
 
   /** Ends everything; what is complete stays on disk. Settled when nothing is under way any more. */
@@ -251,12 +270,13 @@ export class Torrent implements LinksTorrent {
 
   /** As close, and deletes the content. */
   async remove(nowMs: number): Promise<Result<void>> {
-    const { content } = this
+    const { content, facts, phase, lastRecord, room } = this
     this.setRunning(false, nowMs)
-    if (content === undefined) return await this.close(nowMs)
-    this.leaveContent(nowMs, () => content.storage.remove())
+    this.leaveContent(nowMs, content === undefined ? undefined : () => content.storage.remove())
     this.end()
-    return await this.leaving
+    const left = await this.leaving
+    const wasSeen = phase.type === 'checking' || phase.type === 'unchecked' || phase.type === 'failed'
+    return wasSeen && facts.metainfo !== undefined ? await removeContent(room, facts, facts.metainfo, lastRecord) : left
   }
 
   /** Bytes of files and wanted bytes that are here; undefined until the content was looked at. */
@@ -271,39 +291,6 @@ export class Torrent implements LinksTorrent {
     return this.progressCache
   }
 
-  /** Payload in both directions, restarts included. */
-  transferred(nowMs: number): { downloadedBytes: number; uploadedBytes: number } {
-    const { totals } = this.facts
-    if (this.phase.type !== 'ready')
-      return { downloadedBytes: totals.downloadedBytes, uploadedBytes: totals.uploadedBytes }
-    const { downloadedBytes, uploadedBytes } = this.phase.swarm.snapshot(nowMs)
-    return {
-      downloadedBytes: totals.downloadedBytes + downloadedBytes,
-      uploadedBytes: totals.uploadedBytes + uploadedBytes,
-    }
-  }
-
-  /** As of now, for the record. */
-  totals(nowMs: number): TorrentTotals {
-    this.countTime(nowMs)
-    return { ...this.facts.totals, ...this.transferred(nowMs) }
-  }
-
-  /** From the first peer's connection to the last verified byte; undefined when nothing was downloaded. */
-  transferSeconds(): number | undefined {
-    const { firstPeerMs, lastPieceMs } = this
-    return firstPeerMs === undefined || lastPieceMs === undefined ? undefined : (lastPieceMs - firstPeerMs) / 1_000
-  }
-
-  /** Adds the time since it was last called to the totals. */
-  countTime(nowMs: number): void {
-    const seconds = (nowMs - this.countedMs) / 1_000
-    this.countedMs = nowMs
-    if (!this.isRunning || this.phase.type !== 'ready') return
-    this.facts.totals.activeSeconds += seconds
-    if (this.phase.swarm.isFinished) this.facts.totals.seedingSeconds += seconds
-  }
-
   /** The owner changed what is wanted of it. */
   prioritiesChanged(nowMs: number): void {
     const { phase, info } = this
@@ -313,10 +300,11 @@ export class Torrent implements LinksTorrent {
     phase.swarm.setPriorities(piecePriorities(phase.content.plan, priorities), nowMs)
     this.touch()
     this.room.turns.after(phase.content.storage.setPriorities(priorities), (result, atMs) => {
-      if (!result.ok) this.takeWriteProblem(result, atMs)
+      if (!result.ok) this.writing.take(result, atMs)
     })
+    if (this.isRunning) this.writing.wantsMore()
     this.peers.setSeeding(phase.swarm.isFinished)
-    this.room.reviewQueue()
+    this.reviewQueue()
   }
 
   limitsChanged(nowMs: number): void {
@@ -348,7 +336,7 @@ export class Torrent implements LinksTorrent {
 
   /** A connection got past the handshake. */
   peerConnected(nowMs: number): void {
-    if (!this.isFinished) this.firstPeerMs ??= nowMs
+    if (!this.isFinished) this.tally.peerConnected(nowMs)
   }
 
   /** Ends and bans who sent what nobody honest sends. */
@@ -391,25 +379,15 @@ export class Torrent implements LinksTorrent {
       return
     }
     const info = parsed.value
-    const rest = facts.isRestUnwanted ? new Array<number>(info.files.length).fill(0) : []
-    facts.priorities = [...facts.priorities, ...rest.slice(facts.priorities.length)].slice(0, info.files.length)
-    facts.infoHashV1 = info.infoHashV1
-    facts.infoHashV2 = info.infoHashV2
+    learnHashes(facts, info)
     if (!this.host.claim(this)) {
       this.fail(failure('torrent-value', 'the torrent is here already, under its other info hash'), false, nowMs)
       return
     }
-    facts.metainfo = {
-      info,
-      pieceLayers: new Map(),
-      trackers: facts.trackers,
-      webSeeds: facts.webSeeds,
-      httpSeeds: [],
-      nodes: [],
-    }
+    learnInfo(facts, info)
     // What was learnt from anybody but trackers does not count for a private torrent (BEP 27).
     if (info.isPrivate) this.dropPeers(nowMs)
-    this.announcing.handle({ type: 'identify', infoHashes: this.wireHashes(), isPrivate: info.isPrivate }, nowMs)
+    this.announcing.handle({ type: 'identify', infoHashes: wireHashes(facts), isPrivate: info.isPrivate }, nowMs)
     this.room.log.add({ type: 'metadata', id: facts.id })
     this.host.keepMetainfo(this)
     this.begin(nowMs)
@@ -425,7 +403,7 @@ export class Torrent implements LinksTorrent {
     })
     this.enter({ type: 'awaiting-piece-layers', fetching })
     this.links.setExchange(fetching, nowMs)
-    this.room.reviewQueue()
+    this.reviewQueue()
   }
 
   private takePieceLayers(metainfo: Metainfo, nowMs: number): void {
@@ -439,30 +417,39 @@ export class Torrent implements LinksTorrent {
   private lookAtContent(record: StorageRecord | undefined, nowMs: number): void {
     const { metainfo } = this.facts
     if (metainfo === undefined) return
-    const phase: TorrentPhase & { type: 'checking' } = {
+    const phase: CheckingPhase = {
       type: 'checking',
       abort: new AbortController(),
       keepsPeers: isFetching(this.phase),
+      isBrief: record !== undefined,
       checkedPieces: 0,
       pieces: metainfo.info.pieceCount,
     }
     this.lastRecord = record
     this.enter(phase)
     this.links.setExchange(idleExchange, nowMs)
-    this.room.turns.after(this.looked(metainfo, phase, record), (result, atMs) => {
-      if (this.phase !== phase) return
-      if (result.ok) this.becomeReady(metainfo, result.value, atMs)
-      else this.fail(result, result.code === 'disk-full', atMs)
+    const looked = this.looked(metainfo, phase, record)
+    // Whoever comes after an unfinished look waits for its end.
+    const { promise, resolve } = Promise.withResolvers<Result<void>>()
+    this.leaving = promise
+    this.room.turns.after(looked, (result, atMs) => {
+      if (this.phase === phase) {
+        resolve(success(undefined))
+        if (result.ok) this.becomeReady(metainfo, result.value, atMs)
+        else this.fail(result, result.code === 'disk-full', atMs)
+      } else if (result.ok) void result.value.storage.close().then(resolve)
+      else resolve(success(undefined))
     })
   }
 
   private async looked(
     metainfo: Metainfo,
-    phase: TorrentPhase & { type: 'checking' },
+    phase: CheckingPhase,
     record: StorageRecord | undefined,
   ): Promise<Result<TorrentContent>> {
     // An earlier look at the same files must be over.
     await this.leaving
+    if (this.phase !== phase) return failure('interrupted', 'not wanted any more')
     return await openContent(this.room, {
       facts: this.facts,
       metainfo,
@@ -471,12 +458,15 @@ export class Torrent implements LinksTorrent {
         touch: () => this.touch(),
         onPieceWritten: (piece, atMs) => this.pieceWritten(piece, atMs),
         onPieceLost: () => this.pieceLost(),
-        onWriteFailed: (why, atMs) => this.takeWriteProblem(why, atMs),
+        onWriteFailed: (why, atMs) => this.writing.take(why, atMs),
         onReadFailed: (why, atMs) => this.takeReadProblem(why, atMs),
       },
       onProgress: (checkedPieces, pieces) => {
         phase.checkedPieces = checkedPieces
         phase.pieces = pieces
+        if (!phase.isBrief) return
+        phase.isBrief = false
+        this.room.turns.run(() => this.reviewQueue())
       },
       signal: phase.abort.signal,
     })
@@ -484,6 +474,7 @@ export class Torrent implements LinksTorrent {
 
   private becomeReady(metainfo: Metainfo, content: TorrentContent, nowMs: number): void {
     const { facts, room } = this
+    const isAsRecorded = this.lastRecord !== undefined && !content.wasChecked && !facts.mayDownloadAgain
     const { storage, plan } = content
     const swarm = new Swarm({
       info: metainfo.info,
@@ -505,7 +496,11 @@ export class Torrent implements LinksTorrent {
     facts.mayDownloadAgain = false
     this.progressCache = undefined
     content.attach(swarm)
+    this.tally.attach(swarm, nowMs)
+    this.writing.attach({ storage, swarm })
     this.enter({ type: 'ready', content, swarm, swarming })
+    this.review(nowMs)
+    this.beginDownload(nowMs)
     // They may be others than when the storage was made.
     this.prioritiesChanged(nowMs)
     this.orderChanged()
@@ -515,23 +510,22 @@ export class Torrent implements LinksTorrent {
     this.peers.setSeeding(swarm.isFinished)
     this.links.setExchange(swarming, nowMs)
     this.touch()
-    room.reviewQueue()
-    room.reviewSaving(this.facts.id)
+    this.reviewQueue()
+    if (!isAsRecorded) room.reviewSaving(facts.id)
   }
 
   private finished(nowMs: number): void {
     const { facts, room, phase } = this
     if (phase.type !== 'ready') return
-    this.countTime(nowMs)
+    this.tally.countTime(nowMs)
     facts.completedMs ??= Math.floor(room.ports.clock.wallMs())
     this.peers.setSeeding(true)
     if (phase.content.storage.have.isComplete) this.announcing.handle({ type: 'completed' }, nowMs)
     // Whoever hears of it finds the files under their own names.
     room.turns.after(phase.content.storage.settled(), () => room.log.add({ type: 'finished', id: facts.id }))
     if (!facts.isPlaced) this.place(phase.content)
-    room.reviewQueue()
-    room.reviewSaving(this.facts.id)
-    this.room.reviewQueue()
+    this.reviewQueue()
+    room.reviewSaving(facts.id)
   }
 
   /** Brings what is whole out of the folder for incomplete content. */
@@ -542,82 +536,64 @@ export class Torrent implements LinksTorrent {
     })
     room.turns.after(moving, (moved, nowMs) => {
       if (moved.ok) facts.isPlaced = true
-      else this.takeWriteProblem(moved, nowMs)
+      else this.writing.take(moved, nowMs)
       room.log.add({ type: 'changed', id: facts.id })
       room.reviewSaving(facts.id)
     })
   }
 
   private pieceWritten(piece: number, nowMs: number): void {
-    this.lastPieceMs = nowMs
+    this.tally.pieceWritten(nowMs)
     this.progressCache = undefined
     this.room.log.add({ type: 'piece', id: this.facts.id, piece })
     this.room.reviewSaving(this.facts.id)
-    if (this.writeProblem !== undefined && this.isRetrying) this.writingWorks(nowMs)
+    this.writing.wrote(nowMs)
   }
 
   private pieceLost(): void {
     this.progressCache = undefined
+    // Those who have it may have been let go when nothing was wanted of them.
+    this.peers.setSeeding(this.isFinished)
+    this.room.reviewDialling()
     this.room.reviewSaving(this.facts.id)
-    this.room.reviewQueue()
+    this.reviewQueue()
   }
 
-  /** Nothing can be written: what is complete is still sent, and writing is tried again from time to time. */
-  private takeWriteProblem(why: Failure, nowMs: number): void {
-    const { phase } = this
-    if (phase.type !== 'ready') return
-    this.writeProblem = { code: why.code, detail: why.detail }
-    this.isRetrying = false
-    phase.swarm.setPaused({ download: true, upload: false }, nowMs)
+  /** Nothing is written for the first time where there is no room for all of it. */
+  private beginDownload(nowMs: number): void {
+    const isDownloading = this.phase.type === 'ready' && this.isRunning && !this.isFinished
+    if (isDownloading) this.writing.beginDownload(nowMs)
+  }
+
+  private writingChanged(): void {
+    const { content, facts } = this
+    // What was to be moved when it was whole may have been what failed.
+    if (this.writing.problem === undefined && content !== undefined && this.isFinished && !facts.isPlaced) {
+      this.place(content)
+    }
     this.touch()
-    this.room.turns.wakeAt(this.retryOwner, nowMs + retryWritesMs)
-    this.room.reviewQueue()
-  }
-
-  /** Tries again; when nothing has failed a moment later, writing works. */
-  private retryWrites(nowMs: number): void {
-    const { phase } = this
-    if (phase.type !== 'ready' || this.writeProblem === undefined) return
-    if (this.isRetrying) {
-      this.writingWorks(nowMs)
-      return
-    }
-    this.isRetrying = true
-    phase.content.storage.retryWrites()
-    this.room.turns.wakeAt(this.retryOwner, nowMs + retryTrialMs)
-  }
-
-  private writingWorks(nowMs: number): void {
-    this.writeProblem = undefined
-    this.room.turns.wakeAt(this.retryOwner, Number.POSITIVE_INFINITY)
-    if (this.phase.type === 'ready') {
-      this.phase.swarm.setPaused({ download: false, upload: false }, nowMs)
-      this.touch()
-    }
-    this.room.reviewQueue()
+    this.reviewQueue()
   }
 
   private fail(why: Failure, resumesByItself: boolean, nowMs: number): void {
     this.leaveContent(nowMs)
     this.enter({ type: 'failed', problem: { code: why.code, detail: why.detail }, resumesByItself })
+    if (resumesByItself) this.room.turns.wakeAt(this.retryOwner, nowMs + retryMs)
     this.links.endAll(failure('interrupted', 'the torrent has failed'), nowMs)
-    this.room.reviewQueue()
+    this.reviewQueue()
   }
 
   /** Nothing is done with the content any more; its storage is closed in the background. */
   private leaveContent(nowMs: number, leave?: () => Promise<Result<void>>): void {
     const { phase } = this
-    this.writeProblem = undefined
+    this.writing.attach(undefined)
     this.progressCache = undefined
     this.links.setExchange(idleExchange, nowMs)
     if (phase.type === 'checking') phase.abort.abort()
     if (phase.type === 'awaiting-metadata' || phase.type === 'awaiting-piece-layers') phase.fetching.close()
     if (phase.type !== 'ready') return
-    this.countTime(nowMs)
     this.links.endAll(failure('interrupted', 'the content is looked at'), nowMs)
-    const { downloadedBytes, uploadedBytes } = phase.swarm.snapshot(nowMs)
-    this.facts.totals.downloadedBytes += downloadedBytes
-    this.facts.totals.uploadedBytes += uploadedBytes
+    this.tally.attach(undefined, nowMs)
     phase.content.attach(undefined)
     phase.swarming.close()
     this.leaving = leave === undefined ? phase.content.storage.close() : leave()
@@ -625,6 +601,7 @@ export class Torrent implements LinksTorrent {
 
   private end(): void {
     this.phase = { type: 'closed' }
+    this.writing.close()
     this.room.turns.unregister(this.retryOwner)
   }
 
@@ -639,40 +616,31 @@ export class Torrent implements LinksTorrent {
   }
 
   private transferProgress(): TransferProgress {
-    const { downloadedBytes, uploadedBytes } = this.transferred(this.room.turns.nowMs())
     const progress = this.progress()
     return {
-      downloadedBytes: downloadedBytes - this.announcedFrom.downloadedBytes,
-      uploadedBytes: uploadedBytes - this.announcedFrom.uploadedBytes,
+      ...this.tally.transferredSinceStart(this.room.turns.nowMs()),
       leftBytes: progress?.missingBytes ?? this.info?.totalBytes ?? unknownLeftBytes,
       isPartialSeed: this.isFinished && (progress?.missingBytes ?? 0) > 0,
     }
   }
 
-  private wireHashes(): Uint8Array[] {
-    const { infoHashV1, infoHashV2 } = this.facts
-    const hashes: Uint8Array[] = []
-    if (infoHashV1 !== undefined) hashes.push(idBytes(infoHashV1))
-    if (infoHashV2 !== undefined) hashes.push(idBytes(infoHashV2).subarray(0, sha1Length))
-    return hashes
+  private reviewQueue(): void {
+    this.host.reviewQueue(this)
   }
 
   /** The state is noted when the queue has had its say. */
   private enter(phase: TorrentPhase): void {
     this.phase = phase
-    this.room.reviewQueue()
+    this.reviewQueue()
   }
 
   /** For the session, when the queue has had its say: tells the change log if the state is another one than before. */
   noteState(): void {
+    if (this.phase.type === 'closed') return
     const state = this.state()
     const told = state.type === 'error' ? `error ${state.problem.code}` : state.type
     if (told === this.toldState) return
     this.toldState = told
     this.room.log.add({ type: 'state', id: this.facts.id, state })
   }
-}
-
-function isFetching({ type }: TorrentPhase): boolean {
-  return type === 'awaiting-metadata' || type === 'awaiting-piece-layers'
 }

@@ -42,6 +42,8 @@ export interface ContentCheck {
 }
 
 const maxInFlight = 32
+/** Of very large pieces too, so that one is read while another is hashed. */
+const minInFlight = 4
 const inFlightBytes = 16_777_216
 
 /** Errors: interrupted (what was checked until then counts). `onProgress` is told after each piece. */
@@ -82,7 +84,7 @@ export async function checkContent(
     }
   }
 
-  const laneCount = Math.max(2, Math.min(maxInFlight, Math.floor(inFlightBytes / plan.pieceLengthBytes)))
+  const laneCount = Math.max(minInFlight, Math.min(maxInFlight, Math.floor(inFlightBytes / plan.pieceLengthBytes)))
   await Promise.all(Array.from({ length: laneCount }, lane))
   if (signal.aborted) return failure('interrupted', 'stopped while checking')
   return success({

@@ -57,7 +57,8 @@ export class ChunkFilling implements PieceFilling {
   private readonly fills = new Map<number, ChunkedFill>()
   private readonly damagedBefore = new Set<number>()
   private readonly waiter: { onMemory(): void }
-  private onQuiet: (() => void) | undefined
+  /** Told whenever nothing is under way for a piece. */
+  private onQuiet: (() => void)[] = []
   private isClosing = false
 
   /** `chunkBytes`: a power of two, of a block at least. */
@@ -151,15 +152,17 @@ export class ChunkFilling implements PieceFilling {
     return isKnown
   }
 
+  async spillAll(): Promise<void> {
+    for (const piece of [...this.fills.keys()]) this.spill(piece)
+    while ([...this.fills.values()].some((fill) => fill.jobCount > 0)) {
+      await new Promise<void>((resolve) => void this.onQuiet.push(resolve))
+    }
+  }
+
   async close(): Promise<void> {
     this.isClosing = true
     this.context.slots.forget(this.waiter)
-    for (const piece of [...this.fills.keys()]) this.spill(piece)
-    while ([...this.fills.values()].some((fill) => fill.jobCount > 0)) {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.onQuiet = resolve
-      await promise
-    }
+    await this.spillAll()
     for (const fill of this.fills.values()) this.releaseAll(fill)
   }
 
@@ -222,10 +225,10 @@ export class ChunkFilling implements PieceFilling {
   private endJob(fill: ChunkedFill): void {
     fill.jobCount--
     this.endIfDone(fill)
-    if (fill.jobCount === 0) {
-      this.onQuiet?.()
-      this.onQuiet = undefined
-    }
+    if (fill.jobCount > 0) return
+    const { onQuiet } = this
+    this.onQuiet = []
+    for (const tell of onQuiet) tell()
   }
 
   private endIfDone(fill: ChunkedFill): void {

@@ -176,7 +176,11 @@ export class ContentFiles {
       if (this.where(file) === 'absent') this.appoint(file)
       if (this.where(file) === 'present') {
         this.changed.add(file)
-        this.file(file).write(fileOffset, [part], onWritten)
+        this.file(file).write(fileOffset, [part], (result) => {
+          // Again: its status may have been asked for while this was under way.
+          this.changed.add(file)
+          onWritten(result)
+        })
         return
       }
       const offset = this.partsOffset(piece, position)

@@ -107,6 +107,8 @@ export class PooledFile {
   private readonly allocation: Allocation
   private currentPlace: FilePlace
   private wasSeen: boolean
+  /** It has its length. */
+  private isAllocated = false
   private file: OpenFile | undefined
   private isWritable = false
   private transferCount = 0
@@ -117,6 +119,9 @@ export class PooledFile {
   /** Opening, closing and moving happen one after another; transfers begin only between them. */
   private taskCount = 0
   private lastTask: Promise<unknown> = Promise.resolve()
+  private relocationCount = 0
+  /** Settled when no status is asked for. */
+  private lastStatus: Promise<unknown> = Promise.resolve()
   private onQuiet: (() => void) | undefined
 
   constructor(pool: FilePool, options: PooledFileOptions) {
@@ -195,18 +200,25 @@ export class PooledFile {
    * Without success the place stays.
    */
   relocate(action: () => Promise<Result<FilePlace>>): Promise<Result<void>> {
+    this.relocationCount++
     return this.exclusively(async () => {
       await this.shutNow()
+      await this.lastStatus
       const moved = await action()
+      this.relocationCount--
       if (!moved.ok) return moved
       this.currentPlace = moved.value
       return success(undefined)
     })
   }
 
-  /** What the disk says. Not while it is being moved, when it may be in neither place. */
+  /** What the disk says. Not while it is being moved, when it may be in neither place; but while it gets its space. */
   status(): Promise<Result<FileStatus | undefined>> {
-    return this.exclusively(() => this.currentPlace.root.status(this.currentPlace.path))
+    const ask = () => this.currentPlace.root.status(this.currentPlace.path)
+    if (this.relocationCount > 0) return this.exclusively(ask)
+    const status = ask()
+    this.lastStatus = this.lastStatus.then(() => status)
+    return status
   }
 
   private use(isWrite: boolean, act: (file: Result<OpenFile>) => void): void {
@@ -280,7 +292,7 @@ export class PooledFile {
     }
     this.file = opened.value
     this.isWritable = isWrite
-    const allocated = mode === 'create' ? await this.allocate(opened.value) : success(undefined)
+    const allocated = isWrite ? await this.allocate(opened.value) : success(undefined)
     if (!allocated.ok) {
       await this.shutNow()
       return allocated
@@ -289,12 +301,17 @@ export class PooledFile {
     return opened
   }
 
-  /** Gives a new file its length; one that is longer already is left as it is. */
+  /** Gives a file its length: a new one, or one that the program did not come to the end with. Longer ones stay. */
   private async allocate(file: OpenFile): Promise<Result<void>> {
-    if (this.lengthBytes === 0) return success(undefined)
+    if (this.isAllocated || this.lengthBytes === 0) return success(undefined)
     const status = await file.status()
     if (!status.ok) return status
-    const { lengthBytes } = status.value
+    const result = await this.lengthen(file, status.value.lengthBytes)
+    this.isAllocated = result.ok
+    return result
+  }
+
+  private async lengthen(file: OpenFile, lengthBytes: number): Promise<Result<void>> {
     if (lengthBytes >= this.lengthBytes) return success(undefined)
     if (this.allocation === 'sparse') return await file.setLength(this.lengthBytes)
     const zeros = new Uint8Array(Math.min(allocationStepBytes, this.lengthBytes - lengthBytes))

@@ -34,7 +34,9 @@ export interface PieceFilling {
   restore(partial: PartialPiece): void
   /** The disk did not keep the blocks of a piece. True if there were any. */
   forget(piece: number): boolean
-  /** Spills what it can, and answers when nothing is under way. No more calls after this. */
+  /** Spills what it can, and answers when nothing is under way. */
+  spillAll(): Promise<void>
+  /** The same, and gives back its memory. No more calls after this. */
   close(): Promise<void>
 }
 

@@ -84,10 +84,7 @@ export class PieceReader {
       this.refuse(piece, failure('content-mismatch', 'the piece was lost'))
       return undefined
     }
-    if (begin < window.start || begin + length > window.end) {
-      this.refuse(piece, failure('peer-frame-value', 'more than one block was asked for at once'))
-      return undefined
-    }
+    assert(begin + length <= window.end, 'a block of bytes within the piece')
     if (window.pinCount++ === 0) this.options.slots.retain(window.slot)
     if (!window.isTouched) {
       window.isTouched = true

@@ -4,12 +4,14 @@
 // TorrentStorage.resume.
 import { assert } from '../base/assert.ts'
 import { equalBytes, toUtf8 } from '../base/bytes.ts'
+import type { AddressFamily, Endpoint } from '../base/endpoint.ts'
 import { attempt, fail, type Result } from '../base/errors.ts'
 import { sha256 } from '../base/hash.ts'
 import { type InfoHashV1, type InfoHashV2, idBytes, infoHashV1, infoHashV2 } from '../base/ids.ts'
 import { BencodeCursor } from '../formats/bencode/cursor.ts'
 import { type BencodeInput, encode } from '../formats/bencode/encode.ts'
 import { kindDictionary, kindList, scan } from '../formats/bencode/scan.ts'
+import { compactEndpointLength, decodeCompactEndpoints, encodeCompactEndpoints } from '../formats/compact-endpoint.ts'
 import { maxPieceCount } from '../formats/metainfo/metainfo.ts'
 import { maxPathDepth, sanitisePath } from '../formats/path-sanitiser.ts'
 import type { Whereabouts } from './content-files.ts'
@@ -45,6 +47,8 @@ export interface ResumeRecord {
   /** Wall clock, whole milliseconds. */
   readonly addedMs: number
   readonly completedMs?: number
+  /** Peers to begin with, the best of a family first; at most 50. */
+  readonly peers: readonly Endpoint[]
   readonly storage?: StorageRecord
 }
 
@@ -56,6 +60,7 @@ const maxWords = 64
 const maxUrls = 10_000
 const maxFiles = 1_000_000
 const maxPartials = 65_536
+export const maxKeptPeers = 50
 const priorityLevels = 8
 const maxLimit = 1e19
 const limitText = /^(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,20})?$/
@@ -81,6 +86,8 @@ export function encodeResumeRecord(record: ResumeRecord): Uint8Array {
     key: record.trackerKey,
     added: Math.floor(record.addedMs),
     completed: record.completedMs === undefined ? undefined : Math.floor(record.completedMs),
+    peers: encodeCompactEndpoints(record.peers, 4),
+    peers6: encodeCompactEndpoints(record.peers, 6),
     storage: storage === undefined ? undefined : encodeStorage(storage),
   })
   return encode({ body, sha256: sha256(body) })
@@ -121,9 +128,18 @@ export function decodeResumeRecord(bytes: Uint8Array): Result<ResumeRecord> {
       trackerKey: numberOf(root.get('key')) >>> 0,
       addedMs: numberOf(root.get('added')),
       ...(completedMs === undefined ? {} : { completedMs }),
+      peers: [...peersOf(root.get('peers'), 4), ...peersOf(root.get('peers6'), 6)].slice(0, maxKeptPeers),
       ...(storage === undefined ? {} : { storage: readStorage(storage) }),
     }
   })
+}
+
+/** Older records have none. */
+function peersOf(cursor: BencodeCursor | undefined, family: AddressFamily): Endpoint[] {
+  if (cursor === undefined) return []
+  const bytes = bytesAt(cursor, maxKeptPeers * compactEndpointLength(family))
+  const peers = decodeCompactEndpoints(bytes, family, maxKeptPeers)
+  return peers.ok ? peers.value : damaged(peers.detail)
 }
 
 function encodeStorage({ have, partials, files }: StorageRecord): BencodeInput {
@@ -174,7 +190,8 @@ function readLimits(cursor: BencodeCursor | undefined): Record<string, number> {
     if (found.length === maxWords) damaged('too many limits')
     const text = textAt(value)
     if (text !== 'none' && !limitText.test(text)) damaged('a limit that is no number')
-    found.push([textAt(key), text === 'none' ? Number.POSITIVE_INFINITY : Number(text)])
+    const limit = text === 'none' ? Number.POSITIVE_INFINITY : Number(text)
+    found.push([textAt(key), limit > maxLimit ? Number.POSITIVE_INFINITY : limit])
   }
   return Object.fromEntries(found)
 }

@@ -46,7 +46,8 @@ export class SlotFilling implements PieceFilling {
   private readonly waiter: { onMemory(): void }
   /** The piece touched last: blocks come in runs of one piece. */
   private last: PieceFill | undefined
-  private onQuiet: (() => void) | undefined
+  /** Told whenever something that was under way is done. */
+  private onQuiet: (() => void)[] = []
   private isClosing = false
 
   constructor(context: FillingContext) {
@@ -156,15 +157,15 @@ export class SlotFilling implements PieceFilling {
     return this.spilled.delete(piece)
   }
 
+  async spillAll(): Promise<void> {
+    for (const piece of [...this.fills.keys()]) this.spill(piece)
+    while (this.isBusy()) await new Promise<void>((resolve) => void this.onQuiet.push(resolve))
+  }
+
   async close(): Promise<void> {
     this.isClosing = true
     this.context.slots.forget(this.waiter)
-    for (const piece of [...this.fills.keys()]) this.spill(piece)
-    while (this.isBusy()) {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.onQuiet = resolve
-      await promise
-    }
+    await this.spillAll()
     for (const fill of [...this.fills.values()]) this.drop(fill)
   }
 
@@ -193,8 +194,9 @@ export class SlotFilling implements PieceFilling {
   }
 
   private tellQuiet(): void {
-    this.onQuiet?.()
-    this.onQuiet = undefined
+    const { onQuiet } = this
+    this.onQuiet = []
+    for (const tell of onQuiet) tell()
   }
 
   private forgetFill(fill: PieceFill): void {

@@ -9,6 +9,7 @@ import { type CheckOutcome, type CheckProgress, checkContent } from './check-con
 import { ChunkFilling } from './chunk-filling.ts'
 import { ContentArranger } from './content-arranger.ts'
 import { ContentFiles, partsFile } from './content-files.ts'
+import { type DiskSpace, diskSpace } from './disk-space.ts'
 import { DiskVerifier } from './disk-verifier.ts'
 import type { Allocation, FilePool } from './file-pool.ts'
 import type { HashQueue } from './hash-queue.ts'
@@ -46,9 +47,6 @@ export interface OpenOutcome {
   readonly missingFiles: readonly number[]
   /** Pieces that resume data claims but files no longer vouch for: not in `have` until they are checked. */
   readonly unchecked: Bitfield
-  /** What the wanted files still take on the disk, and what the disk has left. */
-  readonly neededBytes: number
-  readonly freeBytes: number
 }
 
 const maxChunkBytes = 1_048_576
@@ -190,7 +188,7 @@ export class TorrentStorage {
     const broughtOut = await this.arranger.bringOutWanted()
     if (!broughtOut.ok) this.gate.fail(broughtOut)
     this.filling.retry()
-    return await this.openOutcome([...recalled.missing.keys()])
+    return success({ missingFiles: [...recalled.missing.keys()], unchecked: this.unchecked.clone() })
   }
 
   /**
@@ -292,6 +290,19 @@ export class TorrentStorage {
     return this.lastFlush
   }
 
+  /**
+   * Puts received blocks of unfinished pieces aside on disk, for `resume` to tell of. For when no more are coming: it
+   * waits for all that is under way.
+   */
+  spillAll(): Promise<void> {
+    return this.filling.spillAll()
+  }
+
+  /** What the wanted files still take on the disk, and what the disk has left. Errors: of the disk. */
+  space(): Promise<Result<DiskSpace>> {
+    return diskSpace(this.files, (file) => this.held.isWhole(file))
+  }
+
   /** What to keep for the next start; all it claims is on the disk. Errors: of the disk, file-not-found. */
   async resume(): Promise<Result<StorageRecord>> {
     const { files, have, unchecked } = this
@@ -362,19 +373,6 @@ export class TorrentStorage {
   async remove(): Promise<Result<void>> {
     await this.close()
     return await this.arranger.remove()
-  }
-
-  private async openOutcome(missingFiles: readonly number[]): Promise<Result<OpenOutcome>> {
-    const { files } = this
-    const free = await files.layout.place.root.freeBytes()
-    if (!free.ok) return free
-    let neededBytes = 0
-    for (let file = 0; file < files.fileCount; file++) {
-      if (!files.isWanted(file)) continue
-      const allocatedBytes = files.where(file) === 'present' ? (files.notedStatus(file)?.allocatedBytes ?? 0) : 0
-      neededBytes += Math.max(0, files.lengthOf(file) - allocatedBytes)
-    }
-    return success({ missingFiles, unchecked: this.unchecked.clone(), neededBytes, freeBytes: free.value })
   }
 
   private async flushNow(): Promise<Result<void>> {

@@ -102,6 +102,7 @@ export function datagramsConformance(title: string, make: () => Promise<Datagram
       a.socket.send(new Uint8Array(200_000), under.address, b.socket.endpoint.port)
       a.socket.send(new Uint8Array([7]), under.address, b.socket.endpoint.port)
       await under.until(() => b.log.received.length > 0)
+      assert.equal(b.log.received[0]?.bytes.length, 1)
       assert.deepEqual(b.log.received[0]?.bytes, new Uint8Array([7]))
       await closeAll([a.socket, b.socket])
     })

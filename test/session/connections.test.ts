@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { unwrap } from '../../src/base/errors.ts'
+import { peerId } from '../../src/base/ids.ts'
+import { encodeHandshake } from '../../src/formats/peer/handshake.ts'
 import { listenPort, makeContent, World } from './session-harness.ts'
 
 test('two that dial each other at once keep one connection, the same on both sides', async () => {
@@ -63,7 +65,7 @@ test('who does not send a handshake within 10 s is cut off', async () => {
   await world.clock.run(9_000)
   stream.write(Uint8Array.of(19))
   assert.equal(closed, false)
-  assert.equal(machine.session.snapshot().halfOpen, 1)
+  assert.equal(machine.session.snapshot().connections, 1)
   await world.clock.run(2_000)
   assert.equal(closed, true)
   assert.equal(machine.session.snapshot().connections, 0)
@@ -100,6 +102,61 @@ test('no more connections than the limits of session and torrent, and no more ha
   assert.equal(leecher.torrent(id).connectedPeers, 1)
 })
 
+test('who comes finds no more room than there is, in the torrent and in the session, and nobody is dialled in vain', async () => {
+  const world = new World()
+  const content = makeContent({ lengths: [2_000_000] })
+  const seeder = world.machine('10.0.0.100')
+  seeder.put(content)
+  const few = { maxConnections: 9, maxConnectionsPerTorrent: 3, maxHalfOpen: 50, maxSlotsPerTorrent: 4 }
+  await seeder.start({ connections: few, exemptLocalNetwork: false })
+  const id = await seeder.add(content.metainfo, { limits: { uploadBytesPerSecond: 10_000 } })
+  await world.until('seeding', () => seeder.stateOf(id) === 'seeding')
+  const peers: string[] = []
+  for (let index = 1; index <= 6; index++) {
+    const peer = world.machine(`10.0.0.${index}`)
+    await peer.start({ exemptLocalNetwork: false })
+    await peer.add(content.metainfo, { peers: [seeder.endpoint] })
+    peers.push(peer.endpoint)
+  }
+  let most = 0
+  const watch = () => {
+    most = Math.max(most, seeder.session.snapshot().connections)
+    return false
+  }
+  await world.clock.run(5_000)
+  assert.equal(seeder.torrent(id).connectedPeers, 3)
+  await seeder.run({ type: 'set-connection-limits', limits: { maxConnections: 2 } })
+  await world.clock.runUntil(watch, world.clock.nowMs() + 40_000)
+  assert.equal(most, 2)
+
+  const dialler = world.machine('10.0.0.50')
+  await dialler.start({ connections: { ...few, maxConnectionsPerTorrent: 2 } })
+  await dialler.add(content.metainfo, { peers })
+  await world.clock.run(5_000)
+  assert.equal(dialler.torrent(id).connectedPeers, 2)
+  const dialled = () =>
+    peers.filter((peer) => {
+      const [address = '', port] = peer.split(':')
+      return world.network.dialCount({ address, port: Number(port) }) > 0
+    })
+  // Of the seeder they come to none is dialled by it.
+  assert.equal(dialled().length, 2)
+  await dialler.run({ type: 'set-connection-limits', limits: { maxConnections: 3, maxConnectionsPerTorrent: 6 } })
+  await dialler.run({ type: 'set-limits', id, limits: { maxConnections: 6 } })
+  await world.clock.run(5_000)
+  assert.equal(dialled().length, 3)
+})
+
+test('its own endpoint is not dialled', async () => {
+  const world = new World()
+  const machine = world.machine('10.0.0.1')
+  await machine.start()
+  const id = await machine.add(makeContent().metainfo, { peers: [machine.endpoint] })
+  await world.clock.run(60_000)
+  assert.equal(machine.stateOf(id), 'downloading')
+  assert.equal(world.network.dialCount({ address: machine.address, port: listenPort }), 0)
+})
+
 test('a banned address is cut off, and neither accepted nor dialled until it is forgiven', async () => {
   const world = new World()
   const content = makeContent({ lengths: [2_000_000] })
@@ -132,4 +189,34 @@ test('what a session says of itself can be sent to another thread', async () => 
   for (const value of [b.session.snapshot(), unwrap(b.session.torrentSnapshot(id)), b.session.changesSince(0)]) {
     assert.deepEqual(structuredClone(value), value)
   }
+})
+
+test('who answers for another torrent is not dialled again and again', async () => {
+  const world = new World()
+  const content = makeContent()
+  const machine = world.machine('10.0.0.1')
+  await machine.start()
+  let dials = 0
+  const answer = new Uint8Array(68)
+  const flags = { extensionProtocol: true, fast: true, dht: false, v2Upgrade: false }
+  encodeHandshake(answer, 0, { flags, infoHash: '42'.repeat(20), peerId: peerId(new Uint8Array(20)) })
+  const streams = world.network.streams({ address: '10.0.0.66' })
+  const listening = streams.listen('0.0.0.0', listenPort, (stream) => {
+    dials++
+    stream.write(answer)
+    return {
+      onOpen: () => undefined,
+      allowedBytes: () => 1_000,
+      onData: () => undefined,
+      onWritten: () => undefined,
+      onEnd: () => stream.close(),
+      onClose: () => undefined,
+    }
+  })
+  unwrap(await world.clock.settle(listening))
+  await machine.add(content.metainfo, { peers: [`10.0.0.66:${listenPort}`] })
+  await world.clock.run(20_000)
+  assert.equal(dials, 1)
+  await world.clock.run(3_600_000)
+  assert.equal(dials, 3)
 })

@@ -1,7 +1,13 @@
-// An HTTP tracker on a simulated web: remembers every announce, and answers with the peers it knows.
+// Trackers of a simulation. The one on its web remembers every announce, and answers with the peers it knows.
 // Owns what it saw; a scenario may make it silent.
+import { simulatedRandom } from '../../sim/ports/simulated-random.ts'
+import { unwrap } from '../../src/base/errors.ts'
 import { encode } from '../../src/formats/bencode/encode.ts'
 import { encodeCompactEndpoints, parseEndpoint } from '../../src/formats/compact-endpoint.ts'
+import { announceRequestLength } from '../../src/formats/tracker/udp-request.ts'
+import type { DatagramSocket } from '../../src/ports/datagrams.ts'
+import { TrackerServer } from '../../src/tracker/tracker-server.ts'
+import { UdpTracker } from '../../src/tracker/udp-tracker.ts'
 import type { World } from './session-harness.ts'
 
 export interface SeenAnnounce {
@@ -19,6 +25,8 @@ export class FakeTracker {
   readonly seen: SeenAnnounce[] = []
   /** It takes connections and never answers. */
   isSilent = false
+  /** Named to everybody, besides those who announced. */
+  readonly named: string[] = []
   private readonly peers = new Map<string, Set<string>>()
 
   constructor(world: World, address: string) {
@@ -48,7 +56,7 @@ export class FakeTracker {
       const own = `${from}:${query.get('port')}`
       if (event === 'stopped') swarm.delete(own)
       else swarm.add(own)
-      const others = [...swarm].filter((peer) => peer !== own).map((peer) => parseEndpoint(peer))
+      const others = [...swarm, ...this.named].filter((peer) => peer !== own).map((peer) => parseEndpoint(peer))
       const compact = encodeCompactEndpoints(
         others.filter((peer) => peer !== undefined),
         4,
@@ -60,4 +68,28 @@ export class FakeTracker {
   events(from: string): string[] {
     return this.seen.filter((announce) => announce.from === from).map(({ event }) => event)
   }
+}
+
+/** A UDP tracker on a machine of its own. `from`: where announces came from, one by one. */
+export function serveUdpTracker(world: World, address: string): { readonly url: string; readonly from: string[] } {
+  const from: string[] = []
+  const random = simulatedRandom(1)
+  const tracker = new UdpTracker(new TrackerServer({ random }), new Uint8Array(32).fill(7))
+  const port = 1337
+  let socket: DatagramSocket | undefined
+  const binding = world.datagrams.datagrams(address).bind(
+    { family: 4, port },
+    {
+      onDatagram: (bytes, source, sourcePort) => {
+        if (bytes.length >= announceRequestLength) from.push(source)
+        const reply = tracker.answer(bytes, { family: 4, address: source }, world.clock.nowMs())
+        if (reply !== undefined) socket?.send(reply, source, sourcePort)
+      },
+      onRoom: () => undefined,
+    },
+  )
+  void binding.then((bound) => {
+    socket = unwrap(bound)
+  })
+  return { url: `udp://${address}:${port}/announce`, from }
 }

@@ -59,6 +59,45 @@ test('a torrent that has given what it was to give stops by itself', async () =>
   await world.until('the time', () => leecher.stateOf(id) === 'stopped', 65_000)
 })
 
+test('the goals of the session hold for torrents without their own', async () => {
+  const content = makeContent()
+  const { world, seeder, leecher, seeded } = await pair(content)
+  const id = await leecher.add(content.metainfo, { peers: [seeder.endpoint] })
+  await world.until('finished', () => leecher.torrent(id).isFinished)
+  await world.clock.run(5_000)
+  assert.equal(seeder.stateOf(seeded), 'seeding')
+  await seeder.run({ type: 'set-default-seed-goals', seedGoals: { ratio: 0.5 } })
+  await world.until('the ratio', () => seeder.stateOf(seeded) === 'stopped', 2_000)
+})
+
+test('totals and times count for life: through checks, stops and starts, and only while it runs', async () => {
+  const world = new World()
+  const tracker = new FakeTracker(world, '10.0.0.9')
+  const content = makeContent({ trackers: [[tracker.url]] })
+  const { seeder, leecher, seeded } = await pair(content, world)
+  const id = await leecher.add(content.metainfo, { peers: [seeder.endpoint] })
+  await world.until('finished', () => leecher.torrent(id).isFinished)
+  await world.clock.run(20_000)
+  await leecher.run({ type: 'stop', id })
+  const { activeSeconds, seedingSeconds } = leecher.torrent(id)
+  assert.ok(activeSeconds > 20 && activeSeconds < 30 && seedingSeconds >= 20 && seedingSeconds <= activeSeconds)
+  await world.clock.run(60_000)
+  assert.equal(leecher.torrent(id).activeSeconds, activeSeconds)
+  await leecher.run({ type: 'recheck', id })
+  await leecher.run({ type: 'start', id })
+  await seeder.run({ type: 'recheck', id: seeded })
+  await world.clock.run(10_000)
+  assert.equal(leecher.torrent(id).downloadedBytes, 300_000)
+  assert.equal(seeder.torrent(seeded).uploadedBytes, 300_000)
+  assert.ok(leecher.torrent(id).activeSeconds > activeSeconds + 5)
+  // Trackers add up what each start has moved.
+  const starts = tracker.seen.filter(({ from, event }) => from === leecher.address && event === 'started')
+  assert.deepEqual(
+    starts.map(({ downloaded }) => downloaded),
+    [0, 0],
+  )
+})
+
 test('unwanted files are neither downloaded nor made, until they are wanted', async () => {
   const content = makeContent({ lengths: [100_000, 100_000, 100_000] })
   const { world, seeder, leecher } = await pair(content)
@@ -234,7 +273,7 @@ test('the change log tells a download from its beginning to its end', async () =
   const content = makeContent({ lengths: [100_000] })
   const { world, seeder, leecher } = await pair(content)
   const { cursor } = leecher.session.snapshot()
-  const id = await leecher.add(content.metainfo, { peers: [seeder.endpoint] })
+  await leecher.add(content.metainfo, { peers: [seeder.endpoint] })
   const isTold = () => {
     const told = leecher.session.changesSince(cursor)
     return told.type === 'changes' && told.changes.some(({ type }) => type === 'finished')

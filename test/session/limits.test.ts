@@ -6,6 +6,7 @@ import type { TorrentLimits } from '../../src/session/commands.ts'
 import type { SessionConfig } from '../../src/session/session-config.ts'
 import { noRateLimits } from '../../src/session/session-config.ts'
 import { type Machine, makeContent, World } from './session-harness.ts'
+import { SimplePeer } from './simple-peer.ts'
 
 const rate = 200_000
 const limited = { downloadBytesPerSecond: rate, uploadBytesPerSecond: rate }
@@ -38,20 +39,41 @@ function assertRate(bytes: number, seconds: number): void {
   assert.ok(share > 0.95 && share < 1.05, `${Math.round(share * 100)} % of the limit`)
 }
 
-for (const count of [1, 8]) {
+for (const count of [1, 50]) {
   test(`an upload limit of the session holds for ${count} peers, protocol included`, async () => {
     const world = new World()
-    const { seeder } = await swarm(world, count, 6_000_000, { rates: { ...noRateLimits, uploadBytesPerSecond: rate } })
+    const { seeder } = await swarm(world, count, count === 1 ? 3_000_000 : 600_000, {
+      rates: { ...noRateLimits, uploadBytesPerSecond: rate },
+    })
     await world.clock.run(3_000)
-    const before = seeder.session.snapshot().uploadedBytes
+    const before = world.network.trafficOf(seeder.address).sentBytes
     await world.clock.run(10_000)
-    assertRate(seeder.session.snapshot().uploadedBytes - before, 10)
+    assertRate(world.network.trafficOf(seeder.address).sentBytes - before, 10)
   })
 }
 
+test('a download limit of the session holds for 50 peers, protocol included', async () => {
+  const world = new World()
+  const content = makeContent({ lengths: [8_000_000] })
+  const peers: SimplePeer[] = []
+  for (let index = 1; index <= 50; index++) {
+    const [file] = content.files
+    const options = { content: file?.bytes as Uint8Array, pieceLengthBytes: 32_768, id: index }
+    peers.push(new SimplePeer(world, `10.0.1.${index}`, options))
+  }
+  const leecher = world.machine('10.0.0.1')
+  await leecher.start({ exemptLocalNetwork: false, rates: { ...noRateLimits, downloadBytesPerSecond: rate } })
+  const id = await leecher.add(content.metainfo, { peers: peers.map(({ endpoint }) => endpoint) })
+  await world.clock.run(3_000)
+  assert.equal(leecher.torrent(id).connectedPeers, 50)
+  const before = world.network.trafficOf(leecher.address).readBytes
+  await world.clock.run(10_000)
+  assertRate(world.network.trafficOf(leecher.address).readBytes - before, 10)
+})
+
 test('a download limit of a torrent holds, changes at once, and alternative limits can be switched on and off', async () => {
   const world = new World()
-  const { leechers, id } = await swarm(world, 1, 30_000_000, {}, limited)
+  const { leechers, id } = await swarm(world, 1, 6_000_000, {}, limited)
   const leecher = leechers[0] as Machine
   await world.clock.run(3_000)
   const measured = async () => {
@@ -66,13 +88,46 @@ test('a download limit of a torrent holds, changes at once, and alternative limi
   await world.clock.run(3_000)
   assertRate(await measured(), 10)
   await leecher.run({ type: 'use-alternative-rates', enabled: false })
-  await world.until('the rest at full speed', () => leecher.torrent(id).isFinished, 20_000)
+  await world.until('the rest at full speed', () => leecher.torrent(id).isFinished, 2_000)
 })
 
 test('the local network is exempt when it is said to be', async () => {
   const world = new World()
   const { leechers, id } = await swarm(world, 1, 3_000_000, { exemptLocalNetwork: true, rates: limited })
   await world.until('all at once', () => leechers[0]?.torrent(id).isFinished === true, 5_000)
+})
+
+test('the wide world is not', async () => {
+  const world = new World()
+  const content = makeContent({ lengths: [1_000_000] })
+  const [seeder, leecher] = [world.machine('93.184.216.1'), world.machine('93.184.216.2')]
+  seeder.put(content)
+  await seeder.start({ rates: limited })
+  await leecher.start()
+  await seeder.add(content.metainfo)
+  const id = await leecher.add(content.metainfo, { peers: [seeder.endpoint] })
+  await world.clock.run(3_000)
+  assert.ok(leecher.torrent(id).doneBytes < 4 * rate)
+})
+
+test('no more peers are uploaded to at once than there are slots for', async () => {
+  const world = new World()
+  const config = { rates: { ...noRateLimits, uploadBytesPerSecond: 40_000 } }
+  const { seeder, id, leechers } = await swarm(world, 5, 1_000_000, config)
+  await seeder.run({ type: 'set-limits', id, limits: { maxSlots: 2 } })
+  const served = () => seeder.torrent(id).peers.filter(({ amChoking }) => !amChoking).length
+  await world.clock.run(25_000)
+  assert.equal(served(), 2)
+  await seeder.run({ type: 'set-limits', id, limits: { maxSlots: 4 } })
+  await world.clock.run(15_000)
+  assert.equal(served(), 4)
+  // So it is from the start.
+  await seeder.run({ type: 'set-limits', id, limits: { maxSlots: 1 } })
+  await seeder.stop()
+  await seeder.start({ exemptLocalNetwork: false, ...config })
+  await seeder.run({ type: 'add-peers', id, peers: leechers.map(({ endpoint }) => endpoint) })
+  await world.clock.run(25_000)
+  assert.equal(served(), 1)
 })
 
 test('the same seed makes the same history, to the last byte and millisecond', async () => {

@@ -88,7 +88,8 @@ test('a private torrent gives its metadata to nobody, and takes no peers but tho
   const refused = await world.clock.settle(stranger.session.run({ type: 'add-peers', id, peers: [seeder.endpoint] }))
   assert.equal(!refused.ok && refused.code, 'torrent-value')
   await world.clock.run(30_000)
-  assert.equal(stranger.torrent(id).connectedPeers, 0)
+  assert.equal(stranger.torrent(id).knownPeers, 0)
+  assert.equal(stranger.torrent(id).doneBytes, 0)
 
   const member = world.machine('10.0.0.4')
   await member.start()

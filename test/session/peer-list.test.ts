@@ -162,6 +162,18 @@ test('seeds do not dial seeds', () => {
   deepEqual(drain(list, 0), [endpointOf(2)])
 })
 
+test('a peer that was let go because neither wanted anything is dialled at once when something is wanted again', () => {
+  const list = listOf(1)
+  list.setSeeding(true)
+  deepEqual(drain(list, 0), [endpointOf(0)])
+  list.connected(endpointOf(0), idOf(0), 0)
+  list.parted(endpointOf(0), idOf(0))
+  equal(list.hasId(idOf(0)), false)
+  equal(list.nextWakeMs(), Number.POSITIVE_INFINITY)
+  list.setSeeding(false)
+  deepEqual(drain(list, 0), [endpointOf(0)])
+})
+
 test('a banned address is neither kept nor dialled, on any port, until the ban is over', () => {
   const list = listOf(3)
   const { address } = endpointOf(1)
@@ -174,6 +186,19 @@ test('a banned address is neither kept nor dialled, on any port, until the ban i
   list.ban(address, 90_000)
   list.ban(address, 60_000)
   ok(list.isBanned(address, 80_000))
+})
+
+test('an address banned while it is dialled or connected is not dialled again either', () => {
+  const list = listOf(4)
+  const [a, b, c, d] = drain(list, 0) as [Endpoint, Endpoint, Endpoint, Endpoint]
+  list.connected(a, idOf(1), 0)
+  for (const { address } of [a, b, c, d]) list.ban(address, 10_000_000)
+  list.disconnected(a, idOf(1), 100_000)
+  list.failed(b, 100_000)
+  list.abandoned(c)
+  list.postponed(d, 100_000)
+  equal(list.nextWakeMs(), Number.POSITIVE_INFINITY)
+  equal(list.next(9_000_000), undefined)
 })
 
 test('the list is bounded: strangers displace only what failed, never peers in use or known to be good', () => {
@@ -200,6 +225,17 @@ test('a dial given up for a reason of ours does not count against the peer', () 
   deepEqual(list.next(0), endpoint)
 })
 
+test('a dial postponed for a reason of ours is not tried again at once, and does not count either', () => {
+  const list = listOf(1)
+  const endpoint = list.next(0) as Endpoint
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const nowMs = attempt * 1_000_000
+    list.postponed(endpoint, nowMs)
+    equal(list.next(nowMs + 60_000), undefined)
+    deepEqual(list.next(nowMs + 600_000), endpoint)
+  }
+})
+
 test('for another time the peers that were connected are kept first, and none that failed for good', () => {
   const list = listOf(10)
   const dialled = drain(list, 0)
@@ -211,6 +247,17 @@ test('for another time the peers that were connected are kept first, and none th
   deepEqual(kept.at(-1), dialled[3])
   equal(kept.length, 9)
   equal(list.snapshot(2).length, 2)
+})
+
+test('of what is kept for another time, local ones were connected once, and those of a private torrent named by trackers', () => {
+  const list = listOf(2)
+  const local = (number: number): Endpoint => ({ family: 4, address: `10.0.0.${number}`, port: 6881 })
+  for (const number of [1, 2]) list.add(local(number), 'tracker', 'user', 0)
+  list.add(local(3), 'resume', 'user', 0)
+  list.add(endpointOf(9), 'pex', undefined, 0)
+  list.connected(local(1), idOf(1), 0)
+  deepEqual(new Set(list.snapshot(50)), new Set([endpointOf(0), endpointOf(1), endpointOf(9), local(1), local(3)]))
+  deepEqual(new Set(list.snapshot(50, true)), new Set([endpointOf(0), endpointOf(1), local(1)]))
 })
 
 test('whatever happens: whom it names may be dialled then, and the time it says is when it names somebody', () => {

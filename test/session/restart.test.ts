@@ -1,6 +1,7 @@
 // What a session remembers, whatever ended it: in order, killed, without power, and when its files were tampered with.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { failure } from '../../src/base/errors.ts'
 import type { TorrentId } from '../../src/session/commands.ts'
 import { FakeTracker } from './fake-tracker.ts'
 import { contentFolder, type Machine, makeContent, World } from './session-harness.ts'
@@ -63,9 +64,9 @@ test('after a restart every torrent is as it was, without hashing anything', asy
 
 for (const isPowerLoss of [false, true]) {
   test(`${isPowerLoss ? 'a power loss' : 'kill -9'} at any moment loses 5 s at most, and never claims a bad piece`, async () => {
-    for (let seed = 1; seed <= 12; seed++) {
+    for (let seed = 1; seed <= 8; seed++) {
       const world = new World(seed)
-      const content = makeContent({ lengths: [1_500_000, 700_000], seed })
+      const content = makeContent({ lengths: [1_500_000, 700_000] })
       const source = await seeder(world, content)
       const machine = world.machine('10.0.0.2')
       // Or the limit would not hold for the local network.
@@ -82,7 +83,7 @@ for (const isPowerLoss of [false, true]) {
       await world.until('looked at', () => machine.stateOf(id) === 'downloading' || machine.stateOf(id) === 'seeding')
       const after = machine.torrent(id)
       const slack = 5 * rate + 4 * 32_768
-      if (!isPowerLoss) assert.ok(after.doneBytes >= before - slack, `seed ${seed}: ${before} then ${after.doneBytes}`)
+      assert.ok(after.doneBytes >= before - slack, `seed ${seed}: ${before} then ${after.doneBytes}`)
       assertTrue(machine, content, id)
     }
   })
@@ -183,9 +184,12 @@ test('a full disk pauses the download with the reason, seeding goes on, and it r
   const content = makeContent({ lengths: [2_000_000] })
   const source = await seeder(world, content)
   const machine = world.machine('10.0.0.2')
+  await machine.start({ exemptLocalNetwork: false })
+  const limits = { downloadBytesPerSecond: 500_000 }
+  const id = await machine.add(content.metainfo, { peers: [source.endpoint], limits })
+  await world.until('some of it', () => machine.torrent(id).doneBytes > 500_000)
+  // Something else takes the room that there was.
   machine.disk.capacityBytes = 900_000
-  await machine.start()
-  const id = await machine.add(content.metainfo, { peers: [source.endpoint] })
   await world.until('the error', () => machine.stateOf(id) === 'error')
   const { state, doneBytes } = machine.torrent(id)
   assert.equal(state.type === 'error' && state.problem.code, 'disk-full')
@@ -198,4 +202,199 @@ test('a full disk pauses the download with the reason, seeding goes on, and it r
   machine.disk.capacityBytes = Number.POSITIVE_INFINITY
   await world.until('finished', () => machine.torrent(id).isFinished, 60_000)
   await world.until('whole', () => machine.has(content))
+})
+
+test('a download that the disk has no room for does not begin, says how much lacks, and begins when there is room', async () => {
+  const world = new World()
+  const content = makeContent({ lengths: [2_000_000, 400_000] })
+  const source = await seeder(world, content)
+  const machine = world.machine('10.0.0.2')
+  machine.disk.capacityBytes = 900_000
+  await machine.start()
+  const id = await machine.add(content.metainfo, { peers: [source.endpoint] })
+  await world.until('the error', () => machine.stateOf(id) === 'error')
+  await world.clock.run(60_000)
+  const { state } = machine.torrent(id)
+  assert.ok(state.type === 'error' && state.problem.code === 'disk-full' && state.resumesByItself)
+  const lacking = Number(/and (\d+) more/.exec(state.problem.detail)?.[1])
+  assert.ok(lacking > 1_500_000 && lacking < 1_600_000, state.problem.detail)
+  assert.equal(
+    machine.disk.paths().some((path) => path.startsWith(contentFolder)),
+    false,
+  )
+  // What is wanted less takes less.
+  await machine.run({ type: 'set-priorities', id, priorities: [0, 4] })
+  await world.until('the small file', () => machine.torrent(id).isFinished)
+  await machine.run({ type: 'set-priorities', id, priorities: [4, 4] })
+  await world.until('the error again', () => machine.stateOf(id) === 'error')
+  assert.ok(machine.disk.usedBytes() < 500_000)
+  machine.disk.capacityBytes = 4_000_000
+  await world.until('finished', () => machine.torrent(id).isFinished)
+  await world.until('whole', () => machine.has(content))
+  // Content that is whole needs no room.
+  machine.disk.capacityBytes = machine.disk.usedBytes()
+  await machine.run({ type: 'stop', id })
+  await machine.run({ type: 'start', id })
+  await world.clock.run(1_000)
+  assert.equal(machine.stateOf(id), 'seeding')
+})
+
+test('what was received of unfinished pieces is not downloaded again after the program ended in order', async () => {
+  for (const pieceLengthBytes of [1_048_576, 4_194_304]) {
+    const world = new World()
+    const content = makeContent({ lengths: [4_194_304], pieceLengthBytes })
+    const source = await seeder(world, content)
+    const machine = world.machine('10.0.0.2')
+    await machine.start({ exemptLocalNetwork: false })
+    const limits = { downloadBytesPerSecond: 1_000_000 }
+    const id = await machine.add(content.metainfo, { peers: [source.endpoint], limits })
+    for (let run = 0; run < 4; run++) {
+      await world.clock.run(700)
+      await machine.stop()
+      await machine.start({ exemptLocalNetwork: false })
+      await machine.run({ type: 'add-peers', id, peers: [source.endpoint] })
+    }
+    await world.until('finished', () => machine.torrent(id).isFinished)
+    await world.until('whole', () => machine.has(content))
+    // Blocks that were cut off on their way.
+    const wasted = machine.torrent(id).downloadedBytes - 4_194_304
+    assert.ok(wasted <= 8 * 16_384, `${wasted} bytes`)
+  }
+})
+
+test('peers are remembered: a download goes on without anybody naming them, a private one not', async () => {
+  for (const isPrivate of [false, true]) {
+    const world = new World()
+    const tracker = new FakeTracker(world, '10.0.0.9')
+    const content = makeContent({ lengths: [1_000_000], isPrivate, trackers: isPrivate ? [[tracker.url]] : [] })
+    const source = await seeder(world, content)
+    const machine = world.machine('10.0.0.2')
+    await machine.start({ exemptLocalNetwork: false })
+    const limits = { downloadBytesPerSecond: 100_000 }
+    const peers = [source.endpoint, '10.0.0.77:7000', '203.0.113.9:7000', '8.8.4.4:7000']
+    const id = await machine.add(content.metainfo, { peers, limits })
+    await world.until('some of it', () => machine.torrent(id).doneBytes > 200_000)
+    await machine.stop()
+    tracker.isSilent = true
+    await machine.start({ exemptLocalNetwork: false, dialPeers: false })
+    // One that was connected, and one of the wide world; nobody knows who has the others' addresses now.
+    assert.equal(machine.torrent(id).knownPeers, isPrivate ? 1 : 2)
+    await machine.stop()
+    await machine.start({ exemptLocalNetwork: false })
+    await world.until('finished', () => machine.torrent(id).isFinished, 300_000)
+  }
+})
+
+test('a private torrent forgets who came by themselves', async () => {
+  const world = new World()
+  const content = makeContent({ isPrivate: true, lengths: [1_000_000] })
+  const tracker = new FakeTracker(world, '10.0.0.9')
+  const source = await seeder(world, content)
+  const machine = world.machine('10.0.0.2')
+  await machine.start({ exemptLocalNetwork: false })
+  const named = makeContent({ isPrivate: true, lengths: [1_000_000], trackers: [[tracker.url]] })
+  const id = await machine.add(named.metainfo)
+  await world.until('known by the tracker', () => tracker.events(machine.address).length > 0)
+  const other = new FakeTracker(world, '10.0.0.8')
+  other.named.push(machine.endpoint)
+  await source.run({ type: 'set-trackers', id, trackers: [[other.url]] })
+  await world.until('a connection', () => machine.torrent(id).connectedPeers === 1)
+  assert.equal(machine.torrent(id).peers[0]?.direction, 'accepted')
+  await world.clock.run(1_000)
+  assert.equal(machine.torrent(id).knownPeers, 0)
+  await machine.stop()
+  await machine.start({ dialPeers: false })
+  assert.equal(machine.torrent(id).knownPeers, 0)
+})
+
+test('a start takes up the queue where it was: nobody is started to be stopped at once, and a long check holds up nobody', async () => {
+  const world = new World()
+  const tracker = new FakeTracker(world, '10.0.0.9')
+  const queue = { maxActiveDownloads: 1, maxActiveSeeds: 1 }
+  const machine = world.machine('10.0.0.1')
+  await machine.start({ queue })
+  const contents = [1, 2, 3, 4, 5, 6].map((seed) =>
+    makeContent({ seed, name: `t${seed}`, lengths: [seed === 4 ? 9_000_000 : 40_000], trackers: [[tracker.url]] }),
+  )
+  const ids: TorrentId[] = []
+  for (const [index, content] of contents.entries()) {
+    if (index < 4) machine.put(content)
+    ids.push(await machine.add(content.metainfo))
+  }
+  await world.until('all', () => !ids.some((id) => machine.stateOf(id) === 'checking'))
+  await world.clock.run(10_000)
+  const states = () => ids.map((id) => machine.stateOf(id))
+  assert.deepEqual(states(), ['seeding', 'queued', 'queued', 'queued', 'downloading', 'queued'])
+  await machine.stop()
+  tracker.seen.length = 0
+  await machine.start({ queue })
+  await world.clock.run(10_000)
+  assert.deepEqual(states(), ['seeding', 'queued', 'queued', 'queued', 'downloading', 'queued'])
+  assert.deepEqual(tracker.events(machine.address), ['started', 'started'])
+
+  await machine.run({ type: 'set-queue-position', id: ids[3] as TorrentId, position: 0 })
+  await world.clock.run(10_000)
+  assert.equal(machine.stateOf(ids[3] as TorrentId), 'seeding')
+  await machine.stop()
+  machine.put(contents[3] as ReturnType<typeof makeContent>)
+  await machine.start({ queue })
+  await world.until('the next one', () => machine.stateOf(ids[0] as TorrentId) === 'seeding')
+  assert.equal(machine.stateOf(ids[3] as TorrentId), 'checking')
+})
+
+test('content that could not be looked at for want of room is looked at again by itself', async () => {
+  const world = new World()
+  const content = makeContent()
+  const machine = world.machine('10.0.0.1')
+  machine.put(content)
+  machine.disk.failing = (operation, path) =>
+    operation === 'status' && path.startsWith(contentFolder) ? failure('disk-full', 'no room at all') : undefined
+  await machine.start()
+  const id = await machine.add(content.metainfo)
+  await world.until('the error', () => machine.stateOf(id) === 'error')
+  const { state } = machine.torrent(id)
+  assert.ok(state.type === 'error' && state.resumesByItself)
+  machine.disk.failing = () => undefined
+  await world.until('seeding', () => machine.stateOf(id) === 'seeding', 40_000)
+})
+
+test('a session that shares its folder takes up nothing by itself, and what is added as it was left', async () => {
+  const world = new World()
+  const content = makeContent()
+  const machine = await seeder(world, content)
+  const { id } = machine.session.snapshot().torrents[0] as { id: TorrentId }
+  await machine.stop()
+  await machine.start({ restoresAll: false })
+  await world.clock.run(1_000)
+  assert.equal(machine.session.snapshot().torrents.length, 0)
+  let reads = 0
+  machine.disk.failing = (operation, path) => {
+    if (operation === 'read' && path.startsWith(contentFolder)) reads++
+    return undefined
+  }
+  assert.equal(await machine.add(content.metainfo), id)
+  await world.until('seeding', () => machine.stateOf(id) === 'seeding')
+  assert.equal(reads, 0)
+})
+
+test('a start that finds everything as it was writes nothing', async () => {
+  const world = new World()
+  const machine = world.machine('10.0.0.1')
+  await machine.start()
+  for (let seed = 1; seed <= 20; seed++) {
+    const content = makeContent({ seed, name: `t${seed}`, lengths: [40_000] })
+    if (seed % 2 === 0) machine.put(content)
+    await machine.add(content.metainfo, { stopped: seed % 3 === 0 })
+  }
+  await world.clock.run(20_000)
+  await machine.stop()
+  const writes: string[] = []
+  machine.disk.failing = (operation, path) => {
+    if (operation === 'replace' || operation === 'write') writes.push(path)
+    return undefined
+  }
+  await machine.start()
+  await world.clock.run(20_000)
+  assert.deepEqual(writes, [])
+  assert.equal(machine.session.snapshot().torrents.filter(({ doneBytes }) => doneBytes === 40_000).length, 10)
 })

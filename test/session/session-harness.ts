@@ -1,6 +1,7 @@
 // A small world for session tests: machines on one simulated network, each with a disk, and a web with trackers.
 // Everything follows from one seed; a machine's program can be ended, killed, and started again on the same disk.
 import assert from 'node:assert/strict'
+import { setImmediate } from 'node:timers/promises'
 import { SimulatedClock } from '../../sim/ports/simulated-clock.ts'
 import { SimulatedDatagramNetwork } from '../../sim/ports/simulated-datagrams.ts'
 import { SimulatedDisk } from '../../sim/ports/simulated-files.ts'
@@ -27,7 +28,8 @@ export const listenPort = 6881
 export const contentFolder = '/content'
 
 export class World {
-  readonly clock = new SimulatedClock()
+  // Promises are settled when the event loop comes round: nothing else is under way in this process.
+  readonly clock = new SimulatedClock(() => setImmediate())
   readonly network = new SimulatedNetwork(this.clock)
   readonly web = new SimulatedWeb(this.clock, 5)
   readonly datagrams: SimulatedDatagramNetwork
@@ -56,6 +58,9 @@ export class Machine {
   readonly disk: SimulatedDisk
   /** Others see it under an address that it does not have itself. */
   isTranslated = false
+  /** By interface. Changes are told with `setInterfaces`. */
+  private interfaces: readonly (readonly [name: string, address: string])[]
+  private readonly interfaceListeners = new Set<() => void>()
   readonly memory = new SimulatedPieceMemory(16_777_216)
   private readonly world: World
   private readonly options: MachineOptions
@@ -66,6 +71,10 @@ export class Machine {
   constructor(world: World, options: MachineOptions, random: ReturnType<typeof simulatedRandom>) {
     this.world = world
     this.address = options.address
+    this.interfaces = [
+      ['eth0', options.address],
+      ...(options.otherAddresses ?? []).map((address, index) => [`wg${index}`, address] as const),
+    ]
     this.options = options
     this.random = random
     this.disk = new SimulatedDisk({ clock: world.clock, random })
@@ -100,10 +109,17 @@ export class Machine {
         resolver: world.web.resolver(),
         interfaces: {
           list: () =>
-            this.isTranslated
-              ? []
-              : [{ interfaceName: 'eth0', family: 4, address, prefixLength: 8, isLoopback: false }],
-          onChange: () => () => undefined,
+            (this.isTranslated ? [] : this.interfaces).map(([interfaceName, own]) => ({
+              interfaceName,
+              family: 4,
+              address: own,
+              prefixLength: 8,
+              isLoopback: false,
+            })),
+          onChange: (listener) => {
+            this.interfaceListeners.add(listener)
+            return () => this.interfaceListeners.delete(listener)
+          },
         },
         http: world.web.http(address),
         files: this.disk.files(),
@@ -122,6 +138,16 @@ export class Machine {
     return this.running
   }
 
+  /** Addresses come and go. */
+  setInterfaces(interfaces: readonly (readonly [name: string, address: string])[]): void {
+    this.interfaces = interfaces
+    this.world.network.setAddresses(
+      this.address,
+      interfaces.map(([, address]) => address),
+    )
+    for (const listener of [...this.interfaceListeners]) listener()
+  }
+
   /** Ends the program in order. */
   async stop(): Promise<void> {
     await this.world.clock.settle(this.session.close())
@@ -130,6 +156,7 @@ export class Machine {
 
   /** The program dies at this moment. */
   kill(isPowerLoss = false): void {
+    this.interfaceListeners.clear()
     this.world.network.crash(this.address)
     this.disk.crash(isPowerLoss)
     this.life++
@@ -192,10 +219,21 @@ export interface ContentShape {
   readonly withoutLayers?: boolean
   readonly name?: string
   readonly seed?: number
+  /** Hybrid: version 1 has another hash of this piece than its bytes, which version 2 has. */
+  readonly contradictoryPiece?: number
 }
 
-/** Random content, its .torrent, and a magnet link to it. */
+const madeContents = new Map<string, TestContent>()
+
+/** Random content, its .torrent, and a magnet link to it: the same for the same shape, and not to be changed. */
 export function makeContent(shape: ContentShape = {}): TestContent {
+  const key = JSON.stringify(shape)
+  const made = madeContents.get(key) ?? contentOf(shape)
+  madeContents.set(key, made)
+  return made
+}
+
+function contentOf(shape: ContentShape): TestContent {
   const { version = 'v1', pieceLengthBytes = 32_768, lengths = [300_000], name = 'torrent', seed = 1 } = shape
   const random = simulatedRandom(seed)
   const isFolder = lengths.length > 1
@@ -219,7 +257,10 @@ export function makeContent(shape: ContentShape = {}): TestContent {
     offset,
     bytes: (specs[index] as (typeof specs)[number]).bytes,
   }))
-  const pieces = version === 'v2' ? {} : { pieces: naivePieces(placed, pieceLengthBytes, plan.spanBytes) }
+  const digests = version === 'v2' ? undefined : naivePieces(placed, pieceLengthBytes, plan.spanBytes)
+  if (shape.contradictoryPiece !== undefined)
+    digests?.fill(0, shape.contradictoryPiece * 20, shape.contradictoryPiece * 20 + 20)
+  const pieces = digests === undefined ? {} : { pieces: digests }
   const built = buildMetainfo({
     version,
     name,

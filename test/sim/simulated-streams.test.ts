@@ -1,11 +1,30 @@
-// The simulated network keeps the promises of the stream port.
+// The simulated network keeps the promises of the streams port, and those of its own about time and rates.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { SimulatedClock } from '../../sim/ports/simulated-clock.ts'
 import { SimulatedNetwork } from '../../sim/ports/simulated-streams.ts'
 import type { Endpoint } from '../../src/base/endpoint.ts'
 import type { Failure } from '../../src/base/errors.ts'
 import type { Stream, StreamSink } from '../../src/ports/streams.ts'
+import { streamsConformance } from '../conformance/streams-conformance.ts'
+import { passingUntil } from './running-clock.ts'
+
+for (const { family, address, foreignAddress } of [
+  { family: 4, address: '10.0.0.1', foreignAddress: '192.0.2.1' },
+  { family: 6, address: 'fd00::1', foreignAddress: '2001:db8::1' },
+] as const) {
+  streamsConformance(`simulated, IPv${family}`, async () => {
+    const clock = new SimulatedClock(() => setImmediate())
+    return {
+      streams: new SimulatedNetwork(clock).streams({ address }),
+      address,
+      foreignAddress,
+      until: passingUntil(clock),
+      settle: () => clock.run(200),
+    }
+  })
+}
 
 class Recorder implements StreamSink {
   readonly events: string[] = []
@@ -97,6 +116,20 @@ test('closing sends what is queued first; aborting resets', async () => {
   await aborting.clock.run(500)
   assert.deepEqual(aborting.dialled.events, ['open', 'close connection-failed'])
   assert.deepEqual(aborting.accepted.events, ['close undefined'])
+})
+
+test('who reads late still gets all of it before the end', async () => {
+  const { clock, accepted, stream, streams } = await connect()
+  accepted.allowed = 0
+  stream.write(Uint8Array.of(1, 2), new Uint8Array(100_000))
+  stream.close()
+  await clock.run(500)
+  assert.deepEqual(accepted.events, [])
+  accepted.allowed = 70_000
+  streams[0]?.resume()
+  await clock.run(500)
+  assert.equal(accepted.bytes.length, 100_002)
+  assert.deepEqual(accepted.events, ['end', 'close undefined'])
 })
 
 test('a closed port refuses, a machine that is gone does not answer, a crash resets', async () => {

@@ -144,13 +144,68 @@ describe('where files lie', () => {
     }
   })
 
-  test('opening says what space is needed and what there is', async () => {
-    const torrent = makeTorrent({ lengths: [300_000, 100_000] })
-    const rig = new Rig({ capacityBytes: 200_000 })
-    const made = await TestStorage.make(rig, torrent, { priorities: Uint8Array.of(4, 0) })
-    const outcome = unwrap(await made.start())
-    assert.equal(outcome.neededBytes, 300_000)
-    assert.equal(outcome.freeBytes, 200_000)
+  test('full files: what a full disk or a crash cut short is made whole before more is written', async () => {
+    const torrent = makeTorrent({ lengths: [8_000_000] })
+    const settings = { allocation: 'full', hasSuffix: true } as const
+    for (const isCrash of [true, false]) {
+      const rig = new Rig({ capacityBytes: isCrash ? 20_000_000 : 5_000_000 })
+      const first = await TestStorage.open(rig, torrent, settings)
+      const suffixed = `${pathOf(torrent, 0)}.part`
+      const lengthNow = () => rig.disk.content(suffixed)?.length ?? 0
+      await first.receive(7)
+      let opened = first
+      if (isCrash) {
+        await rig.until(() => lengthNow() > 2_000_000)
+        const record = unwrap(await rig.settle(first.storage.resume()))
+        rig.restart(false)
+        assert.ok(lengthNow() < 8_000_000)
+        opened = await TestStorage.open(rig, torrent, settings, record)
+        assert.ok(unwrap(await rig.settle(opened.storage.space())).neededBytes < 6_000_000, 'what is there counts')
+        await opened.receive(3)
+      } else {
+        await rig.until(() => first.count('write-failed') === 1)
+        assert.ok(lengthNow() < 8_000_000 && !first.storage.have.hasAny)
+        rig.disk.capacityBytes = 20_000_000
+        first.storage.retryWrites()
+      }
+      await rig.until(() => opened.storage.have.hasAny)
+      assert.equal(lengthNow(), 8_000_000)
+      assert.ok(rig.disk.usedBytes() >= 8_000_000)
+      await opened.download()
+      await rig.settle(opened.storage.settled())
+      assert.deepEqual(rig.disk.paths(), [pathOf(torrent, 0)])
+      assertSameBytes(rig.disk.content(pathOf(torrent, 0)), torrent.contents[0])
+    }
+  })
+
+  test('it says what space the wanted files still need, and what there is', async () => {
+    const torrent = makeTorrent({ lengths: [320_000, 100_000] })
+    const rig = new Rig({ capacityBytes: 600_000 })
+    const opened = await TestStorage.open(rig, torrent, { priorities: Uint8Array.of(4, 0) })
+    const spaceNow = async () => unwrap(await rig.settle(opened.storage.space()))
+    assert.deepEqual(await spaceNow(), { neededBytes: 320_000, freeBytes: 600_000 })
+    await opened.download([0, 1])
+    const { neededBytes, freeBytes } = await spaceNow()
+    assert.ok(neededBytes > 0 && neededBytes <= 320_000 - 2 * torrent.plan.pieceLengthBytes)
+    assert.ok(freeBytes <= 600_000 - 2 * torrent.plan.pieceLengthBytes)
+    const wantedCount = Math.ceil(320_000 / torrent.plan.pieceLengthBytes)
+    await opened.download(Array(wantedCount).keys())
+    assert.equal((await spaceNow()).neededBytes, 0)
+  })
+
+  test('received blocks of unfinished pieces can be put on disk, and are in the resume data then', async () => {
+    for (const pieceLengthBytes of [65_536, 4_194_304]) {
+      const torrent = makeTorrent({ lengths: [2 * pieceLengthBytes], pieceLengthBytes })
+      const rig = new Rig()
+      const opened = await TestStorage.open(rig, torrent)
+      await opened.receive(1, [0, 2])
+      const resumed = async () => unwrap(await rig.settle(opened.storage.resume())).partials
+      assert.deepEqual(await resumed(), [])
+      await rig.settle(opened.storage.spillAll())
+      const [partial] = await resumed()
+      assert.equal(partial?.piece, 1)
+      assert.equal(partial?.blocks[0], 0xa0)
+    }
   })
 
   test('a file, and the folder, can be renamed while they are in use', async () => {

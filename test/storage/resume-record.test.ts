@@ -53,6 +53,16 @@ const records: fc.Arbitrary<ResumeRecord> = fc.record(
     trackerKey: fc.nat({ max: 0xffff_ffff }),
     addedMs: whole,
     completedMs: whole,
+    peers: fc
+      .array(fc.tuple(fc.boolean(), fc.nat({ max: 255 }), fc.integer({ min: 1, max: 65_535 })), { maxLength: 50 })
+      .map((peers) =>
+        // As it is read: one family after the other.
+        [...peers.filter(([isV4]) => isV4), ...peers.filter(([isV4]) => !isV4)].map(([isV4, number, port]) =>
+          isV4
+            ? { family: 4 as const, address: `203.0.113.${number}`, port }
+            : { family: 6 as const, address: `2001:db8::${(number + 1).toString(16)}`, port },
+        ),
+      ),
     storage: fc.record(
       {
         have: fc.uint8Array(),
@@ -84,6 +94,7 @@ const records: fc.Arbitrary<ResumeRecord> = fc.record(
       'totals',
       'trackerKey',
       'addedMs',
+      'peers',
     ],
   },
 )
@@ -100,6 +111,7 @@ const sample: ResumeRecord = {
   totals: { downloadedBytes: 1, uploadedBytes: 2, activeSeconds: 3, seedingSeconds: 4 },
   trackerKey: 5,
   addedMs: 6,
+  peers: [],
 }
 
 /** A record whose body says something else, with a checksum that fits. */
@@ -166,6 +178,8 @@ describe('resume record', () => {
       { limits: { a: '1e9' } },
       { limits: { a: '-1' } },
       { flags: Array.from({ length: 65 }, () => 'x') },
+      { peers: new Uint8Array(7) },
+      { peers: new Uint8Array(306) },
       { storage: { ...storage, have: new Uint8Array(262_145) } },
       { storage: { ...storage, files: [[3, 0, 0, 0]] } },
       { storage: { ...storage, files: [[0]] } },
@@ -176,6 +190,8 @@ describe('resume record', () => {
       const decoded = decodeResumeRecord(forged(change))
       assert.equal(decoded.ok ? 'ok' : decoded.code, 'resume-damaged', JSON.stringify(change).slice(0, 80))
     }
+    const beyond = unwrap(decodeResumeRecord(forged({ limits: { a: '9'.repeat(20) } })))
+    assert.deepEqual(beyond.limits, { a: Number.POSITIVE_INFINITY })
     const path = ['..', 'a/../b', '.', 'c']
     const safe = unwrap(decodeResumeRecord(forged({ storage: { ...storage, files: [[1, 2, 3, 4, path]] } })))
     assert.deepEqual(safe.storage?.files[0]?.path, ['a..b', 'c'])

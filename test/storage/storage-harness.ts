@@ -1,6 +1,7 @@
 // A torrent with content, and its storage over simulated ports: what the tests of storage are played on.
 // Everything follows from a seed; the harness plays the swarm's part, block by block, and notes every event.
 import assert from 'node:assert/strict'
+import { setImmediate } from 'node:timers/promises'
 import { SimulatedClock } from '../../sim/ports/simulated-clock.ts'
 import { SimulatedDisk } from '../../sim/ports/simulated-files.ts'
 import { SimulatedHasher } from '../../sim/ports/simulated-hasher.ts'
@@ -93,7 +94,7 @@ export interface RigOptions {
 
 /** One machine: a clock, a disk, and the program's shared parts, which a crash replaces. */
 export class Rig {
-  readonly clock = new SimulatedClock()
+  readonly clock = new SimulatedClock(() => setImmediate())
   readonly random: Random
   readonly disk: SimulatedDisk
   memory: SimulatedPieceMemory

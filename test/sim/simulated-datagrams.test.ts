@@ -1,0 +1,25 @@
+// Simulated UDP keeps the promises of the datagrams port.
+import { setImmediate } from 'node:timers/promises'
+import { SimulatedClock } from '../../sim/ports/simulated-clock.ts'
+import { SimulatedDatagramNetwork } from '../../sim/ports/simulated-datagrams.ts'
+import { simulatedRandom } from '../../sim/ports/simulated-random.ts'
+import { datagramsConformance } from '../conformance/datagrams-conformance.ts'
+import { passingUntil } from './running-clock.ts'
+
+for (const { family, address, foreignAddress } of [
+  { family: 4, address: '10.0.0.1', foreignAddress: '192.0.2.1' },
+  { family: 6, address: 'fd00::1', foreignAddress: '2001:db8::1' },
+] as const) {
+  datagramsConformance(`simulated, IPv${family}`, async () => {
+    const clock = new SimulatedClock(() => setImmediate())
+    const network = new SimulatedDatagramNetwork(clock, simulatedRandom(1), { latencyMs: 5, lossPerMille: 0 })
+    return {
+      datagrams: network.datagrams(address, (other) => other === address),
+      family,
+      address,
+      foreignAddress,
+      until: passingUntil(clock),
+      settle: () => clock.run(100),
+    }
+  })
+}
