@@ -56,6 +56,7 @@ threading.Thread(target=read_peers, daemon=True).start()
 
 started, is_done, last = None, options['isSeed'], 0
 last_said = 0
+transfer_seconds = None
 while True:
     session.wait_for_alert(200)
     for alert in session.pop_alerts():
@@ -66,8 +67,13 @@ while True:
             say(type='connected')
         elif kind == 'torrent_finished_alert' and not is_done:
             is_done = True
+            transfer_seconds = now - (started or now)
+            # Finished is when the last piece is verified; it may not be in its file yet.
+            torrent.flush_cache()
+        elif kind == 'cache_flushed_alert' and transfer_seconds is not None:
             status = torrent.status()
-            say(type='done', transferSeconds=now - (started or now), doneBytes=status.total_wanted_done)
+            say(type='done', transferSeconds=transfer_seconds, doneBytes=status.total_wanted_done)
+            transfer_seconds = None
         elif kind == 'hash_failed_alert':
             say(type='hash-failed', piece=alert.piece_index)
         elif kind in ('peer_disconnected_alert', 'peer_error_alert', 'peer_ban_alert', 'torrent_error_alert', 'file_error_alert'):
@@ -92,7 +98,7 @@ export interface LibtorrentOptions {
   readonly isVerbose?: boolean
 }
 
-export interface LibtorrentLine {
+interface LibtorrentLine {
   readonly type: 'listening' | 'connected' | 'done' | 'hash-failed' | 'problem' | 'status'
   readonly port?: number
   /** From the first connection to the last piece written. */
