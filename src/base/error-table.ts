@@ -300,7 +300,7 @@ export const errorTable = {
   // What the program keeps
   'torrent-locked': {
     meaning: 'Another process works on the same torrent, with the same state folder.',
-    remedy: 'End the process named in the message, or wait for it.',
+    remedy: 'End the process named in the message, or wait for it; a copy beside it needs a state folder of its own.',
   },
   'resume-damaged': {
     meaning: 'What was kept of a torrent from the last time is damaged or of a later version.',

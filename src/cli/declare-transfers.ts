@@ -24,11 +24,11 @@ function addTransferOptions(command: Command): Command {
     .option('--bind <address>', 'an address or interface to use alone')
     .option('--download-limit <rate>', 'bytes a second, such as 1MiB', parseRate)
     .option('--upload-limit <rate>', 'bytes a second, such as 500KiB', parseRate)
-    .option('--max-peers <count>', 'connections of each torrent', parseCount)
-    .option('--seed-ratio <ratio>', 'when complete, upload as much for each byte of it', parseRatio)
+    .option('--max-peers <count>', 'connections of each torrent (default: 100)', parseCount)
+    .option('--seed-ratio <ratio>', 'when complete, seed until so much was uploaded for each byte of it', parseRatio)
     .option(
       '--seed-time <time>',
-      'when complete, seed as long, such as 2h; the first goal reached counts',
+      'when complete, seed so long, such as 2h; the first goal reached counts',
       parseDuration,
     )
     .option('-t, --tracker <url>', 'a further tracker; again for another tier, commas within one', collectTier)
@@ -49,7 +49,7 @@ export function addDownload(program: Command, run: RunCommand): void {
     )
     .argument('<source...>', 'torrent files, magnet links, web addresses')
     .option('-d, --dir <dir>', 'the folder to download to', '.')
-    .option('--select <list>', 'files wanted: numbers (0,2,4-6), paths, patterns (*.flac)', collectChoices)
+    .option('--select <list>', 'files wanted: numbers as in `info` (0,2,4-6), paths, patterns (*.flac)', collectChoices)
     .option('--sequential', 'in order, to be watched meanwhile')
     .option('--stay', 'go on seeding until interrupted')
     .option('--preallocate', 'take the space on disk at once')

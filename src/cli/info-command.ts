@@ -56,9 +56,11 @@ function showFiles(metainfo: Metainfo, isAll: boolean, output: Output): void {
   output.line(`  ${style.faint('files'.padEnd(13))} ${formatCount(files.length)}`)
   const sizes = shown.map((file) => formatBytes(file.lengthBytes))
   const width = sizes.reduce((widest, size) => Math.max(widest, size.length), 0)
+  // The numbers are those of `download --select`.
+  const numberWidth = String(shown.length - 1).length
   for (const [index, file] of shown.entries()) {
-    const size = (sizes[index] as string).padStart(width)
-    output.line(`    ${style.faint(size)}  ${style.plain(file.path.join('/'))}${style.faint(fileNote(file))}`)
+    const figures = `${String(index).padStart(numberWidth)}  ${(sizes[index] as string).padStart(width)}`
+    output.line(`    ${style.faint(figures)}  ${style.plain(file.path.join('/'))}${style.faint(fileNote(file))}`)
   }
   const leftOut = files.length - shown.length
   if (leftOut > 0) output.line(`    ${style.faint(`and ${counted(leftOut, 'more file')}; --all lists them`)}`)

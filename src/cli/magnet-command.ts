@@ -53,8 +53,16 @@ function isLink(input: string): boolean {
   return /^\s*magnet:/i.test(input)
 }
 
-async function readMagnet(input: string, signal: AbortSignal): Promise<Magnet> {
-  if (!isLink(input)) return magnetOf(await readTorrent(input, signal))
+async function readMagnet(input: string, { output, signal }: CommandContext): Promise<Magnet> {
+  if (!isLink(input)) {
+    const metainfo = await readTorrent(input, signal)
+    if (metainfo.info.isPrivate) {
+      const { noteStyle } = output
+      const text = `${input}: private, and hardly any peer gives the metadata of such a torrent to who has only a link`
+      output.note(`${noteStyle.warning('warning:')} ${noteStyle.plain(text)}`)
+    }
+    return magnetOf(metainfo)
+  }
   const parsed = parseMagnet(input)
   if (!parsed.ok) throw new SwarmbidError(parsed.code, parsed.detail)
   return parsed.value
@@ -71,7 +79,7 @@ export async function runMagnet(
     if (!output.isRead()) break
     if (signal.aborted) throw new SwarmbidError('interrupted', 'stopped before all inputs were read')
     try {
-      const magnet = await readMagnet(input, signal)
+      const magnet = await readMagnet(input, context)
       if (options.json === true) output.json({ input, ...describeMagnet(magnet, formatMagnet(magnet)) })
       else if (isLink(input)) showMagnet(magnet, output)
       else output.line(output.style.plain(formatMagnet(magnet)))

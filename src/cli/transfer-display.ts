@@ -1,6 +1,7 @@
 // What `download` and `seed` show while they run: a live block on a terminal, plain lines now and then where output
 // is kept, or JSON. Owns nothing but what it said last.
 import { join } from 'node:path'
+import type { ErrorCode } from '../base/errors.ts'
 import type { TorrentSnapshot, TransferEvent } from '../daemon/transfer-request.ts'
 import { formatEndpoint } from '../formats/compact-endpoint.ts'
 import { formatBytes, formatPercent } from './display-text.ts'
@@ -18,10 +19,16 @@ export function progressIntervalMs(output: Output, form: ProgressForm): number {
   return form === 'people' && output.screen() !== undefined ? screenIntervalMs : jsonIntervalMs
 }
 
-function tellDone(output: Output, torrent: TorrentSnapshot): void {
+/** What to do about a failure on this command line; the message says what it is. */
+const hints: Readonly<Partial<Record<ErrorCode, string>>> = {
+  'files-missing': '; put it back, or have it downloaded again with --check',
+  'torrent-locked': '; a copy beside it needs another --state folder',
+}
+
+function tellDone(output: Output, torrent: TorrentSnapshot, earlierBytes: number): void {
   const { style } = output
   const place = join(torrent.folder, torrent.name)
-  output.line(`${style.good('complete')} ${style.strong(torrent.name)}: ${resultText(torrent)}, ${style.plain(place)}`)
+  output.line(`${style.good('complete')} ${style.strong(torrent.name)}: ${resultText(torrent, earlierBytes)}, ${style.plain(place)}`)
 }
 
 function tellStopped(output: Output, torrent: TorrentSnapshot): void {
@@ -36,6 +43,7 @@ function tellStopped(output: Output, torrent: TorrentSnapshot): void {
 /** For people: what is worth a line of its own; progress otherwise. */
 function newPeopleDisplay(output: Output, isQuiet: boolean, isSeed: boolean): (event: TransferEvent) => void {
   const saidMs = new Map<string, number>()
+  const earlierBytes = new Map<string, number>()
   const { noteStyle } = output
 
   function keep(torrent: TorrentSnapshot): void {
@@ -56,9 +64,9 @@ function newPeopleDisplay(output: Output, isQuiet: boolean, isSeed: boolean): (e
   return (event) => {
     switch (event.type) {
       case 'failed':
-        return output.failure(event.problem.code, event.problem.detail)
+        return output.failure(event.problem.code, `${event.problem.detail}${hints[event.problem.code] ?? ''}`)
       case 'done':
-        return tellDone(output, event.torrent)
+        return tellDone(output, event.torrent, earlierBytes.get(event.torrent.id) ?? 0)
       case 'stopped':
         return tellStopped(output, event.torrent)
       case 'listening': {
@@ -68,12 +76,16 @@ function newPeopleDisplay(output: Output, isQuiet: boolean, isSeed: boolean): (e
       }
       case 'progress':
         return isQuiet ? undefined : showProgress(event.torrents)
-      case 'state':
-        if (!isQuiet && output.screen() === undefined) {
+      case 'state': {
+        const { state } = event.torrent
+        // What ends it is told as a failure.
+        const isEnd = state.type === 'error' && !state.resumesByItself
+        if (!isQuiet && !isEnd && output.screen() === undefined) {
           saidMs.set(event.torrent.id, performance.now())
           output.note(noteStyle.plain(`${event.torrent.name}: ${describeState(event.torrent)}`))
         }
         return
+      }
       case 'tracker': {
         const { url, state, message } = event.tracker
         if (isQuiet || state !== 'failed') return
@@ -82,6 +94,8 @@ function newPeopleDisplay(output: Output, isQuiet: boolean, isSeed: boolean): (e
         return
       }
       case 'added':
+        earlierBytes.set(event.torrent.id, event.torrent.downloadedBytes)
+        return
       case 'metadata':
         return
     }

@@ -28,13 +28,13 @@ function progressOf(torrent: TorrentSnapshot): JsonObject {
     wantedBytes,
     totalBytes,
     ...(state.type === 'checking' ? { checkedPieces: state.checkedPieces, pieceCount: state.pieces } : {}),
-    downloadRate,
-    uploadRate,
+    downloadRate: Math.round(downloadRate),
+    uploadRate: Math.round(uploadRate),
     ...trafficOf(torrent),
     peers: torrent.connectedPeers,
     seeds: torrent.connectedSeeds,
     knownPeers: torrent.knownPeers,
-    etaSeconds: etaSeconds ?? null,
+    etaSeconds: etaSeconds === undefined ? null : Math.ceil(etaSeconds),
   }
 }
 

@@ -29,7 +29,8 @@ function lonelyReason({ trackers, knownPeers }: TorrentSnapshot): string {
   if (first !== undefined && failed.length === trackers.length) {
     return `no peers; ${trackerHost(first.url)}: ${first.message ?? 'failed'}`
   }
-  return knownPeers === 0 ? 'no peers known yet' : `connecting to peers (${knownPeers} known)`
+  if (knownPeers > 0) return `connecting to peers (${knownPeers} known)`
+  return trackers.length === 0 ? 'no peers, and no tracker to ask (see --tracker, --peer)' : 'no peers known yet'
 }
 
 /** What it is doing, in words. */
@@ -139,10 +140,16 @@ export function screenLines(
   return lines
 }
 
-/** `256 MiB in 11.3 s (22.6 MiB/s)`, or what else there is to say of a download that is done. */
-export function resultText(torrent: TorrentSnapshot): string {
+/**
+ * `256 MiB in 11.3 s (22.6 MiB/s)`, or what else there is to say of a download that is done. `earlierBytes`: how much
+ * was downloaded before this run.
+ */
+export function resultText(torrent: TorrentSnapshot, earlierBytes: number): string {
   const { wantedBytes, transferSeconds, downloadedBytes } = torrent
-  if (transferSeconds === undefined) return `${formatBytes(wantedBytes)}, all of it was here`
-  const rate = transferSeconds > 0 ? ` (${formatRate(Math.min(wantedBytes, downloadedBytes) / transferSeconds)})` : ''
-  return `${formatBytes(wantedBytes)} in ${transferSeconds.toFixed(1)} s${rate}`
+  const whole = formatBytes(wantedBytes)
+  if (transferSeconds === undefined) return `${whole}, all of it was here`
+  const cameBytes = Math.min(wantedBytes, downloadedBytes - earlierBytes)
+  const rate = transferSeconds > 0 ? ` (${formatRate(cameBytes / transferSeconds)})` : ''
+  const came = formatBytes(cameBytes)
+  return `${whole}${came === whole ? '' : `, ${came} of it`} in ${transferSeconds.toFixed(1)} s${rate}`
 }

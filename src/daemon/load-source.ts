@@ -30,13 +30,20 @@ export interface SourceContext {
   readonly signal: AbortSignal
 }
 
+/** So much of a link tells it from others; trackers, whose addresses may be secret, come later in it. */
+const shownLinkLength = 60
+
 function hashesOf(named: { readonly infoHashV1?: string; readonly infoHashV2?: string }): string[] {
   return [named.infoHashV1, named.infoHashV2].filter((hash) => hash !== undefined)
 }
 
+function shortened(link: string): string {
+  return link.length > shownLinkLength ? `${link.slice(0, shownLinkLength)}…` : link
+}
+
 function loadMagnet(source: string, usesTrackers: boolean): LoadedSource {
   const parsed = parseMagnet(source)
-  if (!parsed.ok) throw new SwarmbidError(parsed.code, parsed.detail)
+  if (!parsed.ok) throw new SwarmbidError(parsed.code, `${shortened(source)}: ${parsed.detail}`)
   const magnet = usesTrackers ? parsed.value : { ...parsed.value, trackers: [] }
   return {
     source,
@@ -64,6 +71,9 @@ export async function loadSource(source: string, context: SourceContext): Promis
   if (/^\s*magnet:/i.test(source)) return loadMagnet(source, usesTrackers)
   const isAddress = /^https?:\/\//i.test(source)
   if (isAddress && !URL.canParse(source)) throw new SwarmbidError('usage', 'not a web address')
+  if (!isAddress && /^[a-z][a-z0-9+.-]*:\/\//i.test(source)) {
+    throw new SwarmbidError('usage', 'only http and https addresses can be fetched')
+  }
   const { bytes, metainfo } = isAddress ? await fetched(source, context) : await readTorrentFile(source, signal)
   return {
     source,

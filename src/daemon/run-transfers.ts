@@ -8,6 +8,7 @@ import { type SessionConfig, sessionConfig } from '../session/session-config.ts'
 import type { SessionPorts } from '../session/session-ports.ts'
 import type { Change } from '../session/snapshots.ts'
 import { lacksPieceLayers, usualPriority } from '../session/torrent-facts.ts'
+import { parseTrackerUrl } from '../tracker/tracker-url.ts'
 import { type LoadedSource, loadSource } from './load-source.ts'
 import { folderOfContent } from './locate-content.ts'
 import { openSystemSession, systemPorts } from './open-session.ts'
@@ -139,14 +140,16 @@ class TransferRun {
       if (request.mode === 'seed' && (metainfo === undefined || lacksPieceLayers(metainfo))) throw unverifiable(source)
       const folder = request.mode === 'seed' && metainfo ? folderOfContent(metainfo.info, request.path) : request.path
       const priorities = unwrap(prioritiesOf(request, loaded))
-      const lock = unwrap(lockTorrent(request.stateFolder, infoHashes))
+      const lock = lockTorrent(request.stateFolder, infoHashes)
+      const name = metainfo?.info.name ?? infoHashes[0]
+      if (!lock.ok) throw new SwarmbidError(lock.code, `${name}: ${lock.detail}`)
       const added = await session.run({
         type: 'add',
         source: content,
         options: addOptions(request, folder, priorities),
       })
       if (!added.ok || added.value.type !== 'added') {
-        lock.release()
+        lock.value.release()
         unwrap(added.ok ? failure('torrent-value', 'not added') : added)
         return
       }
@@ -157,7 +160,7 @@ class TransferRun {
         request,
         source,
         id,
-        locks: [lock],
+        locks: [lock.value],
         lockedNames: infoHashes,
         selectedFiles,
         isSelected: metainfo !== undefined,
@@ -252,12 +255,17 @@ function unverifiable(source: string): SwarmbidError {
 
 /**
  * Runs until all that was asked for is done, or the signal comes. Throws SwarmbidError when the session cannot be
- * opened (address-in-use, address-unavailable, those of the state folder), and interrupted while sources are read.
+ * opened (address-in-use, address-unavailable, those of the state folder), usage for a tracker that is none, and
+ * interrupted while sources are read.
  */
 export function runTransfers(
   request: TransferRequest,
   onEvent: (event: TransferEvent) => void,
   signal: AbortSignal,
 ): Promise<TransferOutcome> {
+  for (const url of request.trackers.flat()) {
+    const parsed = parseTrackerUrl(url)
+    if (!parsed.ok) return Promise.reject(new SwarmbidError('usage', `tracker ${url}: ${parsed.detail}`))
+  }
   return new TransferRun(request, onEvent, signal).run()
 }

@@ -221,7 +221,7 @@ export class TransferItem {
     for (const name of added) this.lockedNames.add(name)
     const lock = lockTorrent(this.options.request.stateFolder, added)
     if (lock.ok) this.options.locks.push(lock.value)
-    else this.giveUp(lock)
+    else this.giveUp({ code: lock.code, detail: `${torrent.name}: ${lock.detail}` })
   }
 }
 

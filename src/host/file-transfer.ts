@@ -1,6 +1,8 @@
 // Reads and writes of open files, carried on until they are whole.
 // Guarantees: a ticket comes back exactly once and never from inside the call; what passes (an interrupted call, a
-// short write) is tried again. Objects and their closures are used again; a pool owns those that rest.
+// short write) is tried again. Writes of one file go one after another: systems take them so anyway, and threads that
+// wait for each other would spin (on ext4 for half as much again as the writing costs), or be missing for reads.
+// Objects and their closures are used again; a pool owns those that rest.
 import { read, write, writev } from 'node:fs'
 import { failure } from '../base/errors.ts'
 import type { TransferSink } from '../ports/files.ts'
@@ -23,6 +25,8 @@ export interface TransferFile {
   readonly sink: TransferSink
   /** For messages. */
   readonly name: string
+  /** The write under way, then those that wait for it; kept here for the pool. */
+  readonly writes: Transfer[]
   /** Called before the ticket comes back. */
   onTransferEnd(): void
 }
@@ -45,7 +49,7 @@ function restOf(parts: readonly Uint8Array[], count: number): readonly Uint8Arra
   return rest
 }
 
-class Transfer {
+export class Transfer {
   private readonly pool: TransferPool
   private file: TransferFile | undefined
   private isRead = false
@@ -78,10 +82,10 @@ class Transfer {
     this.leftBytes = lengthBytes
     this.doneBytes = 0
     this.retries = 0
-    this.proceed()
+    if (isRead || file.writes.push(this) === 1) this.proceed()
   }
 
-  private readonly proceed = (): void => {
+  readonly proceed = (): void => {
     const { file, pool, parts, position } = this
     const { descriptor } = file as TransferFile
     const [part] = parts
@@ -114,6 +118,10 @@ class Transfer {
     this.file = undefined
     this.parts = noParts
     this.pool.rest(this)
+    if (!isRead) {
+      file.writes.shift()
+      file.writes[0]?.proceed()
+    }
     file.onTransferEnd()
     if (error !== undefined) {
       const detail = `${file.name}: ${explainSystemError(error)}`

@@ -1,7 +1,8 @@
 // The Hasher port on worker threads: pieces in shared memory, hashed away from the main thread.
 // Guarantees: each ticket comes back once, and never from inside the call; a thread that dies fails what it had and is
 // replaced; the queue is bounded. Threads start when there is work for them. One thread gets work until it has two
-// batches of it: four pieces together take the time of one, so spreading them thin would cost more processor time.
+// batches of it, and a lone piece waits a moment for others: four pieces together take the time of one and need one
+// message, so spreading them thin would cost more processor time.
 // Owns its threads, not the memory.
 import { Worker } from 'node:worker_threads'
 import { assert, present } from '../base/assert.ts'
@@ -10,7 +11,7 @@ import { blockLengthBytes } from '../formats/metainfo/metainfo.ts'
 import type { Hasher, HasherSink, HashKind } from '../ports/hasher.ts'
 import type { SlotIndex } from '../ports/piece-memory.ts'
 import { isHashingAccelerated } from './bulk-hash.ts'
-import { digestLength, type PieceHashAnswer, type PieceHashJob } from './piece-hash-queue.ts'
+import { digestLength, isWorthMore, type PieceHashAnswer, type PieceHashJob } from './piece-hash-queue.ts'
 import type { SharedPieceMemory } from './shared-piece-memory.ts'
 
 export interface HashWorkersOptions {
@@ -26,6 +27,10 @@ const fullWeight = 4
 const sharedWeight = isHashingAccelerated ? 1 : fullWeight
 /** What one thread is given before the next one is. */
 const batchWeight = 2 * fullWeight
+
+const patienceMs = 10
+/** After a wait in which nothing came, so many jobs are sent without one. */
+const hurriedJobs = 16
 
 /** Jobs are small and soon forgotten; the usual sizes would only take memory. */
 const resourceLimits = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 64 }
@@ -45,6 +50,10 @@ interface Lane {
   /** In the order they were sent, which is the order of answers. */
   jobs: JobOut[]
   weight: number
+  /** The last of the jobs, not sent yet: others may come that are hashed together with them. */
+  held: PieceHashJob[]
+  patience: NodeJS.Timeout | undefined
+  leftHurried: number
   /** Numbers streams have had on the thread, and those no stream has now. */
   streamCount: number
   readonly freeStreams: number[]
@@ -82,6 +91,9 @@ class HashWorkers implements Hasher {
       worker: undefined,
       jobs: [],
       weight: 0,
+      held: [],
+      patience: undefined,
+      leftHurried: isHashingAccelerated ? 0 : Number.POSITIVE_INFINITY,
       freeStreams: [],
       streamCount: 0,
     }))
@@ -135,6 +147,7 @@ class HashWorkers implements Hasher {
 
   async close(): Promise<void> {
     this.isClosed = true
+    for (const { patience } of this.lanes) clearTimeout(patience)
     await Promise.all(this.lanes.map((lane) => lane.worker?.terminate()))
   }
 
@@ -176,7 +189,24 @@ class HashWorkers implements Hasher {
     const weight = job.kind === 'sha1' ? sharedWeight : fullWeight
     lane.jobs.push({ ticket, digestBytes: digestLength(job), weight })
     lane.weight += weight
-    this.workerOf(lane).postMessage(job)
+    lane.held.push(job)
+    this.workerOf(lane)
+    const isWaiting = lane.leftHurried === 0 && lane.jobs.length < this.queueLength && isWorthMore(lane.held)
+    if (!isWaiting) this.sendHeld(lane)
+    else lane.patience ??= setTimeout(() => this.losePatience(lane), patienceMs)
+  }
+
+  private losePatience(lane: Lane): void {
+    if (lane.held.length === 1) lane.leftHurried = hurriedJobs
+    this.sendHeld(lane)
+  }
+
+  private sendHeld(lane: Lane): void {
+    clearTimeout(lane.patience)
+    lane.patience = undefined
+    lane.leftHurried = Math.max(0, lane.leftHurried - lane.held.length)
+    this.workerOf(lane).postMessage(lane.held)
+    lane.held = []
   }
 
   private workerOf(lane: Lane): Worker {
@@ -212,6 +242,9 @@ class HashWorkers implements Hasher {
     lane.worker = undefined
     lane.jobs = []
     lane.weight = 0
+    lane.held = []
+    clearTimeout(lane.patience)
+    lane.patience = undefined
     lane.freeStreams.length = 0
     lane.streamCount = 0
     this.failAll(

@@ -54,6 +54,13 @@ function hashLeaves(bytes: Uint8Array, target: Uint8Array): number {
   return whole + 1
 }
 
+/** Whether all these jobs would be hashed together, and one more like them in the same time. */
+export function isWorthMore(jobs: readonly PieceHashJob[]): boolean {
+  const [first] = jobs
+  if (first === undefined || jobs.length >= maxTogether) return false
+  return jobs.every((job) => job.kind === 'sha1' && job.lengthBytes === first.lengthBytes)
+}
+
 export class PieceHashQueue {
   private readonly memory: Uint8Array
   private readonly jobs: PieceHashJob[] = []

@@ -7,7 +7,7 @@ import { assert } from '../base/assert.ts'
 import type { Result } from '../base/errors.ts'
 import type { FileStatus, OpenFile, TransferSink } from '../ports/files.ts'
 import { rootedResult } from './file-error.ts'
-import type { TransferFile, TransferPool } from './file-transfer.ts'
+import type { Transfer, TransferFile, TransferPool } from './file-transfer.ts'
 
 const closeFile = promisify(close)
 const syncFile = promisify(fsync)
@@ -30,6 +30,7 @@ export class PlainFile implements OpenFile, TransferFile {
   readonly descriptor: number
   readonly sink: TransferSink
   readonly name: string
+  readonly writes: Transfer[] = []
   private readonly pool: TransferPool
   /** Puts the names that lead to the file on the disk. */
   private readonly settleFolders: () => Promise<void>

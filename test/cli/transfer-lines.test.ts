@@ -111,7 +111,9 @@ describe('lines of a torrent', () => {
 
   test('why nothing happens is said, without what may be secret', () => {
     const lonely = { connectedPeers: 0, knownPeers: 0 }
-    assert.equal(describeState(snapshot(lonely)), 'no peers known yet')
+    assert.equal(describeState(snapshot(lonely)), 'no peers, and no tracker to ask (see --tracker, --peer)')
+    const working: TrackerRow = { ...failedTracker, state: 'working' }
+    assert.equal(describeState(snapshot({ ...lonely, trackers: [failedTracker, working] })), 'no peers known yet')
     const refused = describeState(snapshot({ ...lonely, trackers: [failedTracker] }))
     assert.equal(refused, 'no peers; https://tracker.example: go away')
     const full = { code: 'disk-full', detail: 'no space left' } as const
@@ -150,8 +152,16 @@ describe('lines of a torrent', () => {
   })
 
   test('what became of it', () => {
-    assert.equal(resultText(snapshot({ transferSeconds: 2, downloadedBytes: 10_485_760 })), '10 MiB in 2.0 s (5 MiB/s)')
-    assert.equal(resultText(snapshot()), '10 MiB, all of it was here')
+    const done = snapshot({ transferSeconds: 2, downloadedBytes: 10_485_760 })
+    assert.equal(resultText(done, 0), '10 MiB in 2.0 s (5 MiB/s)')
+    assert.equal(resultText(done, 8_388_608), '10 MiB, 2 MiB of it in 2.0 s (1 MiB/s)')
+    assert.equal(resultText(snapshot(), 0), '10 MiB, all of it was here')
+  })
+
+  test('figures for programs are whole numbers', () => {
+    const torrents = [snapshot({ downloadRate: 1.5, uploadRate: 0.2, etaSeconds: 3.1 })]
+    const [line] = eventLines({ type: 'progress', torrents })
+    assert.deepEqual([line?.['downloadRate'], line?.['uploadRate'], line?.['etaSeconds']], [2, 0, 4])
   })
 })
 

@@ -11,7 +11,7 @@ import { naiveLayer, naivePieces } from '../storage/naive-digests.ts'
 import { fillerBytes, temporaryFolder } from './temporary-folder.ts'
 
 const pieceLengthBytes = 65_536
-const lengths = [300_000, 0, 65_536, 1, 5_000_000, 16_384]
+const lengths = [300_000, 0, 65_536, 1, 1_500_000, 16_384]
 
 interface Content {
   readonly request: ContentHashRequest
@@ -34,7 +34,7 @@ function makeContent(folder: string, changes: Partial<ContentHashRequest> = {}):
     spanBytes: (last?.offset ?? 0) + (last?.bytes.length ?? 0),
     wants: 'both',
     onBadFile: 'fail',
-    maxThreads: 2,
+    maxThreads: 1,
     ...changes,
   }
   return { request, files }
@@ -86,18 +86,18 @@ describe('content hasher', () => {
 
   test('creation: a missing, shorter, longer or foreign file ends it with its code', async (t) => {
     const folder = temporaryFolder(t)
-    const { request } = makeContent(folder)
+    const { request } = makeContent(folder, { maxThreads: 2 })
     const path = join(folder, '4.bin')
     const codeAfter = async (damage: () => void) => {
-      writeFileSync(path, fillerBytes(5_000_000, 4))
+      writeFileSync(path, fillerBytes(1_500_000, 4))
       damage()
       const result = await hashContent(request, () => undefined, never)
       assert.ok(!result.ok)
       assert.ok(result.detail.includes(path))
       return result.code
     }
-    assert.equal(await codeAfter(() => truncateSync(path, 4_999_999)), 'file-changed')
-    assert.equal(await codeAfter(() => truncateSync(path, 5_000_001)), 'file-changed')
+    assert.equal(await codeAfter(() => truncateSync(path, 1_499_999)), 'file-changed')
+    assert.equal(await codeAfter(() => truncateSync(path, 1_500_001)), 'file-changed')
     assert.equal(await codeAfter(() => rmSync(path)), 'file-not-found')
     const toFolder = () => {
       rmSync(path)
@@ -117,7 +117,7 @@ describe('content hasher', () => {
     assert.deepEqual([...badFiles.keys()].sort(), [2, 4])
     assert.equal(badFiles.get(2)?.code, 'file-not-found')
     const firstOf4 = (files[4]?.offset ?? 0) / pieceLengthBytes
-    const lastOf4 = firstOf4 + Math.ceil(5_000_000 / pieceLengthBytes) - 1
+    const lastOf4 = firstOf4 + Math.ceil(1_500_000 / pieceLengthBytes) - 1
     for (const [piece, state] of states.entries()) {
       const isLost = piece === (files[2]?.offset ?? 0) / pieceLengthBytes || (piece >= firstOf4 + 3 && piece <= lastOf4)
       assert.equal(state, isLost ? pieceUnavailable : pieceHashed, `piece ${piece}`)

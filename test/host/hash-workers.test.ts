@@ -5,7 +5,7 @@ import { describe, type TestContext, test } from 'node:test'
 import type { Worker } from 'node:worker_threads'
 import { AssertionError } from '../../src/base/assert.ts'
 import { type HashWorkersOptions, hashWorkers } from '../../src/host/hash-workers.ts'
-import { PieceHashQueue } from '../../src/host/piece-hash-queue.ts'
+import { isWorthMore, PieceHashQueue } from '../../src/host/piece-hash-queue.ts'
 import { sharedPieceMemory } from '../../src/host/shared-piece-memory.ts'
 import type { HasherSink } from '../../src/ports/hasher.ts'
 import {
@@ -52,6 +52,31 @@ describe('hashing threads', () => {
       for (let ticket = 1; ticket < 100; ticket++) hasher.hash(ticket, 'leaves', slot, 1_048_576, 0)
     })
     assert.equal(more.length, 2)
+  })
+
+  test('pieces that come one by one are answered without others, whatever has been waited for before', async (t) => {
+    const log = new HashLog()
+    const { memory, hasher } = make(t, log, { maxThreads: 1 })
+    const slot = filledSlot(memory, 100_000, 1)
+    const expected = expectedDigest('sha1', fillerBytes(100_000, 1), 0)
+    for (let ticket = 0; ticket < 20; ticket++) {
+      assert.equal(hasher.hash(ticket, 'sha1', slot, 100_000, 0), true)
+      assert.deepEqual(await log.outcome(ticket), expected)
+    }
+  })
+
+  test('a thread that dies while a piece waits for others fails that piece too', async (t) => {
+    const log = new HashLog()
+    const { memory, hasher } = make(t, log, { maxThreads: 1 })
+    const slot = filledSlot(memory, 100_000, 1)
+    const [thread] = await threadsOf(() => void hasher.hash(0, 'leaves', slot, 100_000, 0))
+    await log.outcome(0)
+    const ended = (thread as Worker).terminate()
+    assert.equal(hasher.hash(1, 'sha1', slot, 100_000, 0), true)
+    await ended
+    assert.ok(await log.outcome(1))
+    assert.equal(hasher.hash(2, 'sha1', slot, 100_000, 0), true)
+    assert.deepEqual(await log.outcome(2), expectedDigest('sha1', fillerBytes(100_000, 1), 0))
   })
 
   test('a thread that dies fails what it had, once each, and another one takes its place', async (t) => {
@@ -116,6 +141,22 @@ describe('hashing threads', () => {
     memory.release(slot)
     assert.throws(() => hasher.hash(0, 'sha1', slot, 100, 0), AssertionError)
   })
+})
+
+test('jobs are worth one more while all would be hashed together, and one more with them', () => {
+  const job = {
+    kind: 'sha1',
+    start: 0,
+    lengthBytes: 1000,
+    paddedLeafCount: 0,
+    stream: 0,
+    isFirst: true,
+    isLast: true,
+  } as const
+  const worth = [0, 1, 2, 3, 4, 5].map((count) => isWorthMore(Array.from({ length: count }, () => job)))
+  assert.deepEqual(worth, [false, true, true, true, false, false])
+  assert.equal(isWorthMore([job, { ...job, lengthBytes: 999 }]), false, 'the last piece, shorter than the others')
+  assert.equal(isWorthMore([{ ...job, kind: 'leaves' }]), false)
 })
 
 test('neighbours in the queue of one kind and length are hashed together, four at most, in their order', () => {

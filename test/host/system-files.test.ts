@@ -242,6 +242,45 @@ describe('transfers that do not go smoothly', () => {
     assert.ok(equalBytes(await contentOf(root, ['a']), whole))
   })
 
+  test('writes of one file go to the system one at a time, in order; those of two files, and reads, together', async (t) => {
+    let most = 0
+    const underWay = new Map<number, number>()
+    const order: number[] = []
+    const counting: TransferCalls = {
+      ...systemCalls,
+      write(descriptor, bytes, offset, length, position, end) {
+        const count = (underWay.get(descriptor) ?? 0) + 1
+        assert.equal(count, 1, 'one write of a file')
+        underWay.set(descriptor, count)
+        most = Math.max(most, [...underWay.values()].filter((writes) => writes > 0).length)
+        order.push(position)
+        systemCalls.write(descriptor, bytes, offset, length, position, (error, written) => {
+          underWay.set(descriptor, count - 1)
+          end(error, written)
+        })
+      },
+    }
+    const root = unwrap(await systemFiles({ calls: counting }).openRoot(temporaryFolder(t)))
+    const first = await openDriver(root, ['a'], 'create')
+    const second = await openDriver(root, ['b'], 'create')
+    const positions = [30_000, 0, 20_000, 10_000]
+    const outcomes = await Promise.all([
+      ...positions.map((position) => first.write(position, content)),
+      second.write(70_000, content),
+    ])
+    for (const outcome of outcomes) assert.deepEqual(outcome, { type: 'written' })
+    assert.equal(most, 2)
+    assert.deepEqual(
+      order.filter((position) => position < 70_000),
+      positions,
+    )
+    assert.ok(
+      equalBytes((await contentOf(root, ['a'])).subarray(10_000, 40_000), Buffer.concat(Array(3).fill(content))),
+    )
+    unwrap(await first.file.close())
+    unwrap(await second.file.close())
+  })
+
   test('errors that stay are said in their own code, once', async (t) => {
     const rootPath = temporaryFolder(t)
     writeFileSync(join(rootPath, 'a'), content)
