@@ -25,10 +25,10 @@ const hints: Readonly<Partial<Record<ErrorCode, string>>> = {
   'torrent-locked': '; a copy beside it needs another --state folder',
 }
 
-function tellDone(output: Output, torrent: TorrentSnapshot, earlierBytes: number): void {
+function tellDone(output: Output, torrent: TorrentSnapshot): void {
   const { style } = output
   const place = join(torrent.folder, torrent.name)
-  output.line(`${style.good('complete')} ${style.strong(torrent.name)}: ${resultText(torrent, earlierBytes)}, ${style.plain(place)}`)
+  output.line(`${style.good('complete')} ${style.strong(torrent.name)}: ${resultText(torrent)}, ${style.plain(place)}`)
 }
 
 function tellStopped(output: Output, torrent: TorrentSnapshot): void {
@@ -43,7 +43,6 @@ function tellStopped(output: Output, torrent: TorrentSnapshot): void {
 /** For people: what is worth a line of its own; progress otherwise. */
 function newPeopleDisplay(output: Output, isQuiet: boolean, isSeed: boolean): (event: TransferEvent) => void {
   const saidMs = new Map<string, number>()
-  const earlierBytes = new Map<string, number>()
   const { noteStyle } = output
 
   function keep(torrent: TorrentSnapshot): void {
@@ -66,7 +65,7 @@ function newPeopleDisplay(output: Output, isQuiet: boolean, isSeed: boolean): (e
       case 'failed':
         return output.failure(event.problem.code, `${event.problem.detail}${hints[event.problem.code] ?? ''}`)
       case 'done':
-        return tellDone(output, event.torrent, earlierBytes.get(event.torrent.id) ?? 0)
+        return tellDone(output, event.torrent)
       case 'stopped':
         return tellStopped(output, event.torrent)
       case 'listening': {
@@ -94,8 +93,6 @@ function newPeopleDisplay(output: Output, isQuiet: boolean, isSeed: boolean): (e
         return
       }
       case 'added':
-        earlierBytes.set(event.torrent.id, event.torrent.downloadedBytes)
-        return
       case 'metadata':
         return
     }

@@ -74,8 +74,8 @@ export function eventLines(event: TransferEvent): readonly JsonObject[] {
       return event.torrents.map(progressOf)
     case 'done': {
       const { torrent } = event
-      const { transferSeconds, wastedBytes } = torrent
-      const figures = { ...trafficOf(torrent), wastedBytes, transferSeconds: transferSeconds ?? null }
+      const { transferSeconds, transferBytes, wastedBytes } = torrent
+      const figures = { ...trafficOf(torrent), wastedBytes, transferBytes, transferSeconds: transferSeconds ?? null }
       return [{ type: 'done', ...namesOf(torrent), ...contentOf(torrent), ...figures }]
     }
     case 'stopped': {

@@ -140,15 +140,12 @@ export function screenLines(
   return lines
 }
 
-/**
- * `256 MiB in 11.3 s (22.6 MiB/s)`, or what else there is to say of a download that is done. `earlierBytes`: how much
- * was downloaded before this run.
- */
-export function resultText(torrent: TorrentSnapshot, earlierBytes: number): string {
-  const { wantedBytes, transferSeconds, downloadedBytes } = torrent
+/** `256 MiB in 11.3 s (22.6 MiB/s)`, or what else there is to say of a download that is done. */
+export function resultText(torrent: TorrentSnapshot): string {
+  const { wantedBytes, transferSeconds, transferBytes } = torrent
   const whole = formatBytes(wantedBytes)
   if (transferSeconds === undefined) return `${whole}, all of it was here`
-  const cameBytes = Math.min(wantedBytes, downloadedBytes - earlierBytes)
+  const cameBytes = Math.min(wantedBytes, transferBytes)
   const rate = transferSeconds > 0 ? ` (${formatRate(cameBytes / transferSeconds)})` : ''
   const came = formatBytes(cameBytes)
   return `${whole}${came === whole ? '' : `, ${came} of it`} in ${transferSeconds.toFixed(1)} s${rate}`

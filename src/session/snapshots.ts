@@ -116,6 +116,8 @@ export interface TorrentSnapshot extends TorrentSummary {
   readonly seedingSeconds: number
   /** From the first peer's connection to the last verified byte, of what this session downloaded. */
   readonly transferSeconds: number | undefined
+  /** Payload that this session downloaded. */
+  readonly transferBytes: number
 }
 
 export interface SessionSnapshot extends Traffic {

@@ -123,5 +123,6 @@ export function torrentSnapshot(
     activeSeconds: facts.totals.activeSeconds,
     seedingSeconds: facts.totals.seedingSeconds,
     transferSeconds: torrent.tally.transferSeconds(),
+    transferBytes: torrent.tally.transferBytes(nowMs),
   }
 }

@@ -17,11 +17,14 @@ export class TorrentTally {
   private countedMs: number
   /** As of when the trackers were told that it started. */
   private announcedFrom: Transferred = { downloadedBytes: 0, uploadedBytes: 0 }
+  /** Of earlier sessions. */
+  private readonly earlierBytes: number
   private firstPeerMs: number | undefined
   private lastPieceMs: number | undefined
 
   constructor(totals: TorrentTotals, nowMs: number) {
     this.past = totals
+    this.earlierBytes = totals.downloadedBytes
     this.countedMs = nowMs
   }
 
@@ -82,6 +85,11 @@ export class TorrentTally {
 
   pieceWritten(nowMs: number): void {
     this.lastPieceMs = nowMs
+  }
+
+  /** Payload that this session downloaded. */
+  transferBytes(nowMs: number): number {
+    return this.transferred(nowMs).downloadedBytes - this.earlierBytes
   }
 
   /** From the first peer's connection to the last verified byte; undefined when nothing was downloaded. */

@@ -75,6 +75,7 @@ function snapshot(changes: Partial<TorrentSnapshot> = {}): TorrentSnapshot {
     activeSeconds: 1,
     seedingSeconds: 0,
     transferSeconds: undefined,
+    transferBytes: 0,
     downloadedBytes: 5_242_880,
     uploadedBytes: 2_621_440,
     downloadRate: 1_048_576,
@@ -152,16 +153,18 @@ describe('lines of a torrent', () => {
   })
 
   test('what became of it', () => {
-    const done = snapshot({ transferSeconds: 2, downloadedBytes: 10_485_760 })
-    assert.equal(resultText(done, 0), '10 MiB in 2.0 s (5 MiB/s)')
-    assert.equal(resultText(done, 8_388_608), '10 MiB, 2 MiB of it in 2.0 s (1 MiB/s)')
-    assert.equal(resultText(snapshot(), 0), '10 MiB, all of it was here')
+    const done = { transferSeconds: 2, downloadedBytes: 20_971_520, transferBytes: 10_485_760 }
+    assert.equal(resultText(snapshot(done)), '10 MiB in 2.0 s (5 MiB/s)')
+    const later = snapshot({ ...done, transferBytes: 2_097_152 })
+    assert.equal(resultText(later), '10 MiB, 2 MiB of it in 2.0 s (1 MiB/s)')
+    assert.equal(resultText(snapshot()), '10 MiB, all of it was here')
   })
 
   test('figures for programs are whole numbers', () => {
     const torrents = [snapshot({ downloadRate: 1.5, uploadRate: 0.2, etaSeconds: 3.1 })]
     const [line] = eventLines({ type: 'progress', torrents })
-    assert.deepEqual([line?.['downloadRate'], line?.['uploadRate'], line?.['etaSeconds']], [2, 0, 4])
+    const { downloadRate, uploadRate, etaSeconds } = { ...line } as Record<string, unknown>
+    assert.deepEqual([downloadRate, uploadRate, etaSeconds], [2, 0, 4])
   })
 })
 

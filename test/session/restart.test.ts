@@ -204,7 +204,7 @@ test('a full disk pauses the download with the reason, seeding goes on, and it r
   await world.until('whole', () => machine.has(content))
 })
 
-test('a download that the disk has no room for does not begin, says how much lacks, and begins when there is room', async () => {
+test('a download that the disk has no room for does not begin, says what is needed and free, and begins when there is room', async () => {
   const world = new World()
   const content = makeContent({ lengths: [2_000_000, 400_000] })
   const source = await seeder(world, content)
@@ -216,8 +216,9 @@ test('a download that the disk has no room for does not begin, says how much lac
   await world.clock.run(60_000)
   const { state } = machine.torrent(id)
   assert.ok(state.type === 'error' && state.problem.code === 'disk-full' && state.resumesByItself)
-  const lacking = Number(/and (\d+) more/.exec(state.problem.detail)?.[1])
-  assert.ok(lacking > 1_500_000 && lacking < 1_600_000, state.problem.detail)
+  const [, needed, free] = /^(\d+) bytes are to be written, and only (\d+) are free/.exec(state.problem.detail) ?? []
+  assert.equal(Number(needed), 2_400_000, state.problem.detail)
+  assert.ok(Number(free) > 800_000 && Number(free) <= 900_000, state.problem.detail)
   assert.equal(
     machine.disk.paths().some((path) => path.startsWith(contentFolder)),
     false,
