@@ -77,8 +77,8 @@ function newPeopleDisplay(output: Output, isQuiet: boolean, isSeed: boolean): (e
         return isQuiet ? undefined : showProgress(event.torrents)
       case 'state': {
         const { state } = event.torrent
-        // What ends it is told as a failure.
-        const isEnd = state.type === 'error' && !state.resumesByItself
+        // What ends it has a line of its own.
+        const isEnd = state.type === 'stopped' || (state.type === 'error' && !state.resumesByItself)
         if (!isQuiet && !isEnd && output.screen() === undefined) {
           saidMs.set(event.torrent.id, performance.now())
           output.note(noteStyle.plain(`${event.torrent.name}: ${describeState(event.torrent)}`))

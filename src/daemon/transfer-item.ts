@@ -105,7 +105,7 @@ export class TransferItem {
       usualPriority,
     )
     if (!priorities.ok) {
-      this.giveUp(priorities)
+      this.giveUp(named(torrent, priorities))
       return
     }
     void this.options.session.run({ type: 'set-priorities', id: this.id, priorities: priorities.value })
@@ -125,7 +125,7 @@ export class TransferItem {
     if (torrent === undefined || this.isOver) return
     const { state } = torrent
     this.tellState(torrent)
-    if (state.type === 'error' && !state.resumesByItself) this.giveUp(state.problem)
+    if (state.type === 'error' && !state.resumesByItself) this.giveUp(named(torrent, state.problem))
     else if (this.options.request.mode === 'seed') this.reviewSeed(torrent)
     else this.reviewDownload(torrent)
   }
@@ -154,7 +154,7 @@ export class TransferItem {
     for (const lock of this.options.locks) lock.release()
   }
 
-  giveUp({ code, detail }: Problem | Failure): void {
+  giveUp({ code, detail }: Problem): void {
     if (this.isOver) return
     this.stage = 'failed'
     this.options.onEvent({ type: 'failed', source: this.source, problem: { code, detail } })
@@ -221,8 +221,13 @@ export class TransferItem {
     for (const name of added) this.lockedNames.add(name)
     const lock = lockTorrent(this.options.request.stateFolder, added)
     if (lock.ok) this.options.locks.push(lock.value)
-    else this.giveUp({ code: lock.code, detail: `${torrent.name}: ${lock.detail}` })
+    else this.giveUp(named(torrent, lock))
   }
+}
+
+/** A problem that tells which torrent it is about, when there are several. */
+function named({ name }: TorrentSnapshot, { code, detail }: Problem | Failure): Problem {
+  return { code, detail: detail.startsWith(name) ? detail : `${name}: ${detail}` }
 }
 
 function incompleteFailure(torrent: TorrentSnapshot, incomplete: TorrentSnapshot['files']): Problem {

@@ -1,7 +1,8 @@
 // The peers of one torrent that we know of: whom to dial next, whom to drop when there are too many, whom never again.
 // Guarantees: an endpoint is there once, whoever named it and under whichever info hash; at most 3000 of them; one that
-// failed three times is left alone, each time after a longer pause (S20); a ban ends when it was said to. Owned by the
-// torrent's side of the session. A peer that came to us is known by the port it listens on, once it told us that.
+// failed three times, each time after a longer pause, is left alone (S20) unless a person named it; a ban ends when it
+// was said to. Owned by the torrent's side of the session. A peer that came to us is known by the port it listens on,
+// once it told us that.
 import type { Endpoint } from '../base/endpoint.ts'
 import type { PeerId } from '../base/ids.ts'
 import { endpointKey } from '../formats/compact-endpoint.ts'
@@ -38,6 +39,8 @@ const usualMaxPeers = 3000
 const mostFailures = 3
 const mostBans = 10_000
 const firstPauseMs = 30_000
+/** Of a peer that a person named: it may only just be starting, and is worth trying for as long as it takes. */
+const firstNamedPauseMs = 2_000
 /** Each failure makes the pause longer by this factor. */
 const pauseGrowth = 5
 /** After a connection that lasted; one that did not last as long counts as a failure. */
@@ -294,11 +297,12 @@ export class PeerList {
 
   private fail(peer: KnownPeer, nowMs: number): void {
     peer.failures = Math.min(peer.failures + 1, mostFailures)
-    peer.dialAtMs = nowMs + firstPauseMs * pauseGrowth ** (peer.failures - 1)
+    const pauseMs = isNamed(peer) ? firstNamedPauseMs : firstPauseMs
+    peer.dialAtMs = nowMs + pauseMs * pauseGrowth ** (peer.failures - 1)
   }
 
   private isWorthDialling(peer: KnownPeer): boolean {
-    if (peer.use !== 'idle' || peer.failures >= mostFailures) return false
+    if (peer.use !== 'idle' || (peer.failures >= mostFailures && !isNamed(peer))) return false
     return !(this.isSeeding && peer.isSeed)
   }
 
@@ -335,6 +339,10 @@ export class PeerList {
       return
     }
   }
+}
+
+function isNamed(peer: KnownPeer): boolean {
+  return peer.sources.has('manual')
 }
 
 /** More than any failures and seeds count: the merit of an unknown peer that has not failed. */

@@ -69,6 +69,20 @@ test('an endpoint is dialled three times at most, after pauses that grow', () =>
   ok(second - first >= 30_000 && third - second > 2 * (second - first))
 })
 
+test('a peer that a person named is tried again soon, and for as long as it takes', () => {
+  const list = new PeerList({ random: simulatedRandom(1) })
+  list.add(endpointOf(0), 'manual', 'user', 0)
+  const dialledAt: number[] = []
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const nowMs = Math.max(0, list.nextWakeMs())
+    dialledAt.push(nowMs)
+    list.failed(list.next(nowMs) as Endpoint, nowMs)
+  }
+  const pauses = dialledAt.slice(1).map((atMs, index) => atMs - (dialledAt[index] as number))
+  equal(pauses[0], 2_000)
+  ok(pauses.every((pauseMs) => pauseMs <= 60_000))
+})
+
 test('a peer that is left alone gets one more try when it is named much later, and at once if a person names it', () => {
   const list = listOf(1)
   const [endpoint] = [endpointOf(0)]

@@ -221,7 +221,7 @@ test('UDP trackers bring peers together', async () => {
   assert.equal(leecher.torrent(id).trackers[0]?.seeders, 1)
 })
 
-test('peers that cannot be reached hold no more than the half-open places, and are left alone after three tries', async () => {
+test('peers that cannot be reached hold no more than the half-open places, and are tried once a minute at most', async () => {
   const world = new World()
   const content = makeContent({ lengths: [100_000] })
   const leecher = world.machine('10.0.0.2')
@@ -240,12 +240,10 @@ test('peers that cannot be reached hold no more than the half-open places, and a
   assert.ok(absent.some((endpoint) => world.network.dialCount(endpoint) === 0))
   await world.clock.runUntil(watch, 100_000)
   assert.ok(absent.every((endpoint) => world.network.dialCount(endpoint) >= 1))
-  await world.clock.runUntil(watch, 10_000_000)
+  await world.clock.runUntil(watch, 600_000)
   assert.equal(most, 3)
-  assert.deepEqual(
-    absent.map((endpoint) => world.network.dialCount(endpoint)),
-    absent.map(() => 3),
-  )
+  const counts = absent.map((endpoint) => world.network.dialCount(endpoint))
+  assert.ok(Math.max(...counts) <= 16 && Math.min(...counts) >= 6, counts.join(' '))
   const seeder = await seeding(world, content)
   await leecher.run({ type: 'add-peers', id, peers: [seeder.endpoint] })
   await world.until('finished', () => leecher.torrent(id).isFinished)
