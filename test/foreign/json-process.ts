@@ -29,7 +29,8 @@ export interface JsonProcessOptions {
   readonly environment?: Readonly<Record<string, string>>
 }
 
-const usualTimeoutMs = 60_000
+/** A peer whose connection broke is dialled again within a minute; only what never comes is to fail. */
+const usualTimeoutMs = 150_000
 const graceMs = 8_000
 
 export function startJsonProcess<Line extends TypedLine>(
