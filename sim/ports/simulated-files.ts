@@ -1,6 +1,7 @@
-// Disks of a simulation: files that take time, answer in any order, fail on demand, fill up and lose power.
+// Disks of a simulation: files that take time, answer in any order, fail on demand, fill up, rot and lose power.
 // Guarantees: everything follows from the seed; what was not synced when the power goes is kept, dropped or torn page by
-// page; after a crash the ports of the dead program never answer again. Names are durable at once, contents are not.
+// page; after a crash the ports of the dead program never answer again; each fault that happened is counted. Names are
+// durable at once unless asked otherwise, contents are not.
 import { assert } from '../../src/base/assert.ts'
 import { type Failure, failure, type Result, success } from '../../src/base/errors.ts'
 import type {
@@ -13,49 +14,82 @@ import type {
   TransferSink,
 } from '../../src/ports/files.ts'
 import type { Random } from '../../src/ports/random.ts'
+import { type KnownContents, pageBytes } from './known-contents.ts'
 import type { SimulatedClock } from './simulated-clock.ts'
-import { FileNode, pageBytes } from './simulated-file-node.ts'
+import {
+  type DiskFaultCounts,
+  type DiskOperation,
+  type FailingRates,
+  ioFailure,
+  noFaults,
+  tornParts,
+} from './simulated-disk-faults.ts'
+import { DiskSpace, FileNode, plentyBytes } from './simulated-file-node.ts'
+import { folderOf, SimulatedNames } from './simulated-names.ts'
 
-export type DiskOperation =
-  | 'open'
-  | 'read'
-  | 'write'
-  | 'sync'
-  | 'set-length'
-  | 'status'
-  | 'rename'
-  | 'remove'
-  | 'replace'
+export interface DiskSpeed {
+  /** Of all transfers together, which wait for each other; undefined: bytes take no time. */
+  readonly bytesPerSecond?: number
+  /** What each operation takes besides. */
+  readonly operationMs?: number
+}
 
 export interface SimulatedDiskOptions {
   readonly clock: SimulatedClock
   readonly random: Random
+  /** Of each operation, at random, besides what its speed costs; operations pass each other by that much. */
   readonly maxDelayMs?: number
   /** Undefined: more than anybody fills. */
   readonly capacityBytes?: number
+  /** Contents that files will mostly have; see KnownContents. */
+  readonly known?: KnownContents
+  /** Undefined: as fast as can be. */
+  readonly speed?: DiskSpeed
+  readonly failingOneIn?: FailingRates
+  /**
+   * False: a name that was made or removed may be undone by a power loss until a file in its folder or below is synced,
+   * or something there is renamed or replaced, which is what the program's own disk promises (host/file-root.ts).
+   */
+  readonly areNamesDurable?: boolean
 }
 
-const plentyBytes = 2 ** 50
-
 export class SimulatedDisk {
-  capacityBytes: number
   /** Decides which operations fail; asked once for each. */
   failing: (operation: DiskOperation, path: string) => Failure | undefined = () => undefined
-  /** Operations that were made to fail. */
-  failedCount = 0
+  /** Operations that fail at random besides. */
+  failingOneIn: FailingRates
+  /** How fast it is from now on. */
+  speed: DiskSpeed | undefined
+  /** What went wrong so far. */
+  readonly faults: DiskFaultCounts = noFaults()
   readonly clock: SimulatedClock
   private readonly random: Random
   private readonly maxDelayMs: number
-  /** By absolute path, folders included; the folder above all is not in it. */
-  private readonly nodes = new Map<string, FileNode>()
+  private readonly known: KnownContents | undefined
+  private readonly space: DiskSpace
+  private readonly names: SimulatedNames
   /** Counts programs that ran on it. */
   private life = 0
+  /** When it has done all it was asked for. */
+  private busyUntilMs = 0
 
   constructor(options: SimulatedDiskOptions) {
     this.clock = options.clock
     this.random = options.random
     this.maxDelayMs = options.maxDelayMs ?? 5
-    this.capacityBytes = options.capacityBytes ?? plentyBytes
+    this.known = options.known
+    this.speed = options.speed
+    this.failingOneIn = options.failingOneIn ?? {}
+    this.space = new DiskSpace(options.capacityBytes)
+    this.names = new SimulatedNames({ space: this.space, areDurableAtOnce: options.areNamesDurable ?? true })
+  }
+
+  get capacityBytes(): number {
+    return this.space.capacityBytes
+  }
+
+  set capacityBytes(bytes: number) {
+    this.space.capacityBytes = bytes
   }
 
   /** The port of the program that runs now. */
@@ -63,73 +97,128 @@ export class SimulatedDisk {
     const { life } = this
     return {
       openRoot: (path) =>
-        this.answer(
-          life,
-          () => this.makeFolders(path.split('/').slice(1)) ?? success(this.rootAt(path.split('/').slice(1), life)),
-        ),
+        this.answer(life, () => {
+          const folders = path.split('/').slice(1)
+          return this.makeFolders(folders, true) ?? success(this.rootAt(folders, life))
+        }),
     }
   }
 
   /** The program dies at once; with `isPowerLoss`, so does what the disk was not told to keep. */
   crash(isPowerLoss: boolean): void {
     this.life++
+    this.busyUntilMs = 0
     if (!isPowerLoss) return
-    for (const node of this.nodes.values()) if (node.kind !== 'folder') node.losePower(this.random)
+    this.faults.lostNames += this.names.losePower(this.random)
+    for (const [, node] of this.names.entries()) {
+      if (node.kind !== 'folder') this.faults.lostPages += node.losePower(this.random)
+    }
   }
 
-  /** For tests: the content of a file now; undefined without one. */
+  /** For tests: a copy of the content of a file now; undefined without one. */
   content(path: string): Uint8Array | undefined {
-    return this.nodes.get(path)?.bytes
+    return this.names.get(path)?.bytes()
   }
 
-  /** For tests: puts a file there, on the disk and not by the program. Open files see it. */
+  /** For tests: whether a file has this content now; at once where it is a known one and the file's pages are known. */
+  matches(path: string, content: Uint8Array): boolean {
+    return this.names.get(path)?.matches(content) ?? false
+  }
+
+  /** For tests: whether a file is, every page of it, a known content, by its number. */
+  isKnown(path: string, index: number): boolean {
+    return this.names.get(path)?.isKnown(index) ?? false
+  }
+
+  /** For tests: puts a file there, on the disk and not by the program. Open files see it. Known content costs nothing. */
   put(path: string, content: Uint8Array, kind: FileStatus['kind'] = 'file'): void {
-    const wrong = this.makeFolders(path.split('/').slice(1, -1))
+    const wrong = this.makeFolders(path.split('/').slice(1, -1), true)
     assert(wrong === undefined, 'folders above a file')
-    const node = this.nodes.get(path) ?? new FileNode(kind)
-    this.nodes.set(path, node)
+    const node = this.names.get(path) ?? new FileNode(kind, this.known)
+    this.names.set(path, node, true)
     node.kind = kind
     node.put(content, this.clock.wallMs())
   }
 
   /** For tests: deletes a file behind the program's back. */
   delete(path: string): boolean {
-    return this.nodes.delete(path)
+    const isGone = this.names.delete(path, true)
+    if (isGone) this.faults.rotted++
+    return isGone
+  }
+
+  /** For tests: cuts a file off, behind the program's back. */
+  truncate(path: string, lengthBytes: number): void {
+    const node = this.fileAt(path)
+    assert(lengthBytes < node.lengthBytes, 'a shorter file')
+    node.put(node.bytes().subarray(0, lengthBytes), this.clock.wallMs())
+    this.faults.rotted++
+  }
+
+  /** For tests: one bit of a byte is another now. Neither time nor length tells of it. */
+  flip(path: string, position: number): void {
+    assert(this.fileAt(path).flip(position), 'a byte of the file')
+    this.faults.rotted++
+  }
+
+  /** For tests: flips bits of bytes anywhere in a file; at which positions. One may be hit twice. */
+  rot(path: string, count: number): number[] {
+    const { lengthBytes } = this.fileAt(path)
+    const positions = Array.from({ length: count }, () => this.random.below(lengthBytes))
+    for (const position of new Set(positions)) this.flip(path, position)
+    return positions
   }
 
   /** For tests: all files, sorted. */
   paths(): string[] {
-    return [...this.nodes]
+    return [...this.names.entries()]
       .filter(([, node]) => node.kind !== 'folder')
       .map(([path]) => path)
       .sort()
   }
 
   usedBytes(): number {
-    let pageCount = 0
-    for (const node of this.nodes.values()) pageCount += node.pages.size
-    return pageCount * pageBytes
+    return this.space.usedPages * pageBytes
   }
 
-  private delayMs(): number {
-    return (this.random.below(1000) / 1000) * this.maxDelayMs
+  private fileAt(path: string): FileNode {
+    const node = this.names.get(path)
+    assert(node !== undefined && node.kind === 'file', 'a file')
+    return node
   }
 
-  /** Runs an operation when it is due, unless the program is dead by then. */
-  private later(life: number, run: () => void): void {
-    this.clock.after(this.delayMs(), () => {
+  /** When an operation that begins now ends. */
+  private dueMs(lengthBytes: number): number {
+    const delayMs = (this.random.below(1000) / 1000) * this.maxDelayMs
+    const nowMs = this.clock.nowMs()
+    if (this.speed === undefined) return nowMs + delayMs
+    const { bytesPerSecond = Number.POSITIVE_INFINITY, operationMs = 0 } = this.speed
+    this.busyUntilMs = Math.max(this.busyUntilMs, nowMs) + operationMs + (lengthBytes / bytesPerSecond) * 1000
+    return this.busyUntilMs + delayMs
+  }
+
+  /** Runs something when it is due, unless the program is dead by then. */
+  private at(atMs: number, life: number, run: () => void): void {
+    this.clock.at(atMs, () => {
       if (life === this.life) run()
     })
   }
 
   private answer<T>(life: number, run: () => Result<T>): Promise<Result<T>> {
-    return new Promise((resolve) => this.later(life, () => resolve(run())))
+    return new Promise((resolve) => this.at(this.dueMs(0), life, () => resolve(run())))
   }
 
   private failureOf(operation: DiskOperation, name: string): Failure | undefined {
-    const failed = this.failing(operation, name)
-    if (failed !== undefined) this.failedCount++
+    const oneIn = this.failingOneIn[operation] ?? 0
+    const failed =
+      this.failing(operation, name) ?? (oneIn > 0 && this.random.below(oneIn) === 0 ? ioFailure(operation) : undefined)
+    if (failed !== undefined) this.faults.failed++
     return failed
+  }
+
+  private noRoom(): Failure {
+    this.faults.refusedFull++
+    return failure('disk-full', 'no space left')
   }
 
   private rootAt(root: RelativePath, life: number): FileRoot {
@@ -144,7 +233,7 @@ export class SimulatedDisk {
       open: (path, mode, sink) => about('open', path, () => this.open([...root, ...path], root, mode, sink, life)),
       status: (path) =>
         about('status', path, (name) =>
-          success(path.length === 0 ? new FileNode('folder').status() : this.nodes.get(name)?.status()),
+          success(path.length === 0 ? new FileNode('folder').status() : this.names.get(name)?.status()),
         ),
       list: (path, maxCount) => about(undefined, path, (name) => this.list(name, path.length === 0, maxCount)),
       rename: (from, to) =>
@@ -156,9 +245,12 @@ export class SimulatedDisk {
         about('replace', path, (name) => {
           const failed = this.blocked(root, path) ?? this.makeFolders([...root, ...path].slice(0, -1))
           if (failed !== undefined) return failed
-          const node = new FileNode('file')
+          // It is written beside the old one first.
+          if (Math.ceil(content.length / pageBytes) > this.space.freePages) return this.noRoom()
+          const node = new FileNode('file', this.known)
           node.put(content, this.clock.wallMs())
-          this.nodes.set(name, node)
+          this.names.set(name, node)
+          this.names.settle(folderOf(name))
           return success(undefined)
         }),
       remove: (path) =>
@@ -172,10 +264,10 @@ export class SimulatedDisk {
   private blocked(root: RelativePath, path: RelativePath): Failure | undefined {
     if (path.length === 0) return notPlain('the folder itself')
     for (let depth = 1; depth < path.length; depth++) {
-      const above = this.nodes.get(nameOf([...root, ...path.slice(0, depth)]))
+      const above = this.names.get(nameOf([...root, ...path.slice(0, depth)]))
       if (above !== undefined && above.kind !== 'folder') return notPlain(`a ${above.kind} in the way`)
     }
-    const node = this.nodes.get(nameOf([...root, ...path]))
+    const node = this.names.get(nameOf([...root, ...path]))
     return node === undefined || node.kind === 'file' ? undefined : notPlain(`a ${node.kind} in the way`)
   }
 
@@ -189,14 +281,14 @@ export class SimulatedDisk {
     const blocked = this.blocked(root, path.slice(root.length))
     if (blocked !== undefined) return blocked
     const name = nameOf(path)
-    const known = this.nodes.get(name)
+    const known = this.names.get(name)
     if (known !== undefined) return success(this.openFile(known, name, mode !== 'read', sink, life))
     if (mode !== 'create') return failure('file-not-found', 'no such file')
     const failed = this.makeFolders(path.slice(0, -1))
     if (failed !== undefined) return failed
-    const made = new FileNode('file')
+    const made = new FileNode('file', this.known)
     made.modifiedMs = this.clock.wallMs()
-    this.nodes.set(name, made)
+    this.names.set(name, made)
     return success(this.openFile(made, name, true, sink, life))
   }
 
@@ -216,12 +308,11 @@ export class SimulatedDisk {
     return {
       read: (ticket, position, target) => {
         begin()
-        this.later(life, () => {
+        this.at(this.dueMs(target.length), life, () => {
           const failed = this.failureOf('read', name)
-          const available = node.bytes.subarray(position, position + target.length)
-          if (failed === undefined) target.set(available)
+          const readBytes = failed === undefined ? node.read(position, target) : 0
           end(() => {
-            if (failed === undefined) sink.onRead(ticket, available.length)
+            if (failed === undefined) sink.onRead(ticket, readBytes)
             else sink.onTransferFailed(ticket, failed)
           })
         })
@@ -241,13 +332,16 @@ export class SimulatedDisk {
       },
       sync: () => {
         // What the disk keeps is what was there when it was told; a failing one may keep anything.
-        const shown = node.bytes.slice()
-        const { modifiedMs } = node
+        const point = node.beginSync()
         return this.answer(life, () => {
           const failed = this.failureOf('sync', name)
-          if (failed === undefined) node.sync(shown, modifiedMs)
-          else node.failSync()
-          return failed ?? success(undefined)
+          if (failed !== undefined) {
+            this.faults.droppedPages += node.failSync()
+            return failed
+          }
+          node.endSync(point)
+          this.names.settle(folderOf(name))
+          return success(undefined)
         })
       },
       setLength: (lengthBytes) =>
@@ -270,76 +364,76 @@ export class SimulatedDisk {
 
   private writeLater(life: number, node: FileNode, refused: Failure | undefined, write: DiskWrite): void {
     const { name, position, parts, onEnd } = write
+    const dueMs = this.dueMs(parts.reduce((sum, part) => sum + part.length, 0))
     const [first] = parts
     const halfBytes = first === undefined ? 0 : first.length >> 1
-    let rest: readonly Uint8Array[] | undefined = parts
+    let rest = parts
     let restPosition = position
     // Some of it may be there before the rest is.
     if (refused === undefined && first !== undefined && halfBytes > 0 && this.random.below(2) === 0) {
-      this.later(life, () => {
-        if (rest === undefined || this.writeNow(node, position, [first.subarray(0, halfBytes)]) !== undefined) return
+      const nowMs = this.clock.nowMs()
+      this.at(nowMs + (this.random.below(1000) / 1000) * (dueMs - nowMs), life, () => {
+        if (this.writeNow(node, position, [first.subarray(0, halfBytes)]) !== undefined) return
         rest = [first.subarray(halfBytes), ...parts.slice(1)]
         restPosition = position + halfBytes
       })
     }
-    this.later(life, () => {
-      const failed = refused ?? this.failureOf('write', name) ?? this.writeNow(node, restPosition, rest ?? [])
-      rest = undefined
-      onEnd(failed)
+    this.at(dueMs, life, () => {
+      const failed = refused ?? this.failureOf('write', name)
+      if (refused === undefined && failed !== undefined) this.tear(node, restPosition, rest)
+      onEnd(failed ?? this.writeNow(node, restPosition, rest))
     })
   }
 
   private writeNow(node: FileNode, position: number, parts: readonly Uint8Array[]): Failure | undefined {
-    const isEndless = this.capacityBytes >= plentyBytes
-    const takePage = () => isEndless || this.usedBytes() + pageBytes <= this.capacityBytes
     let offset = position
     for (const part of parts) {
-      if (!node.write(offset, part, takePage)) return failure('disk-full', 'no space left')
+      const writtenBytes = node.write(offset, part)
+      if (writtenBytes > 0) node.modifiedMs = this.clock.wallMs()
+      if (writtenBytes < part.length) return this.noRoom()
       offset += part.length
     }
-    node.modifiedMs = this.clock.wallMs()
     return undefined
   }
 
+  /** Of a write that fails, some bytes may be there all the same. */
+  private tear(node: FileNode, position: number, parts: readonly Uint8Array[]): void {
+    let writtenBytes = 0
+    for (const { at, bytes } of tornParts(position, parts, this.random)) writtenBytes += node.write(at, bytes)
+    if (writtenBytes === 0) return
+    node.modifiedMs = this.clock.wallMs()
+    this.faults.torn++
+  }
+
   private list(name: string, isRoot: boolean, maxCount: number): Result<readonly string[]> {
-    const folder = this.nodes.get(name)
+    const folder = this.names.get(name)
     if (folder === undefined && !isRoot) return failure('file-not-found', 'no such folder')
     if (folder !== undefined && folder.kind !== 'folder') return notPlain(`a ${folder.kind}, not a folder`)
-    const prefix = `${name}/`
-    const names: string[] = []
-    for (const known of this.nodes.keys()) {
-      if (known.startsWith(prefix) && !known.includes('/', prefix.length)) names.push(known.slice(prefix.length))
-    }
-    return names.length > maxCount ? failure('file-unreadable', 'more names than expected') : success(names)
+    const names = this.names.namesIn(name)
+    return names.size > maxCount ? failure('file-unreadable', 'more names than expected') : success([...names])
   }
 
   private rename(oldName: string, to: RelativePath): Result<void> {
     const newName = nameOf(to)
-    if (!this.nodes.has(oldName)) return failure('file-not-found', 'no such file')
-    if (this.nodes.has(newName)) return failure('file-exists', 'the name is taken')
+    if (this.names.get(oldName) === undefined) return failure('file-not-found', 'no such file')
+    if (this.names.get(newName) !== undefined) return failure('file-exists', 'the name is taken')
     const inTheWay = this.makeFolders(to.slice(0, -1))
     if (inTheWay !== undefined) return inTheWay
-    for (const [name, node] of [...this.nodes]) {
-      if (name !== oldName && !name.startsWith(`${oldName}/`)) continue
-      this.nodes.delete(name)
-      this.nodes.set(`${newName}${name.slice(oldName.length)}`, node)
-    }
+    this.names.rename(oldName, newName)
     return success(undefined)
   }
 
   private remove(name: string): Result<boolean> {
-    for (const known of this.nodes.keys()) {
-      if (known.startsWith(`${name}/`)) return failure('file-unwritable', 'a folder that is not empty')
-    }
-    return success(this.nodes.delete(name))
+    if (this.names.namesIn(name).size > 0) return failure('file-unwritable', 'a folder that is not empty')
+    return success(this.names.delete(name))
   }
 
   /** Of an absolute path. */
-  private makeFolders(path: RelativePath): Failure | undefined {
+  private makeFolders(path: RelativePath, isSettled = false): Failure | undefined {
     for (let depth = 1; depth <= path.length; depth++) {
       const name = nameOf(path.slice(0, depth))
-      const known = this.nodes.get(name)
-      if (known === undefined) this.nodes.set(name, new FileNode('folder'))
+      const known = this.names.get(name)
+      if (known === undefined) this.names.set(name, new FileNode('folder'), isSettled)
       else if (known.kind !== 'folder') return notPlain(`a ${known.kind} in the way`)
     }
     return undefined

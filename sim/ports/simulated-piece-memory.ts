@@ -1,10 +1,45 @@
-// Piece memory of a simulation: a slot of its own for each reservation, within the budget.
-// Guarantees: a released slot's bytes are overwritten and its view is never used again, so whoever still sends, hashes
-// or writes them is found out; new slots are full of rubbish, so nothing unwritten passes for zeros.
+// Piece memory of a simulation: a stretch of its own for each reservation, within the budget.
+// Guarantees: a released slot's bytes are overwritten at once, so whoever still sends or hashes them is found out, as is
+// at the next use who writes them; new slots are full of rubbish, so nothing unwritten passes for zeros. Stretches are
+// used again by length, and the machines of a simulation may share them.
 import { assert, present } from '../../src/base/assert.ts'
 import type { PieceMemory, SlotIndex } from '../../src/ports/piece-memory.ts'
 
 const rubbish = 0xdb
+const defaultSpareBytes = 268_435_456
+/** Of a slot that is used again, one byte in so many is looked at: enough for blocks that came too late. */
+const sampleBytes = 4096
+
+/** Stretches of memory nobody uses now, full of rubbish, for the next who asks for their length. */
+export class SpareSlots {
+  private readonly byLength = new Map<number, Uint8Array[]>()
+  private readonly maxBytes: number
+  private spareBytes = 0
+
+  constructor(maxBytes: number = defaultSpareBytes) {
+    this.maxBytes = maxBytes
+  }
+
+  take(lengthBytes: number): Uint8Array {
+    const spare = this.byLength.get(lengthBytes)?.pop()
+    if (spare === undefined) return new Uint8Array(lengthBytes).fill(rubbish)
+    this.spareBytes -= lengthBytes
+    for (let index = 0; index < lengthBytes; index += sampleBytes) {
+      assert(spare[index] === rubbish, 'a released slot that nobody wrote to')
+    }
+    return spare
+  }
+
+  /** Overwrites them first. */
+  give(bytes: Uint8Array): void {
+    bytes.fill(rubbish)
+    if (this.spareBytes + bytes.length > this.maxBytes) return
+    this.spareBytes += bytes.length
+    const spares = this.byLength.get(bytes.length)
+    if (spares === undefined) this.byLength.set(bytes.length, [bytes])
+    else spares.push(bytes)
+  }
+}
 
 export class SimulatedPieceMemory implements PieceMemory {
   readonly budgetBytes: number
@@ -13,16 +48,18 @@ export class SimulatedPieceMemory implements PieceMemory {
   peakBytes = 0
   private readonly slots: (Uint8Array | undefined)[] = []
   private readonly free: SlotIndex[] = []
+  private readonly spares: SpareSlots
 
-  constructor(budgetBytes: number) {
+  constructor(budgetBytes: number, spares: SpareSlots = new SpareSlots(budgetBytes)) {
     this.budgetBytes = budgetBytes
+    this.spares = spares
   }
 
   reserve(lengthBytes: number): SlotIndex | undefined {
     assert(lengthBytes > 0, 'a slot of some bytes')
     if (this.reservedBytes + lengthBytes > this.budgetBytes) return undefined
     const slot = this.free.pop() ?? (this.slots.length as SlotIndex)
-    this.slots[slot] = new Uint8Array(lengthBytes).fill(rubbish)
+    this.slots[slot] = this.spares.take(lengthBytes)
     this.reservedBytes += lengthBytes
     this.peakBytes = Math.max(this.peakBytes, this.reservedBytes)
     return slot
@@ -30,7 +67,7 @@ export class SimulatedPieceMemory implements PieceMemory {
 
   release(slot: SlotIndex): void {
     const bytes = this.bytes(slot)
-    bytes.fill(rubbish)
+    this.spares.give(bytes)
     this.reservedBytes -= bytes.length
     this.slots[slot] = undefined
     this.free.push(slot)

@@ -2,12 +2,13 @@
 // Everything follows from one seed; a machine's program can be ended, killed, and started again on the same disk.
 import assert from 'node:assert/strict'
 import { setImmediate } from 'node:timers/promises'
+import { KnownContents } from '../../sim/ports/known-contents.ts'
 import { SimulatedClock } from '../../sim/ports/simulated-clock.ts'
 import { SimulatedDatagramNetwork } from '../../sim/ports/simulated-datagrams.ts'
 import { SimulatedDisk } from '../../sim/ports/simulated-files.ts'
 import { SimulatedHasher } from '../../sim/ports/simulated-hasher.ts'
 import { SimulatedWeb } from '../../sim/ports/simulated-http.ts'
-import { SimulatedPieceMemory } from '../../sim/ports/simulated-piece-memory.ts'
+import { SimulatedPieceMemory, SpareSlots } from '../../sim/ports/simulated-piece-memory.ts'
 import { simulatedRandom } from '../../sim/ports/simulated-random.ts'
 import { type MachineOptions, SimulatedNetwork } from '../../sim/ports/simulated-streams.ts'
 import { unwrap } from '../../src/base/errors.ts'
@@ -33,6 +34,9 @@ export class World {
   readonly network = new SimulatedNetwork(this.clock)
   readonly web = new SimulatedWeb(this.clock, 5)
   readonly datagrams: SimulatedDatagramNetwork
+  /** What the machines have and will have on their disks. */
+  readonly known = new KnownContents()
+  readonly spares = new SpareSlots()
   private readonly seed: number
 
   constructor(seed = 1) {
@@ -77,7 +81,7 @@ export class Machine {
     ]
     this.options = options
     this.random = random
-    this.disk = new SimulatedDisk({ clock: world.clock, random })
+    this.disk = new SimulatedDisk({ clock: world.clock, random, known: world.known })
   }
 
   get session(): Session {
@@ -99,7 +103,7 @@ export class Machine {
           if (life === this.life) onRing()
         }),
     }
-    const memory = new SimulatedPieceMemory(this.memory.budgetBytes)
+    const memory = new SimulatedPieceMemory(this.memory.budgetBytes, world.spares)
     const opening = openSession(
       {
         clock: ownClock,
@@ -124,7 +128,7 @@ export class Machine {
         http: world.web.http(address),
         files: this.disk.files(),
         memory,
-        openHasher: (sink) => new SimulatedHasher({ clock, random, memory, sink }),
+        openHasher: (sink) => new SimulatedHasher({ clock, random, memory, sink, known: world.known }),
       },
       sessionConfig({
         stateFolder: '/state',
@@ -188,14 +192,14 @@ export class Machine {
 
   /** Puts the content of a torrent on the disk, as if it had been there always. */
   put(content: TestContent): void {
-    for (const { path, bytes } of content.files) this.disk.put(`${contentFolder}/${path.join('/')}`, bytes)
+    for (const { path, bytes } of content.files) {
+      this.world.known.add(bytes)
+      this.disk.put(`${contentFolder}/${path.join('/')}`, bytes)
+    }
   }
 
   has(content: TestContent): boolean {
-    return content.files.every(({ path, bytes }) => {
-      const found = this.disk.content(`${contentFolder}/${path.join('/')}`)
-      return found !== undefined && Buffer.compare(found, bytes) === 0
-    })
+    return content.files.every(({ path, bytes }) => this.disk.matches(`${contentFolder}/${path.join('/')}`, bytes))
   }
 
   get endpoint(): string {

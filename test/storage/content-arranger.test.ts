@@ -319,9 +319,7 @@ describe('where files lie', () => {
     await opened.download()
     const root = await otherRoot(rig, '/other')
     rig.disk.failing = (operation, path) => {
-      const copy = rig.disk.content(path)
-      if (operation === 'sync' && path.startsWith('/other') && copy !== undefined)
-        copy[5000] = (copy[5000] as number) ^ 1
+      if (operation === 'sync' && path.startsWith('/other')) rig.disk.flip(path, 5000)
       return undefined
     }
     assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: [] }))), 'file-changed')

@@ -222,8 +222,7 @@ describe('storage faults', () => {
     assert.ok(opened.storage.have.isComplete)
     assert.equal(reads, 0)
     // Nothing tells of this change but the hash.
-    const content = rig.disk.content(pathOf(torrent, 0)) as Uint8Array
-    content[70_000] = (content[70_000] as number) ^ 1
+    rig.disk.flip(pathOf(torrent, 0), 70_000)
     assert.equal(await opened.read(1, 0, blockBytes), undefined)
     assert.deepEqual(opened.piecesOf('lost'), [1])
     assert.equal(opened.storage.have.get(1), false)
@@ -237,8 +236,7 @@ describe('storage faults', () => {
     const torrent = makeTorrent({ version: 'hybrid', lengths: [300_000], pieceLengthBytes: 131_072 })
     const rig = new Rig({ budgetBytes: 524_288 })
     const { opened } = await reopened(rig, torrent, await savedRecord(rig, torrent))
-    const content = rig.disk.content(pathOf(torrent, 0)) as Uint8Array
-    content[140_000] = (content[140_000] as number) ^ 1
+    rig.disk.flip(pathOf(torrent, 0), 140_000)
     assert.equal(await opened.read(1, 65_536, blockBytes), undefined)
     assert.deepEqual(opened.piecesOf('lost'), [1])
     await opened.assertServes(0)
