@@ -61,6 +61,8 @@ export class FileNode {
   /** By page, as far as any was ever used; past that there are holes. */
   private states = new Uint8Array(0)
   private flags = new Uint8Array(0)
+  /** By page: how many syncs had begun when it was last written. */
+  private writtenAfter = new Uint32Array(0)
   private readonly ownPages = new Map<number, Uint8Array>()
   private allocatedPages = 0
   private durableLengthBytes = 0
@@ -155,21 +157,26 @@ export class FileNode {
       durable[offset] = (durable[offset] as number) ^ 1
       this.setDurable(page, own, durable)
     }
+    // A sync under way may yet put what was there before on the disk.
+    if ((this.flagsOf(page) & isGivenUp) === 0) this.setOwn(page, bytes)
     return true
   }
 
   resize(lengthBytes: number): void {
-    const firstGone = Math.ceil(lengthBytes / pageBytes)
-    for (let page = firstGone; page < this.states.length; page++) {
-      if (this.states[page] !== hole) this.setState(page, hole)
-    }
     const tail = Math.floor(lengthBytes / pageBytes)
-    const isCut = lengthBytes < this.lengthBytes && tail < firstGone && this.stateOf(tail) !== hole
+    const firstGone = Math.ceil(lengthBytes / pageBytes)
+    const end = Math.min(this.states.length, Math.ceil(this.lengthBytes / pageBytes))
+    for (let page = firstGone; page < end; page++) this.setState(page, hole)
+    const isCut = lengthBytes < this.lengthBytes && tail < firstGone && tail < end
     this.lengthBytes = lengthBytes
-    if (!isCut || (this.stateOf(tail) === known && this.content.length <= lengthBytes)) return
-    const bytes = this.ownPage(tail)
-    bytes.fill(0, lengthBytes % pageBytes)
-    this.setOwn(tail, bytes)
+    if (!isCut) return
+    const state = this.stateOf(tail)
+    if (state === hole || (state === known && this.content.length <= lengthBytes)) this.setState(tail, state)
+    else {
+      const bytes = this.ownPage(tail)
+      bytes.fill(0, lengthBytes % pageBytes)
+      this.setOwn(tail, bytes)
+    }
   }
 
   /** What `endSync` brings to the disk, or `failSync` does not. */
@@ -195,8 +202,8 @@ export class FileNode {
       const flags = this.flagsOf(page)
       if ((flags & isGivenUp) !== 0) continue
       this.setDurable(page, state, bytes)
-      const isSame = this.stateOf(page) === state && (state !== own || this.ownPages.get(page) === bytes)
-      if (isSame) this.flags[page] = flags & ~isDirty
+      // What was written since is still to come.
+      if ((this.writtenAfter[page] as number) < point.number) this.flags[page] = flags & ~isDirty
     }
   }
 
@@ -343,6 +350,9 @@ export class FileNode {
       const length = Math.max(page + 1, 2 * this.states.length, Math.ceil(this.lengthBytes / pageBytes))
       this.states = grown(this.states, length)
       this.flags = grown(this.flags, length)
+      const writtenAfter = new Uint32Array(length)
+      writtenAfter.set(this.writtenAfter)
+      this.writtenAfter = writtenAfter
     }
     const before = this.states[page] as number
     if (before === own && state !== own) this.ownPages.delete(page)
@@ -351,6 +361,7 @@ export class FileNode {
     this.space.usedPages += added
     this.states[page] = state
     this.flags[page] = isDirty
+    this.writtenAfter[page] = this.syncCount
   }
 
   /** What is past the end of the known content is zeros. */

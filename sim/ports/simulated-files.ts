@@ -373,7 +373,7 @@ export class SimulatedDisk {
     if (refused === undefined && first !== undefined && halfBytes > 0 && this.random.below(2) === 0) {
       const nowMs = this.clock.nowMs()
       this.at(nowMs + (this.random.below(1000) / 1000) * (dueMs - nowMs), life, () => {
-        if (this.writeNow(node, position, [first.subarray(0, halfBytes)]) !== undefined) return
+        if (!this.writeNow(node, position, [first.subarray(0, halfBytes)])) return
         rest = [first.subarray(halfBytes), ...parts.slice(1)]
         restPosition = position + halfBytes
       })
@@ -381,19 +381,21 @@ export class SimulatedDisk {
     this.at(dueMs, life, () => {
       const failed = refused ?? this.failureOf('write', name)
       if (refused === undefined && failed !== undefined) this.tear(node, restPosition, rest)
-      onEnd(failed ?? this.writeNow(node, restPosition, rest))
+      if (failed !== undefined) onEnd(failed)
+      else onEnd(this.writeNow(node, restPosition, rest) ? undefined : this.noRoom())
     })
   }
 
-  private writeNow(node: FileNode, position: number, parts: readonly Uint8Array[]): Failure | undefined {
+  /** False: there was no room for all of it. */
+  private writeNow(node: FileNode, position: number, parts: readonly Uint8Array[]): boolean {
     let offset = position
     for (const part of parts) {
       const writtenBytes = node.write(offset, part)
       if (writtenBytes > 0) node.modifiedMs = this.clock.wallMs()
-      if (writtenBytes < part.length) return this.noRoom()
+      if (writtenBytes < part.length) return false
       offset += part.length
     }
-    return undefined
+    return true
   }
 
   /** Of a write that fails, some bytes may be there all the same. */
