@@ -43,8 +43,8 @@ interface NaivePoint {
 
 /** A file as whole copies of its bytes. */
 class NaiveFile {
-  shown = new Uint8Array(0)
-  durable = new Uint8Array(0)
+  shown: Uint8Array = new Uint8Array(0)
+  durable: Uint8Array = new Uint8Array(0)
   dirty = new Set<number>()
   givenUp = new Set<number>()
   lastSynced = 0
