@@ -65,12 +65,12 @@ const forbidden: IForbiddenRuleType[] = [
     name: 'sim-has-no-driver-of-its-own',
     severity: 'error',
     from: { path: '^sim/' },
-    to: { path: '^src/', pathNot: `^src/(${[...layer1, 'storage', 'session'].join('|')})/` },
+    to: { path: '^src/', pathNot: `^src/(${[...layer1, 'tracker', 'storage', 'session'].join('|')})/` },
   },
   {
     name: 'sim-does-no-io',
     severity: 'error',
-    from: { path: '^sim/ports/' },
+    from: { path: '^sim/', pathNot: '^sim/main\\.ts$' },
     to: { dependencyTypes: ['core'] },
   },
   {

@@ -47,7 +47,7 @@ const impureGlobals = new Set([
 
 /** Entry points lie directly in src/. */
 function isPure(path: string): boolean {
-  if (path.startsWith('sim/ports/')) return true
+  if (path.startsWith('sim/')) return path !== 'sim/main.ts'
   return /^src\/.+\//.test(path) && !impureFolders.some((folder) => path.startsWith(folder))
 }
 

@@ -1,0 +1,6 @@
+// Every check there is, in the order they report.
+import { answersRequests } from './answers-requests.ts'
+import type { CheckMaker } from './check.ts'
+import { tellsTheTruth } from './tells-the-truth.ts'
+
+export const allChecks: readonly CheckMaker[] = [tellsTheTruth, answersRequests]

@@ -1,0 +1,242 @@
+// One connection of a product's session to a peer, read as it passes: what each side said, and the state that follows
+// from it (BEP 3, 6, 10, 52, 54). Guarantees: sees the same bytes in the same order as the session does, what came
+// before the session sees it; changes nothing. Observers are told of each message before the state takes it in.
+import { Bitfield } from '../../src/base/bitfield.ts'
+import { emptyBytes } from '../../src/base/bytes.ts'
+import type { Endpoint } from '../../src/base/endpoint.ts'
+import { unwrap } from '../../src/base/errors.ts'
+import { decodeDonthave, donthaveExtension } from '../../src/formats/peer/availability.ts'
+import { decodeExtensionHandshake } from '../../src/formats/peer/extension-handshake.ts'
+import { HandshakeDecoder } from '../../src/formats/peer/handshake.ts'
+import { WireDecoder } from '../../src/formats/peer/wire-decoder.ts'
+import type { WireSink } from '../../src/formats/peer/wire-messages.ts'
+import type { Content } from '../world/content.ts'
+import type { Machine } from '../world/machine.ts'
+
+/** `out`: said by the session; `in`: said to it. */
+export type Way = 'out' | 'in'
+
+export interface WireObserver {
+  /** Both sides' handshakes are there: nothing else was said before. */
+  onOpened?(connection: TappedConnection): void
+  onChoke?(connection: TappedConnection, way: Way): void
+  onUnchoke?(connection: TappedConnection, way: Way): void
+  onInterested?(connection: TappedConnection, way: Way): void
+  onNotInterested?(connection: TappedConnection, way: Way): void
+  /** Also for each piece of a bitfield and of have-all. */
+  onHave?(connection: TappedConnection, way: Way, piece: number): void
+  onRequest?(connection: TappedConnection, way: Way, piece: number, begin: number, length: number): void
+  onCancel?(connection: TappedConnection, way: Way, piece: number, begin: number): void
+  onReject?(connection: TappedConnection, way: Way, piece: number, begin: number): void
+  /** A block begins; its bytes follow. */
+  onBlock?(connection: TappedConnection, way: Way, piece: number, begin: number, length: number): void
+  /** Bytes of the current block from `begin` of the piece on, valid until the call returns. */
+  onBlockBytes?(connection: TappedConnection, way: Way, piece: number, begin: number, bytes: Uint8Array): void
+  /** What the session was sent or sent that is no message of the protocol. */
+  onGarbage?(connection: TappedConnection, way: Way, detail: string): void
+  onClosed?(connection: TappedConnection): void
+}
+
+/** What one side said of itself, and what it asked for and did not get yet. */
+export class WireSide {
+  handshake: HandshakeDecoder | undefined = new HandshakeDecoder()
+  decoder: WireDecoder | undefined
+  isChoking = true
+  isInterested = false
+  /** Undefined until the torrent's size is known. */
+  have: Bitfield | undefined
+  supportsFast = false
+  /** BEP 10 `reqq`. */
+  requestQueueLength: number | undefined
+  /** Of its extensions, what ids it wants them under. */
+  readonly extensionNames = new Map<number, string>()
+  /** When each was asked for; see `blockKey`. */
+  readonly requests = new Map<number, number>()
+  readonly cancelled = new Set<number>()
+  readonly allowedFast = new Set<number>()
+  /** Payload of blocks. */
+  payloadBytes = 0
+}
+
+/** Names a block of any begin. */
+export function blockKey(piece: number, begin: number): number {
+  return piece * 2 ** 30 + begin
+}
+
+export class TappedConnection {
+  readonly machine: Machine
+  /** Which life of the machine's program it belongs to. */
+  readonly life: number
+  readonly direction: 'dialled' | 'accepted'
+  readonly remote: Endpoint
+  readonly out = new WireSide()
+  readonly in = new WireSide()
+  content: Content | undefined
+  /** The session hung up: what it writes then goes nowhere. */
+  isHungUp = false
+  isClosed = false
+  private readonly observers: readonly WireObserver[]
+  private readonly find: (infoHash: string) => Content | undefined
+  private readonly nowMs: () => number
+  private isOpened = false
+
+  constructor(
+    whose: Pick<TappedConnection, 'machine' | 'life' | 'direction' | 'remote'>,
+    observers: readonly WireObserver[],
+    find: (infoHash: string) => Content | undefined,
+    nowMs: () => number,
+  ) {
+    this.machine = whose.machine
+    this.life = whose.life
+    this.direction = whose.direction
+    this.remote = whose.remote
+    this.observers = observers
+    this.find = find
+    this.nowMs = nowMs
+  }
+
+  /** The next bytes of one way. */
+  push(way: Way, bytes: Uint8Array): void {
+    const side = this[way]
+    if (way === 'out' && this.isHungUp) return
+    let rest = bytes
+    if (side.handshake !== undefined) {
+      const taken = side.handshake.push(rest)
+      if (typeof taken !== 'number') {
+        if (!this.isClosed) for (const observer of this.observers) observer.onGarbage?.(this, way, taken.detail)
+        this.close()
+        return
+      }
+      rest = rest.subarray(taken)
+      this.openSide(way, side)
+    }
+    if (rest.length === 0 || side.decoder === undefined) return
+    const failed = side.decoder.push(rest)
+    if (failed === undefined) return
+    for (const observer of this.observers) observer.onGarbage?.(this, way, failed.detail)
+    side.decoder = undefined
+  }
+
+  close(): void {
+    if (this.isClosed) return
+    this.isClosed = true
+    for (const observer of this.observers) observer.onClosed?.(this)
+  }
+
+  private openSide(way: Way, side: WireSide): void {
+    const handshake = side.handshake?.handshake()
+    if (handshake === undefined) return
+    side.handshake = undefined
+    side.supportsFast = handshake.flags.fast
+    this.content ??= this.find(handshake.infoHash)
+    if (this.content === undefined) return
+    const { pieceCount } = this.content.info
+    side.have = new Bitfield(pieceCount)
+    side.decoder = new WireDecoder(this.sinkOf(way, side), { pieceCount })
+    if (this.isOpened || this.out.decoder === undefined || this.in.decoder === undefined) return
+    this.isOpened = true
+    for (const observer of this.observers) observer.onOpened?.(this)
+  }
+
+  private sinkOf(way: Way, side: WireSide): WireSink {
+    const { observers } = this
+    const other = this[way === 'out' ? 'in' : 'out']
+    let piece = 0
+    let begin = 0
+    const have = (number: number) => {
+      for (const observer of observers) observer.onHave?.(this, way, number)
+      side.have?.set(number)
+    }
+    const nothing = () => undefined
+    return {
+      keepAlive: nothing,
+      choke: () => {
+        for (const observer of observers) observer.onChoke?.(this, way)
+        side.isChoking = true
+        // Without BEP 6 a choke ends all requests, told by nothing else.
+        if (!(side.supportsFast && other.supportsFast)) other.requests.clear()
+      },
+      unchoke: () => {
+        for (const observer of observers) observer.onUnchoke?.(this, way)
+        side.isChoking = false
+      },
+      interested: () => {
+        for (const observer of observers) observer.onInterested?.(this, way)
+        side.isInterested = true
+      },
+      notInterested: () => {
+        for (const observer of observers) observer.onNotInterested?.(this, way)
+        side.isInterested = false
+      },
+      have,
+      bitfield: (bits) => {
+        const { length = 0 } = side.have ?? {}
+        const told = unwrap(Bitfield.fromBytes(bits, length, { spareBits: 'clear' }))
+        for (let number = 0; number < length; number++) if (told.get(number)) have(number)
+      },
+      haveAll: () => {
+        for (let number = 0; number < (side.have?.length ?? 0); number++) have(number)
+      },
+      haveNone: nothing,
+      request: (number, from, length) => {
+        for (const observer of observers) observer.onRequest?.(this, way, number, from, length)
+        const key = blockKey(number, from)
+        side.requests.set(key, this.nowMs())
+        side.cancelled.delete(key)
+      },
+      piece: (number, from, length) => {
+        piece = number
+        begin = from
+        for (const observer of observers) observer.onBlock?.(this, way, number, from, length)
+        const key = blockKey(number, from)
+        other.requests.delete(key)
+        other.cancelled.delete(key)
+        side.payloadBytes += length
+      },
+      blockFragment: (offset, chunk, start, end) => {
+        for (const observer of observers) {
+          observer.onBlockBytes?.(this, way, piece, begin + offset, chunk.subarray(start, end))
+        }
+      },
+      cancel: (number, from) => {
+        for (const observer of observers) observer.onCancel?.(this, way, number, from)
+        const key = blockKey(number, from)
+        if (side.requests.has(key)) side.cancelled.add(key)
+      },
+      port: nothing,
+      suggest: nothing,
+      reject: (number, from) => {
+        for (const observer of observers) observer.onReject?.(this, way, number, from)
+        const key = blockKey(number, from)
+        other.requests.delete(key)
+        other.cancelled.delete(key)
+      },
+      allowedFast: (number) => void side.allowedFast.add(number),
+      extended: (id, payload) => this.takeExtended(way, id, payload),
+      hashRequest: nothing,
+      hashes: nothing,
+      hashReject: nothing,
+      unknown: nothing,
+    }
+  }
+
+  private takeExtended(way: Way, id: number, payload: Uint8Array): void {
+    const side = this[way]
+    const other = this[way === 'out' ? 'in' : 'out']
+    if (id === 0) {
+      const handshake = decodeExtensionHandshake(payload)
+      if (!handshake.ok) return
+      for (const [name, number] of handshake.value.extensions) side.extensionNames.set(number, name)
+      side.requestQueueLength = handshake.value.requestQueueLength ?? side.requestQueueLength
+    } else if (other.extensionNames.get(id) === donthaveExtension && side.have !== undefined) {
+      const piece = decodeDonthave(payload.slice(), side.have.length)
+      if (piece.ok) side.have.clear(piece.value)
+    }
+  }
+}
+
+/** Reads a write of two parts as one stream. */
+export function pushParts(connection: TappedConnection, way: Way, header: Uint8Array, payload = emptyBytes): void {
+  connection.push(way, header)
+  if (payload.length > 0) connection.push(way, payload)
+}

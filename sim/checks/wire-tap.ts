@@ -1,0 +1,116 @@
+// A tap on every connection of every session in a world: wraps the streams of each machine and reads what passes.
+// Guarantees: the session notices nothing. Owns the tapped connections.
+import type { Stream, StreamSink, Streams } from '../../src/ports/streams.ts'
+import type { Content } from '../world/content.ts'
+import type { Machine } from '../world/machine.ts'
+import type { World, WorldWatcher } from '../world/world.ts'
+import { pushParts, TappedConnection, type WireObserver } from './tapped-connection.ts'
+
+export class WireTap implements WorldWatcher {
+  /** In the order they were made; those that are closed go. */
+  readonly connections = new Set<TappedConnection>()
+  private readonly observers: WireObserver[] = []
+  private readonly contents = new Map<string, Content>()
+  private readonly world: World
+
+  constructor(world: World) {
+    this.world = world
+  }
+
+  observe(observer: WireObserver): void {
+    this.observers.push(observer)
+  }
+
+  /** Connections about other contents are not read. */
+  knows(content: Content): void {
+    const { infoHashV1, infoHashV2 } = content.info
+    if (infoHashV1 !== undefined) this.contents.set(infoHashV1, content)
+    if (infoHashV2 !== undefined) this.contents.set(infoHashV2.slice(0, 40), content)
+  }
+
+  /** By any of its info hashes, or by the id of its torrent. */
+  contentOf(infoHash: string): Content | undefined {
+    return this.contents.get(infoHash.slice(0, 40))
+  }
+
+  onDown(machine: Machine): void {
+    for (const connection of this.connections) {
+      if (connection.machine !== machine) continue
+      this.connections.delete(connection)
+      connection.close()
+    }
+  }
+
+  tap(machine: Machine, streams: Streams): Streams {
+    return {
+      listen: (address, port, accept) =>
+        streams.listen(address, port, (stream) => {
+          const connection = this.connect(machine, 'accepted', stream)
+          const sink = accept(tappedStream(stream, connection))
+          if (sink === undefined) connection.close()
+          return sink === undefined ? undefined : this.tappedSink(sink, connection)
+        }),
+      dial: (remote, options, sink) => {
+        const connection = this.connect(machine, 'dialled', { remote })
+        return tappedStream(streams.dial(remote, options, this.tappedSink(sink, connection)), connection)
+      },
+    }
+  }
+
+  private connect(
+    machine: Machine,
+    direction: 'dialled' | 'accepted',
+    { remote }: Pick<Stream, 'remote'>,
+  ): TappedConnection {
+    const { life } = machine
+    const connection = new TappedConnection(
+      { machine, life, direction, remote },
+      this.observers,
+      (infoHash) => this.contentOf(infoHash),
+      () => this.world.clock.nowMs(),
+    )
+    this.connections.add(connection)
+    return connection
+  }
+
+  private tappedSink(sink: StreamSink, connection: TappedConnection): StreamSink {
+    return {
+      onOpen: () => sink.onOpen(),
+      allowedBytes: () => sink.allowedBytes(),
+      onData: (bytes) => {
+        connection.push('in', bytes)
+        sink.onData(bytes)
+      },
+      onWritten: (totalBytes) => sink.onWritten(totalBytes),
+      onEnd: () => sink.onEnd(),
+      onClose: (failure) => {
+        this.connections.delete(connection)
+        connection.close()
+        sink.onClose(failure)
+      },
+    }
+  }
+}
+
+function tappedStream(stream: Stream, connection: TappedConnection): Stream {
+  return {
+    local: stream.local,
+    remote: stream.remote,
+    get queuedBytes() {
+      return stream.queuedBytes
+    },
+    write: (header, payload) => {
+      pushParts(connection, 'out', header, payload)
+      return stream.write(header, payload)
+    },
+    resume: () => stream.resume(),
+    close: () => {
+      connection.isHungUp = true
+      stream.close()
+    },
+    abort: () => {
+      connection.isHungUp = true
+      stream.abort()
+    },
+  }
+}

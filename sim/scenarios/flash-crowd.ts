@@ -1,0 +1,19 @@
+// Everybody comes at once, and there is one seed.
+import type { Scenario } from '../scenario.ts'
+
+export const flashCrowd: Scenario = {
+  name: 'flash-crowd',
+  about: 'everybody comes at once to one seed; all finish',
+  peers: 20,
+  contentBytes: 2_000_000,
+  pieceLengthBytes: 65_536,
+  limitMs: 600_000,
+  async arrange(stage) {
+    await stage.seed({ uploadBytesPerSecond: 1_000_000, latencyMs: 10 })
+    await stage.leechers(stage.peers, () => ({
+      latencyMs: 5 + stage.random.below(60),
+      uploadBytesPerSecond: 100_000 + stage.random.below(900_000),
+    }))
+    return { isOver: () => stage.allFinished() }
+  },
+}

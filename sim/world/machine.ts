@@ -1,0 +1,260 @@
+// A machine of a simulated world: an address, a disk that outlives its programs, and the product's session as the
+// program. Guarantees: the session is the daemon's own, on simulated ports; a program that was killed does nothing more;
+// everything it does follows from the world's seed. Owns the running program.
+import { assert } from '../../src/base/assert.ts'
+import { equalBytes } from '../../src/base/bytes.ts'
+import { unwrap } from '../../src/base/errors.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { Interfaces } from '../../src/ports/interfaces.ts'
+import type { Random } from '../../src/ports/random.ts'
+import type { AddOptions, Command, Outcome, TorrentId } from '../../src/session/commands.ts'
+import { openSession, type Session } from '../../src/session/session.ts'
+import { type SessionConfig, sessionConfig } from '../../src/session/session-config.ts'
+import type { Change, TorrentSnapshot } from '../../src/session/snapshots.ts'
+import { SimulatedDisk } from '../ports/simulated-files.ts'
+import { SimulatedHasher } from '../ports/simulated-hasher.ts'
+import { SimulatedPieceMemory } from '../ports/simulated-piece-memory.ts'
+import type { MachineOptions as HostOptions } from '../ports/simulated-streams.ts'
+import type { Content } from './content.ts'
+import type { World } from './world.ts'
+
+export const listenPort = 6881
+export const contentFolder = '/content'
+const stateFolder = '/state'
+const usualMemoryBytes = 16_777_216
+
+export interface MachineOptions extends HostOptions {
+  /** Of the pieces in memory. */
+  readonly memoryBytes?: number
+  /** The disk's longest answer. */
+  readonly maxDelayMs?: number
+  readonly capacityBytes?: number
+  /** What every life of its session is told. */
+  readonly config?: Partial<SessionConfig>
+}
+
+export class Machine {
+  readonly address: string
+  readonly disk: SimulatedDisk
+  readonly random: Random
+  readonly options: MachineOptions
+  /** Of the program that runs, or ran last. */
+  memory: SimulatedPieceMemory
+  /** Others see it under an address that it does not have itself. */
+  isTranslated = false
+  /** How often a program was started on it. */
+  life = 0
+  private readonly world: World
+  private interfaces: readonly (readonly [name: string, address: string])[]
+  private readonly interfaceListeners = new Set<() => void>()
+  private running: Session | undefined
+
+  constructor(world: World, options: MachineOptions, random: Random) {
+    const { address, otherAddresses = [], memoryBytes = usualMemoryBytes } = options
+    this.world = world
+    this.address = address
+    this.options = options
+    this.random = random
+    this.interfaces = [['eth0', address], ...otherAddresses.map((other, index) => [`wg${index}`, other] as const)]
+    const { maxDelayMs, capacityBytes } = options
+    this.disk = new SimulatedDisk({
+      clock: world.clock,
+      random,
+      ...(maxDelayMs === undefined ? {} : { maxDelayMs }),
+      ...(capacityBytes === undefined ? {} : { capacityBytes }),
+    })
+    this.memory = new SimulatedPieceMemory(memoryBytes)
+  }
+
+  get isUp(): boolean {
+    return this.running !== undefined
+  }
+
+  get session(): Session {
+    assert(this.running !== undefined, 'a session that was started')
+    return this.running
+  }
+
+  get endpoint(): string {
+    return `${this.address}:${listenPort}`
+  }
+
+  /** Starts the program, with what the last one left on the disk. */
+  async start(changes: Partial<SessionConfig> = {}): Promise<Session> {
+    assert(this.running === undefined, 'one program at a time')
+    const { world, random, address } = this
+    this.life++
+    this.memory = new SimulatedPieceMemory(this.memory.budgetBytes)
+    const { memory } = this
+    const opening = openSession(
+      {
+        clock: this.clockOfLife(this.life),
+        random,
+        streams: world.streamsOf(this),
+        datagrams: world.datagrams.datagrams(address),
+        resolver: world.web.resolver(),
+        interfaces: this.interfacesPort(),
+        http: world.web.http(address),
+        files: this.disk.files(),
+        memory,
+        openHasher: (sink) => new SimulatedHasher({ clock: world.clock, random, memory, sink }),
+      },
+      sessionConfig({
+        stateFolder,
+        downloadFolder: contentFolder,
+        listenAddresses: ['0.0.0.0'],
+        listenPort,
+        ...this.options.config,
+        ...changes,
+      }),
+    )
+    const session = unwrap(await world.clock.settle(opening))
+    this.running = session
+    this.follow(session)
+    world.log(address, `started, life ${this.life}`)
+    return session
+  }
+
+  /** Addresses come and go. */
+  setInterfaces(interfaces: readonly (readonly [name: string, address: string])[]): void {
+    this.interfaces = interfaces
+    this.world.network.setAddresses(
+      this.address,
+      interfaces.map(([, address]) => address),
+    )
+    for (const listener of [...this.interfaceListeners]) listener()
+  }
+
+  /** Ends the program in order. */
+  async stop(): Promise<void> {
+    await this.world.clock.settle(this.session.close())
+    this.running = undefined
+    this.world.log(this.address, 'stopped')
+    this.world.onDown(this)
+  }
+
+  /** The program dies at this moment; with `isPowerLoss`, so does what its disk was not told to keep. */
+  kill(isPowerLoss = false): void {
+    this.interfaceListeners.clear()
+    this.world.network.crash(this.address)
+    this.disk.crash(isPowerLoss)
+    this.life++
+    this.running = undefined
+    this.world.log(this.address, isPowerLoss ? 'lost power' : 'killed')
+    this.world.onDown(this)
+  }
+
+  async run(command: Command): Promise<Outcome> {
+    return unwrap(await this.world.clock.settle(this.session.run(command)))
+  }
+
+  async add(metainfo: Uint8Array, options: AddOptions = {}): Promise<TorrentId> {
+    return added(await this.run({ type: 'add', source: { type: 'metainfo', bytes: metainfo }, options }))
+  }
+
+  async addMagnet(link: string, options: AddOptions = {}): Promise<TorrentId> {
+    return added(await this.run({ type: 'add', source: { type: 'magnet', link }, options }))
+  }
+
+  torrent(id: TorrentId): TorrentSnapshot {
+    return unwrap(this.session.torrentSnapshot(id))
+  }
+
+  stateOf(id: TorrentId): string {
+    return this.torrent(id).state.type
+  }
+
+  /** Puts a content on the disk, as if it had been there always. */
+  put({ files }: Content): void {
+    for (const { path, bytes } of files) this.disk.put(pathOf(path), bytes)
+  }
+
+  /** The disk has the content, under its final names. */
+  has({ files }: Content): boolean {
+    return files.every(({ path, bytes }) => {
+      const found = this.disk.content(pathOf(path))
+      return found !== undefined && equalBytes(found, bytes)
+    })
+  }
+
+  /** The disk shows the bytes of a piece, in files that are complete or not. */
+  holds({ info, files }: Content, piece: number): boolean {
+    const start = piece * info.pieceLengthBytes
+    const end = Math.min(start + info.pieceLengthBytes, info.spanBytes)
+    return files.every(({ path, offset, bytes }) => {
+      const from = Math.max(start, offset) - offset
+      const to = Math.min(end, offset + bytes.length) - offset
+      if (from >= to) return true
+      const wanted = bytes.subarray(from, to)
+      const name = pathOf(path)
+      return [name, `${name}.part`].some((candidate) => {
+        const found = this.disk.content(candidate)?.subarray(from, to)
+        return found !== undefined && equalBytes(found, wanted)
+      })
+    })
+  }
+
+  /** A program that was killed is woken no more. */
+  private clockOfLife(life: number): Clock {
+    const { clock } = this.world
+    return {
+      nowMs: () => clock.nowMs(),
+      wallMs: () => clock.wallMs(),
+      alarm: (onRing) =>
+        clock.alarm(() => {
+          if (life === this.life) onRing()
+        }),
+    }
+  }
+
+  private interfacesPort(): Interfaces {
+    return {
+      list: () =>
+        (this.isTranslated ? [] : this.interfaces).map(([interfaceName, address]) => ({
+          interfaceName,
+          family: address.includes(':') ? 6 : 4,
+          address,
+          prefixLength: 8,
+          isLoopback: false,
+        })),
+      onChange: (listener) => {
+        this.interfaceListeners.add(listener)
+        return () => this.interfaceListeners.delete(listener)
+      },
+    }
+  }
+
+  private follow(session: Session): void {
+    const { life } = this
+    let { cursor } = session.snapshot()
+    session.onChange(() => {
+      if (life !== this.life) return
+      const news = session.changesSince(cursor)
+      cursor = news.cursor
+      assert(news.type === 'changes', 'a reader that is never away')
+      for (const change of news.changes) this.tell(change)
+    })
+  }
+
+  private tell(change: Change): void {
+    this.world.log(this.address, textOf(change))
+    this.world.onChange(this, change)
+  }
+}
+
+function added(outcome: Outcome): TorrentId {
+  assert(outcome.type === 'added', 'what was asked for')
+  return outcome.id
+}
+
+function pathOf(path: readonly string[]): string {
+  return `${contentFolder}/${path.join('/')}`
+}
+
+function textOf(change: Change): string {
+  const id = 'id' in change ? ` ${change.id.slice(0, 8)}` : ''
+  if (change.type === 'piece') return `piece${id} ${change.piece}`
+  if (change.type !== 'state') return `${change.type}${id}`
+  const { state } = change
+  return `state${id} ${state.type}${state.type === 'error' ? ` ${state.problem.code}` : ''}`
+}

@@ -1,0 +1,60 @@
+// A tracker on the web of a simulated world: the product's own tracker server, which remembers every announce.
+// Owns what it saw; a scenario may make it silent.
+import { assert } from '../../src/base/assert.ts'
+import { toHex } from '../../src/base/bytes.ts'
+import { unwrap } from '../../src/base/errors.ts'
+import { parseAddress } from '../../src/formats/compact-endpoint.ts'
+import type { AnnounceEvent } from '../../src/formats/tracker/announce.ts'
+import { parseAnnounceQuery } from '../../src/formats/tracker/announce-query.ts'
+import { encodeAnnounceResponse } from '../../src/formats/tracker/announce-response.ts'
+import { encodeTrackerFailure } from '../../src/formats/tracker/reply.ts'
+import { TrackerServer } from '../../src/tracker/tracker-server.ts'
+import type { World } from './world.ts'
+
+export interface SeenAnnounce {
+  readonly from: string
+  readonly atMs: number
+  readonly infoHash: string
+  readonly event: AnnounceEvent
+  readonly key: number | undefined
+  readonly leftBytes: number
+  readonly downloadedBytes: number
+  readonly uploadedBytes: number
+}
+
+export interface SimulatedTrackerOptions {
+  readonly intervalSeconds?: number
+  /** Peers in one answer, at most. */
+  readonly maxPeersPerReply?: number
+}
+
+export class SimulatedTracker {
+  readonly url: string
+  readonly seen: SeenAnnounce[] = []
+  /** It takes connections and never answers. */
+  isSilent = false
+  readonly server: TrackerServer
+
+  constructor(world: World, address: string, options: SimulatedTrackerOptions = {}) {
+    this.url = `http://${address}/announce`
+    this.server = new TrackerServer({ random: world.randomOf(this.url), ...options })
+    world.web.serve(address, 80, (_request, url, from) => {
+      const source = parseAddress(from)
+      assert(source !== undefined, 'an address that asks')
+      const request = unwrap(parseAnnounceQuery(url.search.slice(1)))
+      const { event, key, leftBytes, downloadedBytes, uploadedBytes } = request
+      const nowMs = world.clock.nowMs()
+      const infoHash = toHex(request.infoHash)
+      this.seen.push({ from, atMs: nowMs, infoHash, event, key, leftBytes, downloadedBytes, uploadedBytes })
+      world.log(from, `announced ${event} ${infoHash.slice(0, 8)} left ${leftBytes}`)
+      if (this.isSilent) return undefined
+      const reply = this.server.announce(request, source, nowMs)
+      const body = 'kind' in reply ? encodeTrackerFailure(reply) : encodeAnnounceResponse(reply)
+      return { status: 200, headers: {}, body }
+    })
+  }
+
+  eventsOf(address: string): AnnounceEvent[] {
+    return this.seen.filter(({ from }) => from === address).map(({ event }) => event)
+  }
+}

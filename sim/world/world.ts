@@ -1,0 +1,86 @@
+// A simulated world: machines on one network, each with a disk, and a web with trackers. Everything follows from one
+// seed. Owns the clock and the log; checks listen to it.
+import { assert } from '../../src/base/assert.ts'
+import type { Random } from '../../src/ports/random.ts'
+import type { Streams } from '../../src/ports/streams.ts'
+import type { Change } from '../../src/session/snapshots.ts'
+import { SimulatedClock } from '../ports/simulated-clock.ts'
+import { SimulatedDatagramNetwork } from '../ports/simulated-datagrams.ts'
+import { SimulatedWeb } from '../ports/simulated-http.ts'
+import { simulatedRandom } from '../ports/simulated-random.ts'
+import { SimulatedNetwork } from '../ports/simulated-streams.ts'
+import { EventLog } from './event-log.ts'
+import { Machine, type MachineOptions } from './machine.ts'
+
+export interface WorldOptions {
+  readonly seed?: number
+  /** See SimulatedClock: comes back when no promise is left that could be settled. */
+  readonly settlePromises: () => Promise<void>
+  readonly keepLine?: (line: string) => void
+}
+
+/** Whoever watches the machines of a world. */
+export interface WorldWatcher {
+  onChange?(machine: Machine, change: Change): void
+  /** Its program ended, in order or not. */
+  onDown?(machine: Machine): void
+  /** The streams of a machine's next life, to be wrapped. */
+  tap?(machine: Machine, streams: Streams): Streams
+}
+
+export class World {
+  readonly seed: number
+  readonly clock: SimulatedClock
+  readonly network: SimulatedNetwork
+  readonly web: SimulatedWeb
+  readonly datagrams: SimulatedDatagramNetwork
+  readonly machines: Machine[] = []
+  readonly watchers: WorldWatcher[] = []
+  readonly events: EventLog
+
+  constructor({ seed = 1, settlePromises, keepLine }: WorldOptions) {
+    this.seed = seed
+    this.events = new EventLog(keepLine)
+    this.clock = new SimulatedClock(settlePromises)
+    this.network = new SimulatedNetwork(this.clock)
+    this.web = new SimulatedWeb(this.clock, 5)
+    this.datagrams = new SimulatedDatagramNetwork(this.clock, simulatedRandom(seed), { latencyMs: 5, lossPerMille: 0 })
+  }
+
+  machine(address: string, options: Omit<MachineOptions, 'address'> = {}): Machine {
+    const machine = new Machine(this, { address, ...options }, this.randomOf(address))
+    this.machines.push(machine)
+    return machine
+  }
+
+  /** A stream of its own for whoever is named, so that one more draw here changes nothing elsewhere. */
+  randomOf(name: string): Random {
+    let mixed = this.seed * 1_000_003
+    for (const character of name) mixed = Math.imul(mixed ^ (character.codePointAt(0) ?? 0), 0x0100_0193)
+    return simulatedRandom(mixed)
+  }
+
+  log(who: string, what: string): void {
+    this.events.write(this.clock.nowMs(), who, what)
+  }
+
+  onChange(machine: Machine, change: Change): void {
+    for (const watcher of this.watchers) watcher.onChange?.(machine, change)
+  }
+
+  onDown(machine: Machine): void {
+    for (const watcher of this.watchers) watcher.onDown?.(machine)
+  }
+
+  streamsOf(machine: Machine): Streams {
+    let streams = this.network.streams(machine.options)
+    for (const watcher of this.watchers) streams = watcher.tap?.(machine, streams) ?? streams
+    return streams
+  }
+
+  /** Lets time pass until something holds; fails after a while of simulated time. */
+  async until(what: string, isDone: () => boolean, withinMs = 120_000): Promise<void> {
+    const deadlineMs = this.clock.nowMs() + withinMs
+    assert(await this.clock.runUntil(isDone, deadlineMs), `${what} within ${withinMs} ms`)
+  }
+}
