@@ -109,7 +109,7 @@ export class Stage {
     this.world.clock.after(delayMs, () => {
       const acting = act()
       if (acting instanceof Promise) {
-        acting.catch((error: unknown) => this.settings.fail(error instanceof Error ? error.message : String(error)))
+        void acting.catch((error: unknown) => this.settings.fail(error instanceof Error ? error.message : String(error)))
       }
     })
   }
