@@ -72,6 +72,7 @@ export class Stage {
     const { pieceLengthBytes } = scenario
     this.chosen = makeContent({ pieceLengthBytes, lengths: [contentBytes], trackers: [[this.tracker().url]], ...shape })
     this.settings.tap.knows(this.chosen)
+    this.world.knows(this.chosen)
     return this.chosen
   }
 
@@ -109,7 +110,9 @@ export class Stage {
     this.world.clock.after(delayMs, () => {
       const acting = act()
       if (acting instanceof Promise) {
-        void acting.catch((error: unknown) => this.settings.fail(error instanceof Error ? error.message : String(error)))
+        void acting.catch((error: unknown) =>
+          this.settings.fail(error instanceof Error ? error.message : String(error)),
+        )
       }
     })
   }

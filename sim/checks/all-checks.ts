@@ -1,6 +1,7 @@
 // Every check there is, in the order they report.
 import { answersRequests } from './answers-requests.ts'
+import { asksPolitely } from './asks-politely.ts'
 import type { CheckMaker } from './check.ts'
 import { tellsTheTruth } from './tells-the-truth.ts'
 
-export const allChecks: readonly CheckMaker[] = [tellsTheTruth, answersRequests]
+export const allChecks: readonly CheckMaker[] = [tellsTheTruth, answersRequests, asksPolitely]

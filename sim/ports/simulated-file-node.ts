@@ -248,13 +248,20 @@ export class FileNode {
   }
 
   matches(bytes: Uint8Array): boolean {
-    if (bytes.length !== this.lengthBytes) return false
-    const index = this.contents?.indexOf(bytes)
-    if (index !== undefined && this.isKnown(index)) return true
+    return bytes.length === this.lengthBytes && this.shows(bytes, 0, bytes.length)
+  }
+
+  /** Whether its bytes [from, end) are those of a content. */
+  shows(content: Uint8Array, from: number, end: number): boolean {
+    if (end > this.lengthBytes) return false
+    const isShared = this.contentIndex !== undefined && this.contents?.indexOf(content) === this.contentIndex
     const page = new Uint8Array(pageBytes)
-    for (let start = 0; start < bytes.length; start += pageBytes) {
-      const lengthBytes = this.read(start, page)
-      if (!equalBytes(page.subarray(0, lengthBytes), bytes.subarray(start, start + lengthBytes))) return false
+    for (let number = Math.floor(from / pageBytes); number * pageBytes < end; number++) {
+      if (isShared && this.stateOf(number) === known) continue
+      const start = Math.max(from, number * pageBytes)
+      const part = page.subarray(0, Math.min(end, (number + 1) * pageBytes) - start)
+      this.read(start, part)
+      if (!equalBytes(part, content.subarray(start, start + part.length))) return false
     }
     return true
   }

@@ -125,6 +125,11 @@ export class SimulatedDisk {
     return this.names.get(path)?.matches(content) ?? false
   }
 
+  /** For tests: whether a file has the bytes [from, end) of this content there now. */
+  shows(path: string, content: Uint8Array, from: number, end: number): boolean {
+    return this.names.get(path)?.shows(content, from, end) ?? false
+  }
+
   /** For tests: whether a file is, every page of it, a known content, by its number. */
   isKnown(path: string, index: number): boolean {
     return this.names.get(path)?.isKnown(index) ?? false

@@ -109,16 +109,13 @@ function magnetOf({ infoHashV1, infoHashV2 }: TorrentInfo, trackers: readonly st
   })
 }
 
-/** The bytes that a piece of a content has, in the order of the piece space; gaps between files are zeros. */
-export function pieceBytes({ info, files }: Content, piece: number): Uint8Array {
-  const start = piece * info.pieceLengthBytes
-  const bytes = new Uint8Array(Math.min(info.pieceLengthBytes, info.spanBytes - start))
-  for (const file of files) {
-    const from = Math.max(start, file.offset)
-    const to = Math.min(start + bytes.length, file.offset + file.bytes.length)
-    if (from < to) bytes.set(file.bytes.subarray(from - file.offset, to - file.offset), from - start)
-  }
-  return bytes
+/** All pieces end to end; gaps between files are zeros. A lone file is its own piece space. */
+export function pieceSpace({ info, files }: Content): Uint8Array {
+  const [first] = files
+  if (first !== undefined && first.bytes.length === info.spanBytes) return first.bytes
+  const space = new Uint8Array(info.spanBytes)
+  for (const { bytes, offset } of files) space.set(bytes, offset)
+  return space
 }
 
 /** A word at a time (xorshift), for contents of hundreds of megabytes. */

@@ -2,7 +2,6 @@
 // program. Guarantees: the session is the daemon's own, on simulated ports; a program that was killed does nothing more;
 // everything it does follows from the world's seed. Owns the running program.
 import { assert } from '../../src/base/assert.ts'
-import { equalBytes } from '../../src/base/bytes.ts'
 import { unwrap } from '../../src/base/errors.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Interfaces } from '../../src/ports/interfaces.ts'
@@ -60,10 +59,12 @@ export class Machine {
     this.disk = new SimulatedDisk({
       clock: world.clock,
       random,
+      known: world.knownFiles,
+      areNamesDurable: false,
       ...(maxDelayMs === undefined ? {} : { maxDelayMs }),
       ...(capacityBytes === undefined ? {} : { capacityBytes }),
     })
-    this.memory = new SimulatedPieceMemory(memoryBytes)
+    this.memory = new SimulatedPieceMemory(memoryBytes, world.spares)
   }
 
   get isUp(): boolean {
@@ -84,7 +85,7 @@ export class Machine {
     assert(this.running === undefined, 'one program at a time')
     const { world, random, address } = this
     this.life++
-    this.memory = new SimulatedPieceMemory(this.memory.budgetBytes)
+    this.memory = new SimulatedPieceMemory(this.memory.budgetBytes, world.spares)
     const { memory } = this
     const opening = openSession(
       {
@@ -97,7 +98,8 @@ export class Machine {
         http: world.web.http(address),
         files: this.disk.files(),
         memory,
-        openHasher: (sink) => new SimulatedHasher({ clock: world.clock, random, memory, sink }),
+        openHasher: (sink) =>
+          new SimulatedHasher({ clock: world.clock, random, memory, sink, known: world.knownPieces }),
       },
       sessionConfig({
         stateFolder,
@@ -171,10 +173,7 @@ export class Machine {
 
   /** The disk has the content, under its final names. */
   has({ files }: Content): boolean {
-    return files.every(({ path, bytes }) => {
-      const found = this.disk.content(pathOf(path))
-      return found !== undefined && equalBytes(found, bytes)
-    })
+    return files.every(({ path, bytes }) => this.disk.matches(pathOf(path), bytes))
   }
 
   /** The disk shows the bytes of a piece, in files that are complete or not. */
@@ -185,12 +184,8 @@ export class Machine {
       const from = Math.max(start, offset) - offset
       const to = Math.min(end, offset + bytes.length) - offset
       if (from >= to) return true
-      const wanted = bytes.subarray(from, to)
       const name = pathOf(path)
-      return [name, `${name}.part`].some((candidate) => {
-        const found = this.disk.content(candidate)?.subarray(from, to)
-        return found !== undefined && equalBytes(found, wanted)
-      })
+      return [name, `${name}.part`].some((candidate) => this.disk.shows(candidate, bytes, from, to))
     })
   }
 

@@ -4,11 +4,14 @@ import { assert } from '../../src/base/assert.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { Streams } from '../../src/ports/streams.ts'
 import type { Change } from '../../src/session/snapshots.ts'
+import { KnownContents } from '../ports/known-contents.ts'
 import { SimulatedClock } from '../ports/simulated-clock.ts'
 import { SimulatedDatagramNetwork } from '../ports/simulated-datagrams.ts'
 import { SimulatedWeb } from '../ports/simulated-http.ts'
+import { SpareSlots } from '../ports/simulated-piece-memory.ts'
 import { simulatedRandom } from '../ports/simulated-random.ts'
 import { SimulatedNetwork } from '../ports/simulated-streams.ts'
+import { type Content, pieceSpace } from './content.ts'
 import { EventLog } from './event-log.ts'
 import { Machine, type MachineOptions } from './machine.ts'
 
@@ -34,6 +37,10 @@ export class World {
   readonly network: SimulatedNetwork
   readonly web: SimulatedWeb
   readonly datagrams: SimulatedDatagramNetwork
+  /** What disks recognise, and what hashers do: files, and the piece spaces they make up. */
+  readonly knownFiles = new KnownContents()
+  readonly knownPieces = new KnownContents()
+  readonly spares = new SpareSlots()
   readonly machines: Machine[] = []
   readonly watchers: WorldWatcher[] = []
   readonly events: EventLog
@@ -58,6 +65,12 @@ export class World {
     let mixed = this.seed * 1_000_003
     for (const character of name) mixed = Math.imul(mixed ^ (character.codePointAt(0) ?? 0), 0x0100_0193)
     return simulatedRandom(mixed)
+  }
+
+  /** Machines hold as many copies of a content as they like, at the cost of one. */
+  knows(content: Content): void {
+    for (const { bytes } of content.files) this.knownFiles.add(bytes)
+    this.knownPieces.add(pieceSpace(content))
   }
 
   log(who: string, what: string): void {
