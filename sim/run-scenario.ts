@@ -52,9 +52,9 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   const stage = new Stage({
     world,
     tap,
-    scenario,
     peers: options.peers ?? scenario.peers,
     contentBytes: options.contentBytes ?? scenario.contentBytes,
+    pieceLengthBytes: scenario.pieceLengthBytes,
     fail: (detail, machine) => violate(scenario.name, machine, detail),
   })
   everySecond(world, () => {

@@ -4,7 +4,6 @@
 import type { Random } from '../src/ports/random.ts'
 import type { AddOptions, TorrentId } from '../src/session/commands.ts'
 import type { WireTap } from './checks/wire-tap.ts'
-import type { Scenario } from './scenario.ts'
 import { type Content, type ContentShape, makeContent } from './world/content.ts'
 import type { Machine, MachineOptions } from './world/machine.ts'
 import { SimulatedTracker, type SimulatedTrackerOptions } from './world/simulated-tracker.ts'
@@ -24,9 +23,9 @@ export interface Participant {
 export interface StageSettings {
   readonly world: World
   readonly tap: WireTap
-  readonly scenario: Scenario
   readonly peers: number
   readonly contentBytes: number
+  readonly pieceLengthBytes: number
   /** Tells of an expectation of the scenario that did not hold. */
   readonly fail: (detail: string, machine?: Machine) => void
 }
@@ -68,8 +67,7 @@ export class Stage {
 
   /** The content of this run, where it is to be another than one file of the scenario's size. */
   setContent(shape: ContentShape): Content {
-    const { contentBytes, scenario } = this.settings
-    const { pieceLengthBytes } = scenario
+    const { contentBytes, pieceLengthBytes } = this.settings
     this.chosen = makeContent({ pieceLengthBytes, lengths: [contentBytes], trackers: [[this.tracker().url]], ...shape })
     this.settings.tap.knows(this.chosen)
     this.world.knows(this.chosen)

@@ -1,4 +1,5 @@
-// Every check there is, in the order they report.
+// Every check there is, in the order they report. A run has them all: which scenario it is makes no difference to
+// what is promised.
 import { answersRequests } from './answers-requests.ts'
 import { asksPolitely } from './asks-politely.ts'
 import type { CheckMaker } from './check.ts'

@@ -24,7 +24,7 @@ export interface Check extends WorldWatcher {
   onClosed?(): void
 }
 
-export interface CheckContext {
+interface CheckContext {
   readonly world: World
   readonly tap: WireTap
   violate(machine: Machine | undefined, detail: string): void

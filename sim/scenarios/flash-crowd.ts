@@ -1,4 +1,5 @@
-// Everybody comes at once, and there is one seed.
+// Everybody comes at once, and there is one seed: the swarm has to spread pieces faster than the seed could send them
+// to each.
 import type { Scenario } from '../scenario.ts'
 
 export const flashCrowd: Scenario = {

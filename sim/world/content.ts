@@ -25,7 +25,7 @@ export interface ContentShape {
   readonly contradictoryPiece?: number
 }
 
-export interface ContentFile {
+interface ContentFile {
   /** Components on disk, below the torrent's folder. */
   readonly path: readonly string[]
   readonly bytes: Uint8Array

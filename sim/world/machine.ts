@@ -6,19 +6,23 @@ import { unwrap } from '../../src/base/errors.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Interfaces } from '../../src/ports/interfaces.ts'
 import type { Random } from '../../src/ports/random.ts'
+import type { Streams } from '../../src/ports/streams.ts'
 import type { AddOptions, Command, Outcome, TorrentId } from '../../src/session/commands.ts'
 import { openSession, type Session } from '../../src/session/session.ts'
 import { type SessionConfig, sessionConfig } from '../../src/session/session-config.ts'
 import type { Change, TorrentSnapshot } from '../../src/session/snapshots.ts'
+import type { KnownContents } from '../ports/known-contents.ts'
+import type { SimulatedClock } from '../ports/simulated-clock.ts'
+import type { SimulatedDatagramNetwork } from '../ports/simulated-datagrams.ts'
 import { SimulatedDisk } from '../ports/simulated-files.ts'
 import { SimulatedHasher } from '../ports/simulated-hasher.ts'
-import { SimulatedPieceMemory } from '../ports/simulated-piece-memory.ts'
-import type { MachineOptions as HostOptions } from '../ports/simulated-streams.ts'
+import type { SimulatedWeb } from '../ports/simulated-http.ts'
+import { SimulatedPieceMemory, type SpareSlots } from '../ports/simulated-piece-memory.ts'
+import type { MachineOptions as HostOptions, SimulatedNetwork } from '../ports/simulated-streams.ts'
 import type { Content } from './content.ts'
-import type { World } from './world.ts'
 
-export const listenPort = 6881
-export const contentFolder = '/content'
+const listenPort = 6881
+const contentFolder = '/content'
 const stateFolder = '/state'
 const usualMemoryBytes = 16_777_216
 
@@ -32,6 +36,21 @@ export interface MachineOptions extends HostOptions {
   readonly config?: Partial<SessionConfig>
 }
 
+/** What a machine needs of the world it stands in. */
+export interface MachineWorld {
+  readonly clock: SimulatedClock
+  readonly network: SimulatedNetwork
+  readonly datagrams: SimulatedDatagramNetwork
+  readonly web: SimulatedWeb
+  readonly knownFiles: KnownContents
+  readonly knownPieces: KnownContents
+  readonly spares: SpareSlots
+  streamsOf(machine: Machine): Streams
+  log(who: string, what: string): void
+  onChange(machine: Machine, change: Change): void
+  onDown(machine: Machine): void
+}
+
 export class Machine {
   readonly address: string
   readonly disk: SimulatedDisk
@@ -43,12 +62,12 @@ export class Machine {
   isTranslated = false
   /** How often a program was started on it. */
   life = 0
-  private readonly world: World
+  private readonly world: MachineWorld
   private interfaces: readonly (readonly [name: string, address: string])[]
   private readonly interfaceListeners = new Set<() => void>()
   private running: Session | undefined
 
-  constructor(world: World, options: MachineOptions, random: Random) {
+  constructor(world: MachineWorld, options: MachineOptions, random: Random) {
     const { address, otherAddresses = [], memoryBytes = usualMemoryBytes } = options
     this.world = world
     this.address = address
