@@ -25,6 +25,9 @@ const hints: Readonly<Partial<Record<ErrorCode, string>>> = {
   'torrent-locked': '; a copy beside it needs another --state folder',
 }
 
+/** Why a peer cannot be had that may be had another time. */
+const passing: ReadonlySet<ErrorCode> = new Set(['connection-failed', 'timed-out', 'name-unknown'])
+
 function tellDone(output: Output, torrent: TorrentSnapshot): void {
   const { style } = output
   const place = join(torrent.folder, torrent.name)
@@ -90,6 +93,13 @@ function newPeopleDisplay(output: Output, isQuiet: boolean, isSeed: boolean): (e
         if (isQuiet || state !== 'failed') return
         const text = `${trackerHost(url)}: ${message ?? 'failed'}`
         output.note(`${noteStyle.warning('tracker:')} ${noteStyle.plain(text)}`)
+        return
+      }
+      case 'peer': {
+        const { peer, problem } = event
+        if (isQuiet) return
+        const text = `${peer}: ${problem.detail} (${problem.code})${passing.has(problem.code) ? '; trying on' : ''}`
+        output.note(`${noteStyle.warning('peer:')} ${noteStyle.plain(text)}`)
         return
       }
       case 'added':

@@ -70,6 +70,8 @@ export function eventLines(event: TransferEvent): readonly JsonObject[] {
       const { id } = event.torrent
       return [{ type: 'tracker', id, tracker: trackerHost(url), state, message: message ?? null, ...counts }]
     }
+    case 'peer':
+      return [{ type: 'peer', id: event.torrent.id, peer: event.peer, error: errorOf(event.problem) }]
     case 'progress':
       return event.torrents.map(progressOf)
     case 'done': {

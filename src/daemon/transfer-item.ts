@@ -50,6 +50,8 @@ export class TransferItem {
   private isToldFinished = false
   private toldState = ''
   private readonly toldTrackers = new Map<string, string>()
+  /** By name, how many of its problems. */
+  private readonly toldPeers = new Map<string, number>()
 
   constructor(options: TransferItemOptions) {
     this.options = options
@@ -125,6 +127,7 @@ export class TransferItem {
     if (torrent === undefined || this.isOver) return
     const { state } = torrent
     this.tellState(torrent)
+    this.tellPeers(torrent)
     if (state.type === 'error' && !state.resumesByItself) this.giveUp(named(torrent, state.problem))
     else if (this.options.request.mode === 'seed') this.reviewSeed(torrent)
     else this.reviewDownload(torrent)
@@ -174,6 +177,15 @@ export class TransferItem {
     if (isPassing || told === this.toldState) return
     this.toldState = told
     this.options.onEvent({ type: 'state', torrent })
+  }
+
+  private tellPeers(torrent: TorrentSnapshot): void {
+    for (const { peer, problems } of torrent.namedPeers) {
+      for (const problem of problems.slice(this.toldPeers.get(peer) ?? 0)) {
+        this.options.onEvent({ type: 'peer', torrent, peer, problem })
+      }
+      this.toldPeers.set(peer, problems.length)
+    }
   }
 
   private reviewDownload(torrent: TorrentSnapshot): void {

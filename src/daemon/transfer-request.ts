@@ -56,6 +56,8 @@ export type TransferEvent =
   | { readonly type: 'metadata'; readonly torrent: TorrentSnapshot }
   | { readonly type: 'state'; readonly torrent: TorrentSnapshot }
   | { readonly type: 'tracker'; readonly torrent: TorrentSnapshot; readonly tracker: TrackerRow }
+  /** One of `peers` cannot be had or was lost, for a reason that was not told before. */
+  | { readonly type: 'peer'; readonly torrent: TorrentSnapshot; readonly peer: string; readonly problem: Problem }
   /** Once in a while, all that are not given up. */
   | { readonly type: 'progress'; readonly torrents: readonly TorrentSnapshot[] }
   /** All that is wanted of it is here. */

@@ -113,8 +113,8 @@ export function newFacts({ source, options, config, trackerKey, wallMs }: NewTor
     limits: {
       downloadBytesPerSecond: Number.POSITIVE_INFINITY,
       uploadBytesPerSecond: Number.POSITIVE_INFINITY,
-      maxConnections: config.connections.maxConnectionsPerTorrent,
-      maxSlots: config.connections.maxSlotsPerTorrent,
+      maxConnections: Number.POSITIVE_INFINITY,
+      maxSlots: Number.POSITIVE_INFINITY,
       ...options.limits,
     },
     seedGoals: { ...options.seedGoals },

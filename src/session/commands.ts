@@ -35,6 +35,7 @@ export interface AddOptions {
   readonly superSeeding?: boolean
 }
 
+/** Of one torrent; those of the session hold too. Infinity: none of its own. */
 export interface TorrentLimits extends RateLimits {
   readonly maxConnections: number
   readonly maxSlots: number

@@ -163,7 +163,9 @@ export class Connection implements StreamSink, ByteSink {
   }
 
   onEnd(): void {
-    this.host.turns.run((nowMs) => this.end(failure('connection-failed', 'the peer closed the connection'), nowMs))
+    const when = this.isHalfOpen ? ' before its handshake' : ''
+    const why = failure('connection-failed', `the peer closed the connection${when}`)
+    this.host.turns.run((nowMs) => this.end(why, nowMs))
   }
 
   onClose(reason: Failure | undefined): void {

@@ -2,7 +2,7 @@
 // Guarantees: no more connections, and no more half-open ones, than the limits say; torrents take turns at dialling;
 // nothing goes to a banned address, or another way than the session is bound to. Owns the connections.
 import type { Endpoint } from '../base/endpoint.ts'
-import { failure } from '../base/errors.ts'
+import { type Failure, failure } from '../base/errors.ts'
 import { endpointKey } from '../formats/compact-endpoint.ts'
 import type { Listening, Stream, StreamSink } from '../ports/streams.ts'
 import { Connection, type ConnectionHost, type ConnectionOwner } from './connection.ts'
@@ -10,6 +10,7 @@ import { isOwnEndpoint, localAddress } from './listening.ts'
 import type { SessionRoom } from './session-room.ts'
 import type { Torrent } from './torrent.ts'
 import type { Turns, WakeOwner } from './turns.ts'
+import { isCrowded } from './useless-peers.ts'
 
 export interface ConnectionsOptions {
   readonly room: SessionRoom
@@ -23,6 +24,9 @@ export interface ConnectionsOptions {
 const maxSelfEndpoints = 100
 /** Of all connections; the others are for those who say something, and for those we dial. */
 const mostStrangers = 0.5
+/** When nobody could be parted with, somebody may be as much later. */
+const roomPauseMs = 1_000
+const noWay = failure('address-unavailable', 'what this session is bound to has no address of that kind')
 
 export class Connections implements ConnectionHost {
   readonly turns: Turns
@@ -39,6 +43,7 @@ export class Connections implements ConnectionHost {
   private readonly wakeOwner: WakeOwner
   /** Whose turn at dialling is next. */
   private firstTorrent = 0
+  private nextRoomMs = 0
   private isClosed = false
 
   constructor(options: ConnectionsOptions) {
@@ -63,10 +68,13 @@ export class Connections implements ConnectionHost {
   /** For Streams.listen. */
   accept(stream: Stream): StreamSink | undefined {
     const { maxConnections } = this.room.config.connections
-    if (this.isClosed || this.all.size >= maxConnections || this.bans.has(stream.remote.address)) return undefined
+    if (this.isClosed || this.bans.has(stream.remote.address)) return undefined
     if (this.strangers.size >= Math.max(1, maxConnections * mostStrangers)) return undefined
+    const isFull = this.all.size >= maxConnections
+    if (isFull && isCrowded(stream.remote.address, this.all)) return undefined
     let accepted: Connection | undefined
     this.turns.run((nowMs) => {
+      if (isFull && !this.makeRoom(nowMs)) return
       accepted = Connection.accept(this, stream, nowMs)
       this.all.add(accepted)
       this.strangers.add(accepted)
@@ -145,6 +153,17 @@ export class Connections implements ConnectionHost {
     this.turns.wakeAt(this.wakeOwner, wakeMs)
   }
 
+  /** Once in a while: where places are taken and others wait to be dialled, those that are of no use go. */
+  turnOver(nowMs: number): void {
+    const { config } = this.room
+    if (!config.dialPeers || !this.hasWayOut()) return
+    const waiting = [...this.options.running].filter(
+      (torrent) => torrent.isRunning && torrent.peers.nextWakeMs() <= nowMs,
+    )
+    for (const { links, maxConnections } of waiting) if (links.count >= maxConnections) links.makeRoom(nowMs)
+    if (this.all.size >= config.connections.maxConnections && waiting.some(hasPlace)) this.makeRoom(nowMs)
+  }
+
   /** Addresses of the machine came or went: what went through one that is gone, and must not go another way, ends. */
   wayChanged(nowMs: number): void {
     const { config, ports } = this.room
@@ -172,6 +191,15 @@ export class Connections implements ConnectionHost {
     return ([4, 6] as const).some((family) => localAddress(config.bindTo, ports.interfaces, family).type !== 'none')
   }
 
+  /** Ends a connection that is of no use, of the torrent with most of them that has one. False: there is none. */
+  private makeRoom(nowMs: number): boolean {
+    if (nowMs < this.nextRoomMs) return false
+    const torrents = [...this.options.running].sort((a, b) => b.links.linked.size - a.links.linked.size)
+    if (torrents.some(({ links }) => links.makeRoom(nowMs))) return true
+    this.nextRoomMs = nowMs + roomPauseMs
+    return false
+  }
+
   private hasRoom(): boolean {
     const { maxConnections, maxHalfOpen } = this.room.config.connections
     return this.all.size < maxConnections && this.halfOpen.size < maxHalfOpen
@@ -184,8 +212,10 @@ export class Connections implements ConnectionHost {
     if (endpoint === undefined) return false
     const { config, ports } = this.room
     const local = localAddress(config.bindTo, ports.interfaces, endpoint.family)
-    if (local.type === 'none' || this.isRefused(endpoint)) {
+    const refused = local.type === 'none' ? noWay : this.refusal(endpoint)
+    if (refused !== undefined) {
       torrent.peers.failed(endpoint, nowMs)
+      torrent.links.named.failed(endpoint, refused)
       return true
     }
     const options = {
@@ -199,9 +229,13 @@ export class Connections implements ConnectionHost {
     return true
   }
 
-  private isRefused(endpoint: Endpoint): boolean {
-    if (this.bans.has(endpoint.address) || this.selves.has(endpointKey(endpoint))) return true
-    return isOwnEndpoint(endpoint, this.options.listening(), this.room.ports.interfaces)
+  /** Why an endpoint must not be dialled; undefined: it may. */
+  private refusal(endpoint: Endpoint): Failure | undefined {
+    if (this.bans.has(endpoint.address)) return failure('peer-surplus', 'the address is banned')
+    const isSelf =
+      this.selves.has(endpointKey(endpoint)) ||
+      isOwnEndpoint(endpoint, this.options.listening(), this.room.ports.interfaces)
+    return isSelf ? failure('peer-duplicate', 'this is ourselves') : undefined
   }
 }
 

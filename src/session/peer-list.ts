@@ -14,6 +14,19 @@ export type PeerSource = 'manual' | 'magnet' | 'resume' | 'tracker' | 'lsd' | 'd
 
 type PeerUse = 'idle' | 'dialling' | 'connected'
 
+/** How the connection to a peer ended, as far as it tells something of the peer. */
+export type PeerEnd =
+  /** It left, or the way to it broke. */
+  | 'left'
+  /** It did what no good peer does. */
+  | 'faulty'
+  /** We left for a reason of ours that is over soon. */
+  | 'interrupted'
+  /** We let it go for a reason of ours that will last a while: no room, a peer that is connected another way. */
+  | 'postponed'
+  /** Neither side wanted anything. It is dialled again at once when we want something, and not before. */
+  | 'not-needed'
+
 interface KnownPeer {
   readonly endpoint: Endpoint
   readonly sources: Set<PeerSource>
@@ -45,6 +58,8 @@ const firstNamedPauseMs = 2_000
 const pauseGrowth = 5
 /** After a connection that lasted; one that did not last as long counts as a failure. */
 const returnPauseMs = 60_000
+/** Of a peer that a person named. */
+const namedReturnPauseMs = 2_000
 const lastingMs = 60_000
 /** Before somebody is dialled again with whom nothing is wrong but that we had no use for the connection. */
 const postponedMs = 300_000
@@ -170,30 +185,21 @@ export class PeerList {
     if (peer !== undefined) this.use(peer, nowMs)
   }
 
-  /** A connected peer left. `endpoint`: where it is dialled, which for one who came to us is where it listens. */
-  disconnected(endpoint: Endpoint, id: PeerId, nowMs: number): void {
-    this.ids.delete(id)
-    const peer = this.peers.get(endpointKey(endpoint))
-    if (peer === undefined) return
-    this.release(peer)
-    if (nowMs - peer.connectedMs < lastingMs) {
-      this.fail(peer, nowMs)
-    } else {
-      peer.failures = 0
-      peer.dialAtMs = nowMs + returnPauseMs
-    }
-  }
-
   /**
-   * A connected peer was let go because neither side wanted anything: no fault of anybody. It is dialled again at once
-   * when we want something, and not before.
+   * A connected peer is not any more: the one judgement of how that went. `endpoint`: where it is dialled, which for one
+   * who came to us is where it listens.
    */
-  parted(endpoint: Endpoint, id: PeerId): void {
+  disconnected(endpoint: Endpoint, id: PeerId, how: PeerEnd, nowMs: number): void {
     this.ids.delete(id)
     const peer = this.peers.get(endpointKey(endpoint))
     if (peer === undefined) return
     this.release(peer)
-    peer.isSeed = true
+    const hasLasted = nowMs - peer.connectedMs >= lastingMs
+    if (hasLasted) peer.failures = 0
+    if (how === 'not-needed') peer.isSeed = true
+    else if (how === 'postponed') peer.dialAtMs = nowMs + postponedMs
+    else if (how === 'faulty' || (how === 'left' && !hasLasted)) this.fail(peer, nowMs)
+    else if (how === 'left') peer.dialAtMs = nowMs + (isNamed(peer) ? namedReturnPauseMs : returnPauseMs)
   }
 
   /** A peer dialled in vain for a reason of ours: it stands as before. */
@@ -202,7 +208,7 @@ export class PeerList {
     if (peer?.use === 'dialling') this.release(peer)
   }
 
-  /** As `abandoned`, for a reason that will last a while: a peer that is connected another way, no room. */
+  /** As `abandoned`, for a reason that will last a while (see PeerEnd). */
   postponed(endpoint: Endpoint, nowMs: number): void {
     const peer = this.peers.get(endpointKey(endpoint))
     if (peer?.use !== 'dialling') return
@@ -210,12 +216,18 @@ export class PeerList {
     peer.dialAtMs = nowMs + postponedMs
   }
 
+  /** Whether a person named the peer. */
+  isNamed(endpoint: Endpoint): boolean {
+    const peer = this.peers.get(endpointKey(endpoint))
+    return peer !== undefined && isNamed(peer)
+  }
+
   /** Whether a peer of this id is connected. */
   hasId(id: PeerId): boolean {
     return this.ids.has(id)
   }
 
-  /** A peer was seen to have everything, or not to. */
+  /** A peer was seen to have everything or to want nothing, or not to. */
   setSeed(endpoint: Endpoint, isSeed: boolean): void {
     const peer = this.peers.get(endpointKey(endpoint))
     if (peer === undefined) return

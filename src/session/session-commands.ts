@@ -8,6 +8,7 @@ import { checkPriorities, newFacts, type ParsedSource, parseSource } from './add
 import type { AddOptions, AddSource, Command, Outcome, SessionCommand, TorrentCommand } from './commands.ts'
 import type { Connections } from './connections.ts'
 import { fetchTorrentFile } from './fetch-torrent-file.ts'
+import { privatePeersFailure } from './named-peers.ts'
 import type { SessionConfig } from './session-config.ts'
 import type { SessionRoom } from './session-room.ts'
 import type { Torrent } from './torrent.ts'
@@ -210,8 +211,7 @@ export class SessionCommands {
   private async addPeers(torrent: Torrent, texts: readonly string[]): Promise<Result<Outcome>> {
     const peers = parsePeers(texts)
     if (!peers.ok) return peers
-    if (torrent.info?.isPrivate === true)
-      return failure('torrent-value', 'peers of a private torrent come from trackers')
+    if (torrent.info?.isPrivate === true) return privatePeersFailure
     this.connect(torrent, peers.value, 'manual')
     return done
   }
@@ -219,7 +219,12 @@ export class SessionCommands {
   /** Resolves names in the background, and dials what comes of it. */
   private connect(torrent: Torrent, peers: readonly PeerAddress[], source: 'manual' | 'magnet'): void {
     const { room } = this.target
-    for (const { host, port } of peers) {
+    for (const peer of peers) {
+      const { host, port } = peer
+      if (source === 'manual') {
+        room.turns.run((nowMs) => torrent.links.named.name(peer, nowMs))
+        continue
+      }
       const literal = parseAddress(host)
       if (literal !== undefined) {
         room.turns.run((nowMs) => torrent.namePeer({ ...literal, port }, source, nowMs))

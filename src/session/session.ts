@@ -330,6 +330,7 @@ export class Session implements TorrentHost, CommandTarget {
   }
 
   private tick(nowMs: number): void {
+    this.connections.turnOver(nowMs)
     for (const torrent of this.running) {
       if (!torrent.isRunning) continue
       torrent.tally.countTime(nowMs)

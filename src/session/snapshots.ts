@@ -84,6 +84,14 @@ export interface PeerRow extends Traffic {
   readonly requestsIn: number
 }
 
+/** A peer that a person named. */
+export interface NamedPeerRow {
+  /** `host:port`, as it was named. */
+  readonly peer: string
+  /** Why it could not be had, each reason once, the latest last; it may be connected by now. */
+  readonly problems: readonly Problem[]
+}
+
 export interface TrackerRow {
   readonly url: string
   readonly tier: number
@@ -106,6 +114,7 @@ export interface TorrentSnapshot extends TorrentSummary {
   readonly files: readonly FileSnapshot[]
   readonly peers: readonly PeerRow[]
   readonly trackers: readonly TrackerRow[]
+  readonly namedPeers: readonly NamedPeerRow[]
   readonly limits: TorrentLimits
   readonly seedGoals: SeedGoals
   readonly sequential: boolean
@@ -144,6 +153,8 @@ export type Change =
   | { readonly type: 'finished'; readonly id: TorrentId }
   /** Files, limits, trackers, place or name are others than before. */
   | { readonly type: 'changed'; readonly id: TorrentId }
+  /** A peer that a person named cannot be had, or was lost before the torrent was finished, for a reason that was not told before. */
+  | { readonly type: 'named-peer'; readonly id: TorrentId; readonly peer: string; readonly problem: Problem }
   | { readonly type: 'session' }
 
 export type Changes =

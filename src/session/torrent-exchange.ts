@@ -22,6 +22,8 @@ export interface LinkedPeer {
   endpoint: Endpoint | undefined
   /** As it said; 0: it did not. */
   metadataLengthBytes: number
+  /** It answered when it was asked for metadata. */
+  hasSentMetadata: boolean
   /** What it takes part in. */
   exchange: TorrentExchange
   swarmPeer: SwarmPeer | undefined

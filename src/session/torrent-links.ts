@@ -14,11 +14,13 @@ import type { LocalHandshake, TorrentHashes } from '../peer/peer-opening.ts'
 import { addressClass, isLocalClass } from './address-class.ts'
 import type { BandwidthGroup } from './bandwidth.ts'
 import type { Connection, ConnectionOwner } from './connection.ts'
-import type { PeerList } from './peer-list.ts'
+import { NamedPeers, type NamingTorrent } from './named-peers.ts'
+import type { PeerEnd, PeerList } from './peer-list.ts'
 import type { SessionRoom, Settling } from './session-room.ts'
 import type { LinkedPeer, TorrentExchange } from './torrent-exchange.ts'
+import { isCrowded, leastUseful } from './useless-peers.ts'
 
-export interface LinksTorrent {
+export interface LinksTorrent extends NamingTorrent {
   readonly peerId: PeerId
   readonly peers: PeerList
   readonly bandwidth: BandwidthGroup
@@ -44,6 +46,8 @@ export class TorrentLinks implements ConnectionOwner, Settling {
   readonly linked = new Map<Connection, LinkedPeer>()
   /** Dialled and not yet there. */
   readonly dialling = new Set<Connection>()
+  /** Those that a person named. */
+  readonly named: NamedPeers
   private readonly room: SessionRoom
   private readonly torrent: LinksTorrent
   private exchange: TorrentExchange
@@ -53,6 +57,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     this.room = room
     this.torrent = torrent
     this.exchange = exchange
+    this.named = new NamedPeers(room, torrent)
   }
 
   get count(): number {
@@ -88,6 +93,24 @@ export class TorrentLinks implements ConnectionOwner, Settling {
       const connection = connections[least] ?? connections.at(-1)
       connection?.end(failure('peer-surplus', 'more peers than allowed'), nowMs)
     }
+  }
+
+  /** Ends a connection that is of no use, so that somebody else can have its place. False: there is none. */
+  makeRoom(nowMs: number): boolean {
+    const { info, isUploadOnly, peers } = this.torrent
+    const view = {
+      hasMetadata: info !== undefined,
+      isFinished: isUploadOnly,
+      isNamed: (link: LinkedPeer) => peers.isNamed(link.endpoint ?? link.connection.remote),
+    }
+    const link = leastUseful(this.linked.values(), view, nowMs)
+    link?.connection.end(failure('peer-surplus', 'nothing came of it, and others wait'), nowMs)
+    return link !== undefined
+  }
+
+  /** The torrent is not there any more. */
+  close(): void {
+    this.named.close()
   }
 
   settle(nowMs: number): void {
@@ -136,6 +159,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
       endpoint: connection.direction === 'dialled' ? connection.remote : undefined,
       serving: new MetadataServing(nowMs),
       metadataLengthBytes: 0,
+      hasSentMetadata: false,
       share: room.bandwidth.join(torrent.bandwidth, this.isExempt(connection), {
         mayReceive: () => connection.resumeReading(),
         maySend: (atMs) => link.exchange.maySend(link, atMs),
@@ -148,6 +172,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     this.exchange.join(link, nowMs)
     this.sayHello(link)
     this.torrent.peerConnected(nowMs)
+    this.named.connected(connection.remote)
     return peer
   }
 
@@ -170,7 +195,10 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     if (this.dialling.delete(connection)) {
       if (why.code === 'interrupted') peers.abandoned(connection.remote)
       else if (ourReasons.has(why.code)) peers.postponed(connection.remote, nowMs)
-      else peers.failed(connection.remote, nowMs)
+      else {
+        peers.failed(connection.remote, nowMs)
+        this.named.failed(connection.remote, why)
+      }
     }
     const link = this.linked.get(connection)
     if (link === undefined) return
@@ -179,12 +207,11 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     link.exchange.leave(link, nowMs)
     this.room.touch(this)
     const endpoint = link.endpoint ?? connection.remote
-    if (why.code === 'peer-not-needed') {
-      peers.parted(endpoint, link.id)
-      return
-    }
-    peers.disconnected(endpoint, link.id, nowMs)
-    if (!isOrderly(why)) peers.failed(endpoint, nowMs)
+    const { swarmPeer } = link
+    if (swarmPeer !== undefined) peers.setSeed(endpoint, swarmPeer.isSeed || swarmPeer.isUploadOnly)
+    const how = endOf(why)
+    peers.disconnected(endpoint, link.id, how, nowMs)
+    if (how === 'faulty' || (how === 'left' && !this.torrent.isUploadOnly)) this.named.failed(endpoint, why)
   }
 
   /** Why a peer is not taken; undefined: it is. */
@@ -193,15 +220,21 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     const { peerId } = remote
     if (!torrent.isRunning) return failure('interrupted', 'the torrent does not run')
     if (peerId === torrent.peerId) {
-      if (connection.direction === 'dialled') room.noteSelf(connection.remote)
-      return failure('peer-duplicate', 'this is ourselves')
+      const self = failure('peer-duplicate', 'this is ourselves')
+      if (connection.direction === 'dialled') {
+        room.noteSelf(connection.remote)
+        this.named.failed(connection.remote, self)
+      }
+      return self
     }
     if (torrent.peers.isBanned(connection.remote.address, nowMs)) return failure('peer-surplus', 'a banned address')
-    if (this.linked.size >= torrent.maxConnections) return failure('peer-surplus', 'more peers than allowed')
     const known = [...this.linked.values()].find((link) => link.id === peerId)
     if (known !== undefined) {
       if (!this.isBetter(connection, known)) return failure('peer-duplicate', 'the peer is connected already')
       known.connection.end(failure('peer-duplicate', 'the peer is connected another way'), nowMs)
+    }
+    if (this.linked.size >= torrent.maxConnections && !this.makeRoomFor(connection, nowMs)) {
+      return failure('peer-surplus', 'more peers than allowed')
     }
     const isFirst = torrent.peers.connected(connection.remote, peerId, nowMs)
     return isFirst ? undefined : failure('peer-duplicate', 'the peer is connected already')
@@ -212,6 +245,10 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     if (connection.direction === known.connection.direction) return false
     const isOurs = connection.direction === 'dialled'
     return isOurs === this.torrent.peerId > known.id
+  }
+
+  private makeRoomFor({ remote }: Connection, nowMs: number): boolean {
+    return !isCrowded(remote.address, this.linked.keys()) && this.makeRoom(nowMs)
   }
 
   private isExempt(connection: Connection): boolean {
@@ -254,12 +291,16 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     if (name !== metadataExtension) return
     const nowMs = this.room.turns.nowMs()
     const answer = link.serving.answer(this.offersMetadata ? this.torrent.info?.raw : undefined, payload, nowMs)
-    if (answer === undefined) link.exchange.takeMetadata(link, payload, nowMs)
-    else link.peer.extended(metadataExtension, answer)
+    if (answer === undefined) {
+      link.hasSentMetadata = true
+      link.exchange.takeMetadata(link, payload, nowMs)
+    } else link.peer.extended(metadataExtension, answer)
   }
 }
 
-/** A peer that merely left, or that we let go, is as good as before. */
-function isOrderly(why: Failure): boolean {
-  return why.code === 'connection-failed' || ourReasons.has(why.code)
+function endOf({ code }: Failure): PeerEnd {
+  if (code === 'peer-not-needed') return 'not-needed'
+  if (code === 'interrupted') return 'interrupted'
+  if (ourReasons.has(code)) return 'postponed'
+  return code === 'connection-failed' ? 'left' : 'faulty'
 }

@@ -86,7 +86,6 @@ export function restoreTorrent(
   if (id !== infoHashV1 && id !== infoHashV2) return failure('resume-damaged', 'the record is of another torrent')
   const { position, download, upload, connections: peers, slots, ratio, seeding } = record?.limits ?? {}
   const flags = new Set(record?.flags)
-  const { connections } = config
   const facts: TorrentFacts = {
     id: id as TorrentId,
     infoHashV1,
@@ -108,8 +107,8 @@ export function restoreTorrent(
     limits: {
       downloadBytesPerSecond: download ?? Number.POSITIVE_INFINITY,
       uploadBytesPerSecond: upload ?? Number.POSITIVE_INFINITY,
-      maxConnections: peers ?? connections.maxConnectionsPerTorrent,
-      maxSlots: slots ?? connections.maxSlotsPerTorrent,
+      maxConnections: peers ?? Number.POSITIVE_INFINITY,
+      maxSlots: slots ?? Number.POSITIVE_INFINITY,
     },
     seedGoals: {
       ...(ratio === undefined ? {} : { ratio }),

@@ -114,6 +114,7 @@ export function torrentSnapshot(
     pieces: content?.storage.have.toBytes() ?? new Uint8Array(0),
     files: fileRows(torrent),
     peers: peerRows(torrent, swarm),
+    namedPeers: torrent.links.named.rows(),
     trackers: torrent.announcing.snapshot(nowMs).map(trackerRow),
     limits: { ...facts.limits },
     seedGoals: { ...defaultGoals, ...facts.seedGoals },

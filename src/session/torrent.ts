@@ -15,6 +15,7 @@ import type { TransferProgress } from '../tracker/tracker-events.ts'
 import type { BandwidthGroup } from './bandwidth.ts'
 import { fetchingLayers } from './fetching-layers.ts'
 import { fetchingMetadata } from './fetching-metadata.ts'
+import { privatePeersFailure, unlistedFailure } from './named-peers.ts'
 import { PeerList } from './peer-list.ts'
 import type { SessionRoom } from './session-room.ts'
 import type { TorrentState } from './snapshots.ts'
@@ -224,11 +225,12 @@ export class Torrent implements LinksTorrent {
     this.takePieceLayers({ ...known, pieceLayers: metainfo.pieceLayers }, nowMs)
   }
 
-  /** Somebody named a peer. Private torrents take those of trackers only (BEP 27). */
-  namePeer(endpoint: Endpoint, source: 'manual' | 'magnet', nowMs: number): void {
-    if (this.info?.isPrivate === true) return
-    this.peers.add(endpoint, source, 'user', nowMs)
+  /** Somebody named a peer. Private torrents take those of trackers only (BEP 27). Why it is not taken, if it is not. */
+  namePeer(endpoint: Endpoint, source: 'manual' | 'magnet', nowMs: number): Failure | undefined {
+    if (this.info?.isPrivate === true) return privatePeersFailure
+    const isListed = this.peers.add(endpoint, source, 'user', nowMs)
     this.room.reviewDialling()
+    return isListed ? undefined : unlistedFailure(endpoint, this.peers.isBanned(endpoint.address, nowMs))
   }
 
   /** What its record is to say of the content; undefined: nothing is known. All of it is on the disk. */
@@ -602,6 +604,7 @@ export class Torrent implements LinksTorrent {
   private end(): void {
     this.phase = { type: 'closed' }
     this.writing.close()
+    this.links.close()
     this.room.turns.unregister(this.retryOwner)
   }
 
@@ -613,6 +616,7 @@ export class Torrent implements LinksTorrent {
   private dropPeers(nowMs: number): void {
     this.peers = new PeerList({ random: this.room.ports.random })
     this.links.endAll(failure('interrupted', 'only the tracker in use may name peers'), nowMs)
+    this.links.named.refuseAll(privatePeersFailure)
   }
 
   private transferProgress(): TransferProgress {

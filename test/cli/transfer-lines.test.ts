@@ -67,6 +67,7 @@ function snapshot(changes: Partial<TorrentSnapshot> = {}): TorrentSnapshot {
     files: [],
     peers: [peer],
     trackers: [],
+    namedPeers: [],
     limits: { downloadBytesPerSecond: 1, uploadBytesPerSecond: 1, maxConnections: 1, maxSlots: 1 },
     seedGoals: { ratio: 1, seedingSeconds: 1 },
     sequential: false,

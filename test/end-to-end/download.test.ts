@@ -24,6 +24,7 @@ interface Line {
   readonly uploadedBytes?: number
   readonly transferSeconds?: number | null
   readonly tracker?: string
+  readonly peer?: string
   readonly message?: string
   readonly seeders?: number
   readonly error?: { readonly code: string; readonly message: string }
@@ -216,6 +217,45 @@ describe('download', () => {
     assert.equal(await tracker.end('SIGINT'), 130)
     const shut = await swarmbid(['download', place.torrent, ...place.options])
     assert.equal(shut.exitCode, 0, 'what is complete needs no tracker')
+  })
+})
+
+describe('a peer that was named and cannot be had', () => {
+  test('is told once for each reason, and had as soon as it is there', async (t) => {
+    const place = await makePlace(t)
+    // A port that is free, and will be the seed's.
+    const server = createTcpServer()
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+    const address = server.address()
+    const port = typeof address === 'object' ? address?.port : 0
+    await new Promise((resolve) => void server.close(resolve))
+    const peer = `127.0.0.1:${port}`
+    const peers = ['--peer', peer, '--peer', 'nobody.invalid:6881']
+    const leech = started(t, 'download', place.torrent, ...place.options, ...peers)
+    const named = (text: string) => (line: Line) => line.peer === text
+    const refused = await leech.line('peer', 30_000, named(peer))
+    assert.deepEqual(refused.error, { code: 'connection-failed', message: 'refused' })
+    const unknown = await leech.line('peer', 30_000, named('nobody.invalid:6881'))
+    assert.match(unknown.error?.code ?? '', /^(name-unknown|timed-out)$/)
+    await seeding(t, place, '--port', `${port}`)
+    await leech.line('done')
+    assert.equal(await leech.exit(), 0)
+    assert.equal(leech.lines.filter((line) => line.type === 'peer' && line.peer === peer).length, 1)
+    assertSame(place)
+  })
+
+  test('is told to people in one line', async (t) => {
+    const place = await makePlace(t)
+    const commandArguments = ['download', place.torrent, ...place.options, '--peer', '127.0.0.1:1']
+    const got = await swarmbid(commandArguments, {
+      onStart: (child) => {
+        child.stderr?.on('data', (part: Buffer) => {
+          if (part.includes('127.0.0.1:1: ')) child.kill('SIGINT')
+        })
+      },
+    })
+    assert.equal(got.exitCode, 130, got.stderr)
+    assert.match(got.stderr, /^peer: 127\.0\.0\.1:1: refused \(connection-failed\); trying on$/m)
   })
 })
 

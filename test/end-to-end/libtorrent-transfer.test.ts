@@ -59,7 +59,9 @@ describe('content moves between this program and libtorrent', () => {
         const options = ['--dir', place.leechFolder, '--state', place.stateFolder, '--bind', '127.0.0.1', '--port', '0']
         const leech = startSwarmbid(['download', named, ...options, '--peer', `127.0.0.1:${seed.port}`, '--json'])
         t.after(() => leech.end())
-        const done = await leech.line('done')
+        const done = await leech.line('done').catch((error: unknown) => {
+          throw new Error(`${error}\nlibtorrent said last:\n${seed.said()}`)
+        })
         assert.ok((done.transferSeconds ?? 0) > 0)
         assert.equal(await leech.exit(), 0)
         assertSame(place)

@@ -14,6 +14,8 @@ export interface JsonProcess<Line extends TypedLine> {
   readonly lines: readonly Line[]
   /** What it said on standard error so far. */
   errors(): string
+  /** What it said last, both ways, for a failure. */
+  said(): string
   /** The first line of that type that fits, said already or to come. */
   line(type: string, timeoutMs?: number, fits?: (line: Line) => boolean): Promise<Line>
   /** The exit code, once it has ended by itself; the failure of the wait after the time limit. */
@@ -29,8 +31,8 @@ export interface JsonProcessOptions {
   readonly environment?: Readonly<Record<string, string>>
 }
 
-/** A peer whose connection broke is dialled again within a minute; only what never comes is to fail. */
-const usualTimeoutMs = 150_000
+/** On a machine that is busy with other things; a named peer whose connection broke is dialled again within seconds. */
+const usualTimeoutMs = 90_000
 const graceMs = 8_000
 
 export function startJsonProcess<Line extends TypedLine>(
@@ -101,6 +103,7 @@ export function startJsonProcess<Line extends TypedLine>(
     process: child,
     lines,
     errors: () => errors,
+    said,
     line: (type, timeoutMs = usualTimeoutMs, fits = () => true) =>
       waitFor(`line of type ${type}`, timeoutMs, () => lines.find((line) => line.type === type && fits(line))),
     async exit(timeoutMs = usualTimeoutMs) {

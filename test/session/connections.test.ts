@@ -142,7 +142,6 @@ test('who comes finds no more room than there is, in the torrent and in the sess
   // Of the seeder they come to none is dialled by it.
   assert.equal(dialled().length, 2)
   await dialler.run({ type: 'set-connection-limits', limits: { maxConnections: 3, maxConnectionsPerTorrent: 6 } })
-  await dialler.run({ type: 'set-limits', id, limits: { maxConnections: 6 } })
   await world.clock.run(5_000)
   assert.equal(dialled().length, 3)
 })
@@ -220,4 +219,58 @@ test('who answers for another torrent is not dialled again and again', async () 
   await world.clock.run(3_600_000)
   // Somebody insists on it, so that it is not left alone.
   assert.ok(dials > 10 && dials < 80, `${dials} dials`)
+})
+
+test('limits of the session that are raised hold for torrents that were added before', async () => {
+  const world = new World()
+  const content = makeContent({ lengths: [2_000_000] })
+  const machine = world.machine('10.0.0.100')
+  const few = { maxConnections: 100, maxConnectionsPerTorrent: 2, maxHalfOpen: 50, maxSlotsPerTorrent: 1 }
+  await machine.start({ connections: few })
+  const peers: string[] = []
+  for (let index = 1; index <= 6; index++) {
+    const peer = world.machine(`10.0.0.${index}`)
+    await peer.start()
+    await peer.add(content.metainfo)
+    peers.push(peer.endpoint)
+  }
+  const id = await machine.add(content.metainfo, { peers })
+  await world.clock.run(5_000)
+  assert.equal(machine.torrent(id).connectedPeers, 2)
+  await machine.run({ type: 'set-connection-limits', limits: { maxConnectionsPerTorrent: 4 } })
+  await world.clock.run(5_000)
+  assert.equal(machine.torrent(id).connectedPeers, 4)
+  // A restart keeps it as it is: the torrent has no limits of its own.
+  await machine.stop()
+  await machine.start({ connections: { ...few, maxConnectionsPerTorrent: 5 } })
+  await machine.run({ type: 'add-peers', id, peers })
+  await world.clock.run(5_000)
+  assert.equal(machine.torrent(id).connectedPeers, 5)
+  await machine.run({ type: 'set-limits', id, limits: { maxConnections: 3 } })
+  assert.equal(machine.torrent(id).connectedPeers, 3)
+})
+
+test('a seed that is known as one is not dialled by a seed', async () => {
+  const world = new World()
+  const content = makeContent({ lengths: [1_500_000] })
+  const [seeder, other, leecher] = ['10.0.0.1', '10.0.0.2', '10.0.0.3'].map((address) => world.machine(address))
+  assert.ok(seeder !== undefined && other !== undefined && leecher !== undefined)
+  for (const machine of [seeder, other]) {
+    machine.put(content)
+    await machine.start()
+    await machine.add(content.metainfo, { limits: { uploadBytesPerSecond: 50_000 } })
+  }
+  await leecher.start({ exemptLocalNetwork: false })
+  const limits = { downloadBytesPerSecond: 100_000 }
+  const id = await leecher.add(content.metainfo, { peers: [seeder.endpoint, other.endpoint], limits })
+  await world.until('both', () => leecher.torrent(id).connectedSeeds === 2)
+  // It goes before the leecher has all, and comes back after.
+  await seeder.stop()
+  const dials = () => world.network.dialCount({ address: seeder.address, port: listenPort })
+  await leecher.run({ type: 'set-limits', id, limits: { downloadBytesPerSecond: Number.POSITIVE_INFINITY } })
+  await world.until('finished', () => leecher.torrent(id).isFinished)
+  const before = dials()
+  await seeder.start()
+  await world.clock.run(600_000)
+  assert.equal(dials(), before)
 })

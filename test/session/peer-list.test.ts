@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { simulatedRandom } from '../../sim/ports/simulated-random.ts'
 import type { Endpoint } from '../../src/base/endpoint.ts'
 import type { PeerId } from '../../src/base/ids.ts'
-import { PeerList } from '../../src/session/peer-list.ts'
+import { type PeerEnd, PeerList } from '../../src/session/peer-list.ts'
 import { peerPriority } from '../../src/swarm/peer-priority.ts'
 
 function endpointOf(number: number, port = 6881): Endpoint {
@@ -22,6 +22,8 @@ function listOf(count: number, options: { seed?: number; maxPeers?: number } = {
   for (let peer = 0; peer < count; peer++) list.add(endpointOf(peer), 'tracker', undefined, 0)
   return list
 }
+
+const ends: readonly PeerEnd[] = ['left', 'faulty', 'interrupted', 'postponed', 'not-needed']
 
 function drain(list: PeerList, nowMs: number): Endpoint[] {
   const dialled: Endpoint[] = []
@@ -109,9 +111,43 @@ test('a connection that did not last counts as a failure, one that did makes the
     nowMs = list.nextWakeMs()
     deepEqual(list.next(nowMs), endpoint)
     ok(list.connected(endpoint, idOf(1), nowMs))
-    list.disconnected(endpoint, idOf(1), nowMs + (attempt === 1 ? 600_000 : 1000))
+    list.disconnected(endpoint, idOf(1), 'left', nowMs + (attempt === 1 ? 600_000 : 1000))
   }
   equal(list.nextWakeMs(), nowMs + 1000 + 30_000)
+})
+
+test('each end of a connection is judged once, by how it ended and how long it lasted', () => {
+  const pauseAfter = (how: PeerEnd, lastedMs: number, source: 'manual' | 'tracker'): number => {
+    const list = new PeerList({ random: simulatedRandom(1) })
+    const endpoint = endpointOf(0)
+    list.add(endpoint, source, 'user', 0)
+    list.next(0)
+    list.connected(endpoint, idOf(1), 0)
+    list.disconnected(endpoint, idOf(1), how, lastedMs)
+    return list.nextWakeMs() - lastedMs
+  }
+  for (const how of ['left', 'faulty'] as const) {
+    equal(pauseAfter(how, 5_000, 'tracker'), 30_000)
+    equal(pauseAfter(how, 5_000, 'manual'), 2_000)
+  }
+  equal(pauseAfter('left', 600_000, 'tracker'), 60_000)
+  equal(pauseAfter('left', 600_000, 'manual'), 2_000)
+  equal(pauseAfter('faulty', 600_000, 'tracker'), 30_000)
+  for (const lastedMs of [5_000, 600_000]) {
+    ok(pauseAfter('interrupted', lastedMs, 'tracker') <= 0)
+    ok(pauseAfter('not-needed', lastedMs, 'tracker') <= 0)
+    equal(pauseAfter('postponed', lastedMs, 'tracker'), 300_000)
+  }
+})
+
+test('a peer that was let go for a reason of ours has no failure for it', () => {
+  const list = listOf(1)
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const nowMs = attempt * 1_000
+    deepEqual(list.next(nowMs), endpointOf(0))
+    list.connected(endpointOf(0), idOf(1), nowMs)
+    list.disconnected(endpointOf(0), idOf(1), 'interrupted', nowMs + 500)
+  }
 })
 
 test('peers are dialled by canonical priority, those that failed later, those a person named first', () => {
@@ -150,7 +186,7 @@ test('a second connection of one peer id is refused until the first has ended', 
   ok(list.connected(endpointOf(0), idOf(5), 0))
   ok(list.hasId(idOf(5)))
   ok(!list.connected(endpointOf(1), idOf(5), 0))
-  list.disconnected(endpointOf(0), idOf(5), 100)
+  list.disconnected(endpointOf(0), idOf(5), 'left', 100)
   ok(list.connected(endpointOf(1), idOf(5), 200))
 })
 
@@ -162,7 +198,7 @@ test('whoever came to us is not dialled where it listens while it is connected, 
   equal(list.size, 0)
   list.listensAt(listens, undefined, 0)
   equal(list.next(1000), undefined)
-  list.disconnected(listens, idOf(1), 100_000)
+  list.disconnected(listens, idOf(1), 'left', 100_000)
   deepEqual(list.next(list.nextWakeMs()), listens)
 })
 
@@ -181,7 +217,7 @@ test('a peer that was let go because neither wanted anything is dialled at once 
   list.setSeeding(true)
   deepEqual(drain(list, 0), [endpointOf(0)])
   list.connected(endpointOf(0), idOf(0), 0)
-  list.parted(endpointOf(0), idOf(0))
+  list.disconnected(endpointOf(0), idOf(0), 'not-needed', 1000)
   equal(list.hasId(idOf(0)), false)
   equal(list.nextWakeMs(), Number.POSITIVE_INFINITY)
   list.setSeeding(false)
@@ -207,7 +243,7 @@ test('an address banned while it is dialled or connected is not dialled again ei
   const [a, b, c, d] = drain(list, 0) as [Endpoint, Endpoint, Endpoint, Endpoint]
   list.connected(a, idOf(1), 0)
   for (const { address } of [a, b, c, d]) list.ban(address, 10_000_000)
-  list.disconnected(a, idOf(1), 100_000)
+  list.disconnected(a, idOf(1), 'left', 100_000)
   list.failed(b, 100_000)
   list.abandoned(c)
   list.postponed(d, 100_000)
@@ -299,8 +335,9 @@ test('whatever happens: whom it names may be dialled then, and the time it says 
           bans.set(address, Math.max(bans.get(address) ?? 0, nowMs + ms))
         } else if (type === 'fail' && inUse.delete(address)) list.failed(endpoint, nowMs)
         else if (type === 'connect' && inUse.has(address)) list.connected(endpoint, idOf(peer), nowMs)
-        else if (type === 'leave' && inUse.delete(address)) list.disconnected(endpoint, idOf(peer), nowMs)
-        else if (type === 'next') {
+        else if (type === 'leave' && inUse.delete(address)) {
+          list.disconnected(endpoint, idOf(peer), ends[ms % ends.length] as PeerEnd, nowMs)
+        } else if (type === 'next') {
           const wakeMs = list.nextWakeMs()
           const next = list.next(nowMs)
           equal(next !== undefined, wakeMs <= nowMs)
