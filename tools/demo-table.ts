@@ -14,23 +14,39 @@ export interface Participant {
   isDone: boolean
 }
 
-const barColumns = 24
 const drawEveryMs = 250
 const keptEveryMs = 2_000
+const widestBar = 40
+const usualColumns = 80
 
-function row(participant: Participant): string {
-  const { name, role, doneBytes, totalBytes, downloadRate, uploadRate, uploadedBytes, peers } = participant
-  const share = role === 'seeder' ? 1 : doneBytes / Math.max(1, totalBytes)
-  const filled = Math.floor(share * barColumns)
-  return [
-    name.padEnd(10),
-    `[${'#'.repeat(filled)}${'.'.repeat(barColumns - filled)}]`,
-    formatPercent(share).padStart(7),
-    `down ${formatRate(downloadRate).padEnd(11)}`,
-    `up ${formatRate(uploadRate).padEnd(11)}`,
-    `gave ${formatBytes(uploadedBytes).padEnd(9)}`,
-    counted(peers, 'peer'),
-  ].join('  ')
+/** Widths of what stands right of the bar; the numbers end below their headings. */
+const rightColumns = [
+  ['', 9],
+  ['down', 12],
+  ['up', 12],
+  ['gave', 11],
+  ['peers', 7],
+] as const
+const nameColumns = 9
+const otherColumns = rightColumns.reduce((sum, [, width]) => sum + width, nameColumns + '  []'.length)
+
+function cells(values: readonly string[]): string {
+  return values.map((value, index) => value.padStart(rightColumns[index]?.[1] ?? 0)).join('')
+}
+
+/** One line for each, below a line of headings; none is longer than `columns`. */
+function tableLines(participants: readonly Participant[], columns: number): string[] {
+  const barColumns = Math.max(4, Math.min(widestBar, columns - 1 - otherColumns))
+  const head = ' '.repeat(nameColumns + barColumns + '  []'.length) + cells(rightColumns.map(([heading]) => heading))
+  const rows = participants.map((one) => {
+    const { name, role, doneBytes, totalBytes, downloadRate, uploadRate, uploadedBytes, peers } = one
+    const share = role === 'seeder' ? 1 : doneBytes / Math.max(1, totalBytes)
+    const filled = Math.floor(share * barColumns)
+    const bar = `[${'#'.repeat(filled)}${'.'.repeat(barColumns - filled)}]`
+    const rates = [downloadRate, uploadRate].map(formatRate)
+    return `${name.padEnd(nameColumns)}  ${bar}${cells([formatPercent(share), ...rates, formatBytes(uploadedBytes), `${peers}`])}`
+  })
+  return [head, ...rows].map((line) => line.slice(0, columns - 1))
 }
 
 export interface DemoTable {
@@ -38,19 +54,21 @@ export interface DemoTable {
   end(): void
 }
 
-/** Shows `participants` as they are from now on. */
-export function showTable(participants: readonly Participant[]): DemoTable {
+/** Shows `participants` as they are from now on; `update` brings them up to date. */
+export function showTable(participants: readonly Participant[], update: () => void): DemoTable {
   const { stdout } = process
   let drawnLines = 0
 
   function draw(): void {
+    update()
     const back = drawnLines > 0 ? `\r\u001b[${drawnLines}A\u001b[J` : ''
-    const columns = (stdout.columns ?? 80) - 1
-    stdout.write(`${back}${participants.map((one) => `${row(one).slice(0, columns)}\n`).join('')}`)
-    drawnLines = participants.length
+    const lines = tableLines(participants, stdout.columns ?? usualColumns)
+    stdout.write(`${back}${lines.map((line) => `${line}\n`).join('')}`)
+    drawnLines = lines.length
   }
 
   function keep(): void {
+    update()
     const said = participants
       .filter(({ role }) => role === 'leecher')
       .map(({ name, doneBytes, totalBytes, downloadRate, peers }) => {
@@ -64,8 +82,7 @@ export function showTable(participants: readonly Participant[]): DemoTable {
   return {
     end() {
       clearInterval(timer)
-      if (stdout.isTTY) draw()
-      else for (const participant of participants) console.log(row(participant).trimEnd())
+      draw()
     },
   }
 }

@@ -99,8 +99,8 @@ function makeContent(): number {
   return totalBytes
 }
 
-function follow(name: string, role: Participant['role'], child: JsonProcess<Line>, totalBytes: number): Participant {
-  const participant: Participant = {
+function newParticipant(name: string, role: Participant['role'], totalBytes: number): Participant {
+  return {
     name,
     role,
     doneBytes: 0,
@@ -111,22 +111,34 @@ function follow(name: string, role: Participant['role'], child: JsonProcess<Line
     peers: 0,
     isDone: false,
   }
+}
+
+/** Returns what brings it up to date with all that its process said. */
+function follow(participant: Participant, child: JsonProcess<Line>): () => void {
   let seen = 0
-  child.process.stdout?.on('data', () => {
-    // The lines of this data are read by a listener that was there before.
-    setImmediate(() => {
-      for (const line of child.lines.slice(seen)) {
-        if (line.type === 'done') participant.isDone = true
-        participant.doneBytes = line.doneBytes ?? (line.type === 'done' ? totalBytes : participant.doneBytes)
-        participant.downloadRate = participant.isDone ? 0 : (line.downloadRate ?? participant.downloadRate)
-        participant.uploadRate = line.uploadRate ?? participant.uploadRate
-        participant.uploadedBytes = line.uploadedBytes ?? participant.uploadedBytes
-        participant.peers = line.peers ?? participant.peers
-      }
-      seen = child.lines.length
-    })
-  })
-  return participant
+  return () => {
+    for (const line of child.lines.slice(seen)) {
+      if (line.type === 'done') participant.isDone = true
+      const doneBytes = line.doneBytes ?? participant.doneBytes
+      participant.doneBytes = participant.isDone ? participant.totalBytes : doneBytes
+      participant.downloadRate = participant.isDone ? 0 : (line.downloadRate ?? participant.downloadRate)
+      participant.uploadRate = line.uploadRate ?? participant.uploadRate
+      participant.uploadedBytes = line.uploadedBytes ?? participant.uploadedBytes
+      participant.peers = line.peers ?? participant.peers
+    }
+    seen = child.lines.length
+  }
+}
+
+/** What the table shows, and what keeps it up to date. */
+interface Shown {
+  readonly participants: Participant[]
+  readonly updates: (() => void)[]
+}
+
+function show({ participants, updates }: Shown, participant: Participant, child: JsonProcess<Line>): void {
+  participants.push(participant)
+  updates.push(follow(participant, child))
 }
 
 /** Byte by byte, in parts of some MiB. */
@@ -149,17 +161,15 @@ function isAlive({ process: child }: JsonProcess<Line>): boolean {
   return child.exitCode === null && child.signalCode === null
 }
 
-async function startSeeders(totalBytes: number): Promise<Participant[]> {
-  const participants: Participant[] = []
+async function startSeeders(shown: Shown, totalBytes: number): Promise<void> {
   for (const [index, limit] of limits.entries()) {
     const name = `seeder ${index + 1}`
     const state = join(folder, 'state', name)
     const options = ['--state', state, '--bind', '127.0.0.1', '--upload-limit', limit]
     const child = start(name, 'seed', torrent, seedFolder, ...options)
-    participants.push(follow(name, 'seeder', child, totalBytes))
+    show(shown, newParticipant(name, 'seeder', totalBytes), child)
   }
   for (const child of children.slice(1)) await child.line('listening')
-  return participants
 }
 
 interface Ending {
@@ -204,7 +214,8 @@ async function demonstrate(): Promise<void> {
   heading(
     `${limits.length} seeders that upload at most ${limits.join('/s and ')}/s, ${leecherCount} leechers, each a process`,
   )
-  const participants = await startSeeders(totalBytes)
+  const shown: Shown = { participants: [], updates: [] }
+  await startSeeders(shown, totalBytes)
   const leechers: { name: string; child: JsonProcess<Line>; folder: string }[] = []
   for (let index = 1; index <= leecherCount; index++) {
     const name = `leecher ${index}`
@@ -212,9 +223,11 @@ async function demonstrate(): Promise<void> {
     const options = ['--dir', place, '--state', join(folder, 'state', name), '--bind', '127.0.0.1', '--stay']
     const child = start(name, 'download', torrent, ...options)
     leechers.push({ name, child, folder: place })
-    participants.push(follow(name, 'leecher', child, totalBytes))
+    show(shown, newParticipant(name, 'leecher', totalBytes), child)
   }
-  const table = showTable(participants)
+  const table = showTable(shown.participants, () => {
+    for (const update of shown.updates) update()
+  })
   const done = await Promise.all(leechers.map(({ child }) => child.line('done', endTimeoutMs))).finally(() =>
     table.end(),
   )

@@ -255,6 +255,12 @@ export const errorTable = {
     meaning: 'What was asked for needs the metadata of a torrent, or the end of what is being done with it.',
     remedy: 'Try again when the torrent has its metadata and is not being checked or moved.',
   },
+  'torrent-unreachable': {
+    meaning: 'A torrent is not complete here, and nothing is known that could find peers for it.',
+    remedy:
+      'Name a tracker (`--tracker`) or a peer (`--peer`), or with `--port` a port where peers that know this address ' +
+      'will find it.',
+  },
   'torrent-value': {
     meaning: 'A value in a command makes no sense for the torrent it is for.',
     remedy: 'Correct the value named in the message.',

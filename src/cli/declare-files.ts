@@ -24,8 +24,8 @@ export function addMagnet(program: Command, run: RunCommand): void {
   program
     .command('magnet')
     .summary('print the magnet link of a torrent file, or explain a link')
-    .description('Prints the magnet link of each torrent file, and shows what each magnet link says.')
-    .argument('<file-or-link...>', 'torrent files and magnet links')
+    .description('Prints the magnet link of each torrent file or info hash, and shows what each magnet link says.')
+    .argument('<file-or-link...>', 'torrent files, magnet links, info hashes')
     .option('--json', jsonOption)
     .action((inputs: string[], options: { json?: boolean }) =>
       run(async (context) => (await import('./magnet-command.ts')).runMagnet(inputs, options, context)),

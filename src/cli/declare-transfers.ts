@@ -20,10 +20,10 @@ const jsonOption = 'print JSON, one object a line'
 function addTransferOptions(command: Command): Command {
   return command
     .option('--peer <host:port>', 'a peer to connect to; may be given again', collectNode)
-    .option('--port <port>', 'where peers reach us, TCP and UDP (default: any free port)', parsePortOption)
+    .option('--port <port>', 'where peers reach us, TCP and UDP; 0: any free port (default)', parsePortOption)
     .option('--bind <address>', 'an address or interface to use alone')
-    .option('--download-limit <rate>', 'bytes a second, such as 1MiB', parseRate)
-    .option('--upload-limit <rate>', 'bytes a second, such as 500KiB', parseRate)
+    .option('--download-limit <rate>', 'bytes a second, such as 1.5MiB; 0: no limit (default)', parseRate)
+    .option('--upload-limit <rate>', 'bytes a second, such as 500KiB; 0: no limit (default)', parseRate)
     .option('--max-peers <count>', 'connections of each torrent (default: 100)', parseCount)
     .option('--seed-ratio <ratio>', 'when complete, seed until so much was uploaded for each byte of it', parseRatio)
     .option(
@@ -44,10 +44,10 @@ export function addDownload(program: Command, run: RunCommand): void {
     .command('download')
     .summary('download torrents')
     .description(
-      'Downloads what torrent files, magnet links and web addresses of torrent files name. `-` reads a torrent file ' +
-        'from standard input. Run again, it goes on where it was.',
+      'Downloads what torrent files, magnet links, info hashes and web addresses of torrent files name. `-` reads a ' +
+        'torrent file from standard input. Run again, it goes on where it was.',
     )
-    .argument('<source...>', 'torrent files, magnet links, web addresses')
+    .argument('<source...>', 'torrent files, magnet links, info hashes, web addresses')
     .option('-d, --dir <dir>', 'the folder to download to', '.')
     .option('--select <list>', 'files wanted: numbers as in `info` (0,2,4-6), paths, patterns (*.flac)', collectChoices)
     .option('--sequential', 'in order, to be watched meanwhile')

@@ -2,7 +2,7 @@
 // Guarantees: each input gets its answer whatever happens with the others; nothing from a link reaches the
 // terminal raw.
 import { SwarmbidError } from '../base/errors.ts'
-import { magnetOf } from '../daemon/make-magnet.ts'
+import { linkOf, magnetOf } from '../daemon/make-magnet.ts'
 import { readTorrent } from '../daemon/read-torrent.ts'
 import { formatMagnet, formatPeerAddress, type Magnet, parseMagnet } from '../formats/magnet.ts'
 import type { CommandContext, CommandResult } from './command-context.ts'
@@ -49,12 +49,9 @@ function describeMagnet(magnet: Magnet, link: string): Record<string, unknown> {
   }
 }
 
-function isLink(input: string): boolean {
-  return /^\s*magnet:/i.test(input)
-}
-
 async function readMagnet(input: string, { output, signal }: CommandContext): Promise<Magnet> {
-  if (!isLink(input)) {
+  const link = linkOf(input)
+  if (link === undefined) {
     const metainfo = await readTorrent(input, signal)
     if (metainfo.info.isPrivate) {
       const { noteStyle } = output
@@ -63,7 +60,7 @@ async function readMagnet(input: string, { output, signal }: CommandContext): Pr
     }
     return magnetOf(metainfo)
   }
-  const parsed = parseMagnet(input)
+  const parsed = parseMagnet(link)
   if (!parsed.ok) throw new SwarmbidError(parsed.code, parsed.detail)
   return parsed.value
 }
@@ -81,7 +78,7 @@ export async function runMagnet(
     try {
       const magnet = await readMagnet(input, context)
       if (options.json === true) output.json({ input, ...describeMagnet(magnet, formatMagnet(magnet)) })
-      else if (isLink(input)) showMagnet(magnet, output)
+      else if (/^\s*magnet:/i.test(input)) showMagnet(magnet, output)
       else output.line(output.style.plain(formatMagnet(magnet)))
     } catch (error) {
       if (!(error instanceof SwarmbidError) || error.code === 'interrupted') throw error

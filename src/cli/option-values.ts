@@ -23,13 +23,14 @@ export function parseSize(text: string): number {
   return Number(match[1]) * factor
 }
 
-/** A size for each second, with `/s` after it or not; 0 is refused, as nothing would ever happen. */
+/** Bytes each second, decimals and `/s` after it allowed; 0 is no limit, as everywhere else. */
 export function parseRate(text: string): number {
-  try {
-    return parseSize(text.replace(/ ?\/s$/, ''))
-  } catch {
-    throw new InvalidArgumentError('Expected bytes a second such as 500KiB or 1MiB.')
-  }
+  const match = /^([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([a-z]*)(?: ?\/s)?$/i.exec(text)
+  const factor = factors[match?.[2]?.toLowerCase() ?? '?']
+  const bytes = Math.floor(Number(match?.[1]) * (factor ?? Number.NaN))
+  if (Number(match?.[1]) === 0 && factor !== undefined) return Number.POSITIVE_INFINITY
+  if (!(bytes >= 1)) throw new InvalidArgumentError('Expected bytes a second such as 500KiB or 1.5MiB; 0: no limit.')
+  return bytes
 }
 
 const secondsByUnit: Readonly<Record<string, number>> = { '': 1, 's': 1, 'm': 60, 'min': 60, 'h': 3_600, 'd': 86_400 }

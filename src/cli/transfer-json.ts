@@ -19,7 +19,7 @@ function trafficOf(torrent: TorrentSnapshot): JsonObject {
 }
 
 function progressOf(torrent: TorrentSnapshot): JsonObject {
-  const { state, id, doneBytes, wantedBytes, totalBytes, downloadRate, uploadRate, etaSeconds } = torrent
+  const { state, id, peers, doneBytes, wantedBytes, totalBytes, downloadRate, uploadRate, etaSeconds } = torrent
   return {
     type: 'progress',
     id,
@@ -28,6 +28,9 @@ function progressOf(torrent: TorrentSnapshot): JsonObject {
     wantedBytes,
     totalBytes,
     ...(state.type === 'checking' ? { checkedPieces: state.checkedPieces, pieceCount: state.pieces } : {}),
+    ...(state.type === 'awaiting-metadata'
+      ? { metadataPeers: peers.filter(({ offersMetadata }) => offersMetadata).length }
+      : {}),
     downloadRate: Math.round(downloadRate),
     uploadRate: Math.round(uploadRate),
     ...trafficOf(torrent),

@@ -22,15 +22,33 @@ function shareOf({ doneBytes, wantedBytes }: TorrentSnapshot): number {
   return wantedBytes === 0 ? 0 : doneBytes / wantedBytes
 }
 
+/** Seconds after which what lacks is said in more words. */
+const patienceSeconds = 20
+
 /** Why nobody is there to get anything from. */
-function lonelyReason({ trackers, knownPeers }: TorrentSnapshot): string {
+function lonelyReason({ trackers, knownPeers, activeSeconds }: TorrentSnapshot): string {
   const failed = trackers.filter((tracker) => tracker.state === 'failed')
   const [first] = failed
   if (first !== undefined && failed.length === trackers.length) {
     return `no peers; ${trackerHost(first.url)}: ${first.message ?? 'failed'}`
   }
-  if (knownPeers > 0) return `connecting to peers (${knownPeers} known)`
-  return trackers.length === 0 ? 'no peers, and no tracker to ask (see --tracker, --peer)' : 'no peers known yet'
+  if (knownPeers > 0) {
+    if (activeSeconds < patienceSeconds) return `connecting to peers (${knownPeers} known)`
+    return `no answer from ${counted(knownPeers, 'known peer')} yet`
+  }
+  if (trackers.length === 0) return 'no peers, and no tracker to ask (see --tracker, --peer)'
+  return trackers.some(({ state }) => state === 'working') ? 'the trackers know no peers yet' : 'no peers known yet'
+}
+
+/** Whom the metadata is expected of, and if of nobody, why that may be. */
+function metadataText(torrent: TorrentSnapshot): string {
+  const { connectedPeers, peers, activeSeconds } = torrent
+  if (connectedPeers === 0) return `fetching metadata: ${lonelyReason(torrent)}`
+  const asked = peers.filter(({ offersMetadata }) => offersMetadata).length
+  if (asked > 0) return `fetching metadata from ${counted(asked, 'peer')}`
+  const said = `fetching metadata: ${counted(connectedPeers, 'peer')}, ${connectedPeers === 1 ? 'without it' : 'none with it'}`
+  // BEP 27 has nobody give it to strangers.
+  return activeSeconds < patienceSeconds ? said : `${said}; for a private torrent its .torrent file is needed`
 }
 
 /** What it is doing, in words. */
@@ -39,7 +57,7 @@ export function describeState(torrent: TorrentSnapshot): string {
   const isLonely = torrent.connectedPeers === 0
   switch (state.type) {
     case 'awaiting-metadata':
-      return isLonely ? `fetching metadata: ${lonelyReason(torrent)}` : 'fetching metadata'
+      return metadataText(torrent)
     case 'awaiting-piece-layers':
       return isLonely ? `fetching hashes of pieces: ${lonelyReason(torrent)}` : 'fetching hashes of pieces'
     case 'checking': {

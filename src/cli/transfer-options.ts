@@ -51,6 +51,7 @@ function requestOf(task: TransferTask, options: TransferOptions, intervalMs: num
     path: resolve(task.path),
     stateFolder: resolve(stateFolder),
     listenPort: port ?? 0,
+    isReachable: port !== undefined,
     ...(bind === undefined ? {} : { bindTo: bind }),
     peers: (options.peer ?? []).map(formatPeerAddress),
     trackers: options.tracker ?? [],

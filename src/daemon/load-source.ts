@@ -1,4 +1,4 @@
-// What a person may name as a torrent: a file, standard input, a web address, a magnet link.
+// What a person may name as a torrent: a file, standard input, a web address, a magnet link, an info hash.
 // Guarantees: bounded in size and time; a refusal has its code and names the source. Keeps nothing.
 import { SwarmbidError } from '../base/errors.ts'
 import { type FileRange, formatMagnet, parseMagnet } from '../formats/magnet.ts'
@@ -7,6 +7,7 @@ import type { Metainfo } from '../formats/metainfo/metainfo.ts'
 import { fetchTorrentFile } from '../session/fetch-torrent-file.ts'
 import type { SessionConfig } from '../session/session-config.ts'
 import type { SessionPorts } from '../session/session-ports.ts'
+import { linkOf } from './make-magnet.ts'
 import { parsedTorrent, readTorrentFile, type TorrentFileRead } from './read-torrent.ts'
 
 export interface LoadedSource {
@@ -18,6 +19,8 @@ export interface LoadedSource {
   readonly metainfo: Metainfo | undefined
   /** In hexadecimal, one or two. */
   readonly infoHashes: readonly string[]
+  /** The link names peers. */
+  readonly hasPeers: boolean
   /** Files the link asks for (BEP 53). */
   readonly selectedFiles: readonly FileRange[] | undefined
 }
@@ -41,8 +44,8 @@ function shortened(link: string): string {
   return link.length > shownLinkLength ? `${link.slice(0, shownLinkLength)}…` : link
 }
 
-function loadMagnet(source: string, usesTrackers: boolean): LoadedSource {
-  const parsed = parseMagnet(source)
+function loadMagnet(source: string, link: string, usesTrackers: boolean): LoadedSource {
+  const parsed = parseMagnet(link)
   if (!parsed.ok) throw new SwarmbidError(parsed.code, `${shortened(source)}: ${parsed.detail}`)
   const magnet = usesTrackers ? parsed.value : { ...parsed.value, trackers: [] }
   return {
@@ -50,6 +53,7 @@ function loadMagnet(source: string, usesTrackers: boolean): LoadedSource {
     content: { type: 'magnet', link: formatMagnet(magnet) },
     metainfo: undefined,
     infoHashes: hashesOf(magnet),
+    hasPeers: magnet.peers.length > 0,
     selectedFiles: magnet.selectedFiles,
   }
 }
@@ -68,7 +72,8 @@ async function fetched(source: string, context: SourceContext): Promise<TorrentF
  */
 export async function loadSource(source: string, context: SourceContext): Promise<LoadedSource> {
   const { usesTrackers, signal } = context
-  if (/^\s*magnet:/i.test(source)) return loadMagnet(source, usesTrackers)
+  const link = linkOf(source)
+  if (link !== undefined) return loadMagnet(source, link, usesTrackers)
   const isAddress = /^https?:\/\//i.test(source)
   if (isAddress && !URL.canParse(source)) throw new SwarmbidError('usage', 'not a web address')
   if (!isAddress && /^[a-z][a-z0-9+.-]*:\/\//i.test(source)) {
@@ -80,6 +85,7 @@ export async function loadSource(source: string, context: SourceContext): Promis
     content: { type: 'metainfo', bytes: usesTrackers ? bytes : encodeMetainfo({ ...metainfo, trackers: [] }) },
     metainfo,
     infoHashes: hashesOf(metainfo.info),
+    hasPeers: false,
     selectedFiles: undefined,
   }
 }

@@ -163,6 +163,7 @@ class TransferRun {
         locks: [lock.value],
         lockedNames: infoHashes,
         selectedFiles,
+        hasPeers: loaded.hasPeers || request.peers.length > 0,
         isSelected: metainfo !== undefined,
         onEvent: this.onEvent,
         onSettled: () => this.review(session),

@@ -22,6 +22,8 @@ export interface TransferItemOptions {
   readonly lockedNames: readonly string[]
   /** Of the link (BEP 53); what the request selects comes before it. */
   readonly selectedFiles: readonly FileRange[] | undefined
+  /** Somebody named peers of it. */
+  readonly hasPeers: boolean
   /** What is wanted was said when it was added. */
   readonly isSelected: boolean
   readonly onEvent: (event: TransferEvent) => void
@@ -125,12 +127,27 @@ export class TransferItem {
   review(): void {
     const torrent = this.snapshot()
     if (torrent === undefined || this.isOver) return
+    if (this.isUnreachable(torrent)) {
+      this.giveUp(unreachable(torrent))
+      return
+    }
     const { state } = torrent
     this.tellState(torrent)
     this.tellPeers(torrent)
     if (state.type === 'error' && !state.resumesByItself) this.giveUp(named(torrent, state.problem))
     else if (this.options.request.mode === 'seed') this.reviewSeed(torrent)
     else this.reviewDownload(torrent)
+  }
+
+  /** It would wait for ever: there is nobody to ask, nobody to call, and nobody knows where this listens. */
+  private isUnreachable(torrent: TorrentSnapshot): boolean {
+    const { request, hasPeers } = this.options
+    const { state, isPrivate, isFinished, trackers, connectedPeers, knownPeers } = torrent
+    if (request.mode === 'seed' || request.isReachable || isFinished) return false
+    if (!['awaiting-metadata', 'awaiting-piece-layers', 'downloading'].includes(state.type)) return false
+    // Peers that somebody named count for nothing in a private torrent (BEP 27).
+    const isHopeful = hasPeers && !isPrivate
+    return !isHopeful && trackers.length === 0 && connectedPeers === 0 && knownPeers === 0
   }
 
   /** Tells what is new of trackers. */
@@ -240,6 +257,13 @@ export class TransferItem {
 /** A problem that tells which torrent it is about, when there are several. */
 function named({ name }: TorrentSnapshot, { code, detail }: Problem | Failure): Problem {
   return { code, detail: detail.startsWith(name) ? detail : `${name}: ${detail}` }
+}
+
+function unreachable(torrent: TorrentSnapshot): Problem {
+  const why = torrent.isPrivate
+    ? 'a private torrent has peers from its trackers only, and none is known'
+    : 'no tracker to ask and no peer to call, so nothing can find peers'
+  return named(torrent, { code: 'torrent-unreachable', detail: why })
 }
 
 function incompleteFailure(torrent: TorrentSnapshot, incomplete: TorrentSnapshot['files']): Problem {

@@ -8,13 +8,15 @@ export type { PeerRow, Problem, TorrentSnapshot, TrackerRow }
 
 export interface TransferRequest {
   readonly mode: 'download' | 'seed'
-  /** Torrent files, `-`, magnet links, web addresses. */
+  /** Torrent files, `-`, magnet links, info hashes, web addresses. */
   readonly sources: readonly string[]
   /** The folder to download to; to seed, the content or the folder it is in. */
   readonly path: string
   readonly stateFolder: string
   /** 0: any free one. */
   readonly listenPort: number
+  /** Peers may come by themselves: somebody knows where this listens. */
+  readonly isReachable: boolean
   /** Address or interface to leave through and listen on alone. */
   readonly bindTo?: string
   /** `host:port`. */

@@ -74,6 +74,8 @@ export interface PeerRow extends Traffic {
   readonly direction: 'dialled' | 'accepted'
   /** As it calls itself; text of the peer's choosing. */
   readonly client: string
+  /** Says that it has the metadata to give; clients never say so of a private torrent. */
+  readonly offersMetadata: boolean
   /** Share of the pieces it has, 0 to 1. */
   readonly progress: number
   readonly isChoking: boolean

@@ -64,12 +64,13 @@ function trackerRow({ url, tier, state, warning, seeders, leechers, downloads }:
 
 function peerRows(torrent: Torrent, swarm: SwarmSnapshot | undefined): PeerRow[] {
   const rows = new Map(swarm?.peers.map((row) => [row.peer, row]))
-  return [...torrent.links.linked.values()].map(({ connection, peer, swarmPeer }): PeerRow => {
+  return [...torrent.links.linked.values()].map(({ connection, peer, swarmPeer, metadataLengthBytes }): PeerRow => {
     const row = swarmPeer === undefined ? undefined : rows.get(swarmPeer.number)
     return {
       endpoint: connection.remote,
       direction: connection.direction,
       client: peer.client,
+      offersMetadata: metadataLengthBytes > 0,
       progress: row?.progress ?? 0,
       isChoking: peer.isChoking,
       isInterested: peer.isInterested,

@@ -78,7 +78,12 @@ describe('option values', () => {
     assert.equal(parseRate('1MiB'), 1_048_576)
     assert.equal(parseRate('500KiB/s'), 512_000)
     assert.equal(parseRate('100 /s'), 100)
-    for (const text of ['0', '', '/s', '1MiB/h', '1.5M']) assert.throws(() => parseRate(text), text)
+    assert.equal(parseRate('1.5M'), 1_572_864)
+    assert.equal(parseRate('0.5 KiB/s'), 512)
+    for (const text of ['0', '0K', '0.0']) assert.equal(parseRate(text), Number.POSITIVE_INFINITY, 'no limit')
+    for (const text of ['', '/s', '1MiB/h', '1.5MB', '.5M', '1.M', '0.5', '-1', '1e6', 'Infinity']) {
+      assert.throws(() => parseRate(text), /Expected bytes a second/, text)
+    }
   })
 
   test('times', () => {

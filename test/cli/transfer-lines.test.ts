@@ -13,6 +13,7 @@ import type { TorrentId } from '../../src/session/commands.ts'
 const peer: PeerRow = {
   endpoint: { family: 4, address: '192.0.2.1', port: 6881 },
   direction: 'dialled',
+  offersMetadata: false,
   client: 'A client\u001b[31m',
   progress: 0.5,
   isChoking: false,
@@ -115,7 +116,15 @@ describe('lines of a torrent', () => {
     const lonely = { connectedPeers: 0, knownPeers: 0 }
     assert.equal(describeState(snapshot(lonely)), 'no peers, and no tracker to ask (see --tracker, --peer)')
     const working: TrackerRow = { ...failedTracker, state: 'working' }
-    assert.equal(describeState(snapshot({ ...lonely, trackers: [failedTracker, working] })), 'no peers known yet')
+    assert.equal(
+      describeState(snapshot({ ...lonely, trackers: [failedTracker, working] })),
+      'the trackers know no peers yet',
+    )
+    const idle: TrackerRow = { ...failedTracker, state: 'announcing', message: undefined }
+    assert.equal(describeState(snapshot({ ...lonely, trackers: [idle] })), 'no peers known yet')
+    const known = { connectedPeers: 0, knownPeers: 1 }
+    assert.equal(describeState(snapshot(known)), 'connecting to peers (1 known)')
+    assert.equal(describeState(snapshot({ ...known, activeSeconds: 30 })), 'no answer from 1 known peer yet')
     const refused = describeState(snapshot({ ...lonely, trackers: [failedTracker] }))
     assert.equal(refused, 'no peers; https://tracker.example: go away')
     const full = { code: 'disk-full', detail: 'no space left' } as const
@@ -128,6 +137,17 @@ describe('lines of a torrent', () => {
     assert.equal(trackerHost('udp://user@host:6969/announce'), 'udp://host:6969')
     const [line] = eventLines({ type: 'tracker', torrent: snapshot(), tracker: failedTracker })
     assert.ok(!JSON.stringify(line).includes('secret'))
+  })
+
+  test('of whom metadata is expected, and after a while what lacks', () => {
+    const awaiting = { state: { type: 'awaiting-metadata' }, connectedPeers: 2 } as const
+    const offers = { ...peer, offersMetadata: true }
+    assert.equal(describeState(snapshot({ ...awaiting, peers: [peer, offers] })), 'fetching metadata from 1 peer')
+    const nobody = { ...awaiting, peers: [peer, peer] }
+    assert.equal(describeState(snapshot(nobody)), 'fetching metadata: 2 peers, none with it')
+    assert.match(describeState(snapshot({ ...nobody, activeSeconds: 30 })), /private torrent its \.torrent file/)
+    const [line] = eventLines({ type: 'progress', torrents: [snapshot({ ...awaiting, peers: [peer, offers] })] })
+    assert.equal(line?.['metadataPeers'], 1)
   })
 
   test('no line is wider than the screen, and no more lines than it has rows', () => {

@@ -140,6 +140,21 @@ describe('download', () => {
     assertSame(place)
   })
 
+  for (const [format, name] of [
+    ['v1', 'infoHashV1'],
+    ['v2', 'infoHashV2'],
+  ] as const) {
+    test(`a bare info hash of a ${format} torrent, with a peer named`, async (t) => {
+      const place = await makePlace(t, '--format', format)
+      const { peer } = await seeding(t, place)
+      const { stdout } = await swarmbid(['info', '--json', place.torrent])
+      const hash = jsonLines(stdout)[0]?.[name] ?? ''
+      const { exitCode, stderr } = await swarmbid(['download', hash, ...place.options, '--peer', peer])
+      assert.equal(exitCode, 0, stderr)
+      assertSame(place)
+    })
+  }
+
   test('a web address; a redirect to this machine is not followed', async (t) => {
     const place = await makePlace(t)
     const { peer } = await seeding(t, place)
@@ -295,7 +310,7 @@ describe('going on after an end', () => {
 
   test('another process that works on the torrent is named, and its state left alone', async (t) => {
     const place = await makePlace(t)
-    const first = started(t, 'download', place.torrent, ...place.options)
+    const first = started(t, 'download', place.torrent, ...place.options, '--port', '0')
     await first.line('added')
     const second = await swarmbid(['download', place.torrent, ...place.options, '--json'])
     assert.equal(second.exitCode, 1)
@@ -318,6 +333,29 @@ describe('what is refused', () => {
     const people = await swarmbid(['download', 'magnet:?dn=x', ...place.options])
     assert.equal(people.exitCode, 1)
     assert.match(people.stderr, /^swarmbid: [^\n]+ \(magnet-topic\)\n$/)
+  })
+
+  test('what nothing can find peers for: at once, unless somebody may know the port', async (t) => {
+    const place = await makePlace(t)
+    const { stdout: link } = await swarmbid(['magnet', place.torrent])
+    for (const source of [link.trim(), place.torrent, 'A'.repeat(32)]) {
+      const { exitCode, stderr } = await swarmbid(['download', source, ...place.options])
+      assert.equal(exitCode, 1)
+      assert.match(stderr, /^swarmbid: [^\n]+--tracker[^\n]+ \(torrent-unreachable\)\n$/)
+    }
+    const reachable = started(t, 'download', link.trim(), ...place.options, '--port', '0')
+    await reachable.line('progress')
+    const named = [...place.options, '--state', join(place.folder, 'other'), '--peer', '127.0.0.1:9', '--json']
+    const hopeful = started(t, 'download', link.trim(), ...named)
+    await hopeful.line('progress')
+    assert.deepEqual([await reachable.end('SIGINT'), await hopeful.end('SIGINT')], [130, 130])
+  })
+
+  test('peers named of a private torrent without a tracker count for nothing', async (t) => {
+    const place = await makePlace(t, '--private')
+    const got = await swarmbid(['download', place.torrent, ...place.options, '--peer', '127.0.0.1:9', '--json'])
+    assert.equal(got.exitCode, 1)
+    assert.deepEqual(errorsOf(got), ['torrent-unreachable'])
   })
 
   test('a port that is taken', async (t) => {
@@ -347,7 +385,7 @@ describe('what is refused', () => {
     for (const options of [
       ['--peer', 'nobody'],
       ['--port', '70000'],
-      ['--download-limit', '0'],
+      ['--download-limit', '0.1'],
       ['--seed-ratio', 'x'],
       ['--seed-time', '1y'],
       ['--select', '3-1'],
