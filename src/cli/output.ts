@@ -84,6 +84,8 @@ export function newStyle(hasColour: boolean): Style {
 
 const usualColumns = 80
 const usualRows = 24
+/** Terminals show `^C` where the cursor is; a line that it makes too long would be two. */
+const interruptColumns = 2
 
 /** Back to the first of so many lines, with nothing below. */
 function backOver(lineCount: number): string {
@@ -122,7 +124,7 @@ export function newOutput(
   function screen(): Screen | undefined {
     if (!isStatusShown) return undefined
     const { columns = usualColumns, rows = usualRows } = notes
-    return { columns, rows, isUnicode: usesUnicode(environment) }
+    return { columns: columns - interruptColumns, rows, isUnicode: usesUnicode(environment) }
   }
 
   function line(text: string): void {
@@ -144,7 +146,7 @@ export function newOutput(
     json: (value) => line(jsonLine(value)),
     note,
     failure: (code, message) => note(`${noteStyle.bad('swarmbid:')} ${noteStyle.plain(message)} (${code})`),
-    status: (text) => block([text.slice(0, (notes.columns ?? usualColumns) - 1)]),
+    status: (text) => block([text.slice(0, (notes.columns ?? usualColumns) - interruptColumns - 1)]),
     block,
     screen,
     endStatus,

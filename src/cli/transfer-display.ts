@@ -22,6 +22,7 @@ export function progressIntervalMs(output: Output, form: ProgressForm): number {
 /** What to do about a failure on this command line; the message says what it is. */
 const hints: Readonly<Partial<Record<ErrorCode, string>>> = {
   'files-missing': '; put it back, or have it downloaded again with --check',
+  'file-not-regular': '; a torrent file is wanted here, `swarmbid create` makes one',
   'torrent-unreachable': '; name some with --tracker or --peer, or with --port where peers will reach you',
   'torrent-locked': '; a copy beside it needs another --state folder',
 }

@@ -90,6 +90,18 @@ function amountText(torrent: TorrentSnapshot): string {
   return `${formatBytes(doneBytes)} of ${formatBytes(wantedBytes)}${left}`
 }
 
+/** As much of what matters as fits. */
+function figuresLine(torrent: TorrentSnapshot, { columns, isUnicode }: Screen): string {
+  const { isFinished, downloadRate, uploadRate, connectedPeers } = torrent
+  const [down, up] = isUnicode ? ['↓', '↑'] : ['down', 'up']
+  const rate = isFinished ? `${up} ${formatRate(uploadRate)}` : `${down} ${formatRate(downloadRate)}`
+  const amount = amountText(torrent)
+  const peers = counted(connectedPeers, 'peer')
+  const all = [`${ratesText(torrent, isUnicode)}  ${peersText(torrent)}`, `${rate}  ${peers}`, rate]
+  const fitting = all.map((text) => `  ${text}  ${amount}`).find((text) => columnsOf(text) < columns)
+  return fitted(fitting ?? `  ${amount}`, columns - 1)
+}
+
 /** `NAME: 43.2 %, …`, not fitted to anything. */
 export function plainLine(torrent: TorrentSnapshot): string {
   const { state, downloadRate, uploadRate } = torrent
@@ -120,7 +132,7 @@ function peerLine(peer: PeerRow, { columns, isUnicode }: Screen, style: Style): 
 
 /** The live block of one torrent. `hasPeers`: the busiest peers below it. */
 function torrentBlock(torrent: TorrentSnapshot, screen: Screen, style: Style, hasPeers: boolean): string[] {
-  const { columns, isUnicode } = screen
+  const { columns } = screen
   const { state, name } = torrent
   const said = describeState(torrent)
   const nameColumns = Math.max(10, columns - 1 - Math.min(columnsOf(said) + 2, Math.floor(columns / 2)))
@@ -129,8 +141,7 @@ function torrentBlock(torrent: TorrentSnapshot, screen: Screen, style: Style, ha
   const shownState = fitted(said, columns - 1 - columnsOf(shownName) - 2)
   const lines = [`${style.strong(shownName)}  ${tone(shownState)}`]
   if (!torrent.isFinished && torrent.pieceCount > 0) lines.push(barLine(torrent, screen, style))
-  const figures = `  ${ratesText(torrent, isUnicode)}  ${peersText(torrent)}  ${amountText(torrent)}`
-  if (torrent.pieceCount > 0 && state.type !== 'checking') lines.push(style.plain(fitted(figures, columns - 1)))
+  if (torrent.pieceCount > 0 && state.type !== 'checking') lines.push(style.plain(figuresLine(torrent, screen)))
   if (!hasPeers) return lines
   const busiest = [...torrent.peers].sort((a, b) => b.uploadRate - a.uploadRate || b.uploadedBytes - a.uploadedBytes)
   for (const peer of busiest.slice(0, maxPeerRows)) lines.push(peerLine(peer, screen, style))

@@ -46,6 +46,24 @@ const verdictWords = {
   contradictory: 'right by one version of the torrent and wrong by the other',
 } as const
 
+interface PieceRun {
+  readonly first: number
+  last: number
+  readonly problem: BadPiece
+}
+
+/** Pieces in a row of which the same is to be said. */
+function runsOf(pieces: readonly BadPiece[]): PieceRun[] {
+  const runs: PieceRun[] = []
+  const saidOf = ({ verdict, files }: BadPiece) => JSON.stringify([verdict, files])
+  for (const problem of pieces) {
+    const run = runs.at(-1)
+    if (run?.last === problem.piece - 1 && saidOf(run.problem) === saidOf(problem)) run.last = problem.piece
+    else runs.push({ first: problem.piece, last: problem.piece, problem })
+  }
+  return runs
+}
+
 function showReport(report: VerifyReport, info: TorrentInfo, isAll: boolean, output: Output): void {
   const { style } = output
   const limited = <T>(list: readonly T[]) => (isAll ? list : list.slice(0, shownProblems))
@@ -59,13 +77,17 @@ function showReport(report: VerifyReport, info: TorrentInfo, isAll: boolean, out
     )
   }
   more(report.badFiles.length - files.length, 'more file')
-  const pieces = limited(report.badPieces)
-  for (const { piece, verdict, files: within } of pieces) {
+  const runs = limited(runsOf(report.badPieces))
+  let shownPieces = 0
+  for (const { first, last, problem } of runs) {
+    const { verdict, files: within } = problem
+    shownPieces += last - first + 1
     const names = within.slice(0, shownFilesOfPiece).map((path) => style.plain(path.join('/')))
     if (within.length > names.length) names.push(`${counted(within.length - names.length, 'more file')}`)
-    output.line(`${style.bad('piece')} ${piece}: ${verdictWords[verdict]}, in ${names.join(', ')}`)
+    const which = first === last ? `${style.bad('piece')} ${first}` : `${style.bad('pieces')} ${first}-${last}`
+    output.line(`${which}: ${verdictWords[verdict]}, in ${names.join(', ')}`)
   }
-  more(report.badPieces.length - pieces.length, 'more piece')
+  more(report.badPieces.length - shownPieces, 'more piece')
   const goodCount = report.pieceCount - report.badPieces.length
   const summary = `${formatCount(goodCount)} of ${counted(report.pieceCount, 'piece')} good`
   const isRight = report.badPieces.length + report.badFiles.length === 0

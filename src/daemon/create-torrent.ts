@@ -88,7 +88,11 @@ function planTorrent(request: CreateRequest, name: string, found: FoundContent):
     totalBytes += lengthBytes
     nameBytes += listedBytes(request.version, path, lengthBytes)
   }
-  if (totalBytes === 0) throw new SwarmbidError('create-no-content', `${request.contentPath}: nothing but empty`)
+  if (totalBytes === 0)
+    throw new SwarmbidError(
+      'create-no-content',
+      `${request.contentPath}: only empty files, which have no pieces to share`,
+    )
   refuseLostFolder(request, found)
   const planned = (pieceLengthBytes: number) => planContent(found.files, pieceLengthBytes, request.version)
   const fits = (pieceLengthBytes: number) =>

@@ -58,6 +58,12 @@ function loadMagnet(source: string, link: string, usesTrackers: boolean): Loaded
   }
 }
 
+/** What tells it from others; secrets come later in it. */
+function addressStart(source: string): string {
+  const url = URL.parse(source)
+  return `${source.slice(0, source.indexOf('://'))}://${url?.host ?? ''}…`
+}
+
 async function fetched(source: string, context: SourceContext): Promise<TorrentFileRead> {
   const file = await fetchTorrentFile(context, source, context.signal)
   // The address may hold a secret; whoever typed it knows it.
@@ -75,9 +81,9 @@ export async function loadSource(source: string, context: SourceContext): Promis
   const link = linkOf(source)
   if (link !== undefined) return loadMagnet(source, link, usesTrackers)
   const isAddress = /^https?:\/\//i.test(source)
-  if (isAddress && !URL.canParse(source)) throw new SwarmbidError('usage', 'not a web address')
+  if (isAddress && !URL.canParse(source)) throw new SwarmbidError('usage', `${addressStart(source)}: not a web address`)
   if (!isAddress && /^[a-z][a-z0-9+.-]*:\/\//i.test(source)) {
-    throw new SwarmbidError('usage', 'only http and https addresses can be fetched')
+    throw new SwarmbidError('usage', `${addressStart(source)}: only http and https addresses can be fetched`)
   }
   const { bytes, metainfo } = isAddress ? await fetched(source, context) : await readTorrentFile(source, signal)
   return {

@@ -25,11 +25,16 @@ export async function readTorrentFile(path: string, signal: AbortSignal): Promis
   return { bytes, metainfo: parsedTorrent(bytes, path === standardInput ? 'standard input' : path) }
 }
 
+/** `d`: every torrent is a dictionary. */
+const firstByte = 0x64
+
 /** `place`: where the bytes are from, for people. Throws SwarmbidError: bencode-*, metainfo-*. */
 export function parsedTorrent(bytes: Uint8Array, place: string): Metainfo {
   const parsed = parseMetainfo(bytes)
   if (parsed.ok) return parsed.value
-  throw new SwarmbidError(parsed.code, `${place}: ${parsed.detail}`)
+  // Most often content or a web page was named instead, and where its bytes go wrong says nothing to anybody.
+  const what = bytes.length === 0 ? 'empty' : bytes[0] === firstByte ? parsed.detail : 'not a torrent file'
+  throw new SwarmbidError(parsed.code, `${place}: ${what}`)
 }
 
 /** As readTorrentFile, without the bytes. */

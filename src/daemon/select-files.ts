@@ -13,7 +13,8 @@ const maxFileNumber = 2 ** 21 - 1
 
 /**
  * Wishes between commas: `0`, `4-6`, a path such as `photos/a.jpg` or the folder `photos`, or a pattern, in which `*`
- * stands for anything within a name, `?` for one character of it and `**` for anything. A comma in a name is written
+ * stands for anything within a name, `?` for one character of it and `**` for anything; a pattern without `/` may fit
+ * the name of a file in any folder. A comma in a name is written
  * as `?`. Undefined for what is none.
  */
 export function parseFileChoices(text: string): FileChoice[] | undefined {
@@ -103,9 +104,11 @@ export function selectFiles(
       continue
     }
     const matches = matcherOf(choice.pattern)
+    const isOfNames = !choice.pattern.includes('/')
     let count = 0
     for (const [file, path] of whole.entries()) {
-      if (!matches(path) && !matches(inside[file] as string)) continue
+      const name = isOfNames ? (paths[file]?.at(-1) ?? '') : ''
+      if (!matches(path) && !matches(inside[file] as string) && !(isOfNames && matches(name))) continue
       priorities[file] = usual
       count++
     }

@@ -42,11 +42,11 @@ describe('the live block', () => {
     assert.equal(notes.written, 'note\n')
   })
 
-  test('a status line is one of one line, cut to the screen', () => {
+  test('a status line is one of one line, cut to the screen with room for a ^C', () => {
     const { output, notes } = outputOn(true)
     output.status('x'.repeat(100))
     output.status('y')
-    assert.equal(notes.written, `${'x'.repeat(39)}\r\u001b[Jy`)
+    assert.equal(notes.written, `${'x'.repeat(37)}\r\u001b[Jy`)
   })
 
   test('is not there where output is kept or the terminal is dumb', () => {
@@ -55,7 +55,7 @@ describe('the live block', () => {
       assert.equal(output.screen(), undefined)
       assert.equal(notes.written, '')
     }
-    assert.deepEqual(outputOn(true, { LANG: 'C' }).output.screen(), { columns: 40, rows: 10, isUnicode: false })
+    assert.deepEqual(outputOn(true, { LANG: 'C' }).output.screen(), { columns: 38, rows: 10, isUnicode: false })
   })
 })
 

@@ -96,6 +96,10 @@ describe('lines of a torrent', () => {
       `  [${'#'.repeat(32)}${'.'.repeat(32)}] 50.0 %`,
       '  down 1 MiB/s  up 0 B/s  2 peers (1 seed)  5 MiB of 10 MiB  2 min 5 s left',
     ])
+    const narrow = (columns: number) => screenLines([snapshot()], { ...screen, columns }, plain, false)[2]
+    assert.equal(narrow(60), '  down 1 MiB/s  2 peers  5 MiB of 10 MiB  2 min 5 s left')
+    assert.equal(narrow(50), '  down 1 MiB/s  5 MiB of 10 MiB  2 min 5 s left')
+    assert.equal(narrow(40), '  5 MiB of 10 MiB  2 min 5 s left')
     const [, , , row = ''] = screenLines([snapshot()], screen, plain, true)
     assert.match(row, /^ {4}192\.0\.2\.1:6881 .*A client\\u\{1b\}\[31m .*has 50\.0 %$/)
   })
@@ -147,7 +151,8 @@ describe('lines of a torrent', () => {
     assert.equal(describeState(snapshot(nobody)), 'fetching metadata: 2 peers, none with it')
     assert.match(describeState(snapshot({ ...nobody, activeSeconds: 30 })), /private torrent its \.torrent file/)
     const [line] = eventLines({ type: 'progress', torrents: [snapshot({ ...awaiting, peers: [peer, offers] })] })
-    assert.equal(line?.['metadataPeers'], 1)
+    const { metadataPeers } = { ...line } as Record<string, unknown>
+    assert.equal(metadataPeers, 1)
   })
 
   test('no line is wider than the screen, and no more lines than it has rows', () => {

@@ -1,7 +1,7 @@
 // The command line run as a child process: exit codes, streams, JSON, hostile names, signals, broken pipes.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
@@ -314,6 +314,9 @@ describe('create and verify', () => {
     assert.deepEqual([lines[1]?.type, lines[1]?.ok, lines[1]?.badPieceCount], ['done', false, 1])
     const shown = await swarmbid(['verify', 'content.torrent'], { cwd: folder })
     assert.match(shown.stdout, /^piece 2: damaged, in content\/a$/m)
+    rmSync(join(folder, 'content/a'))
+    const gone = await swarmbid(['verify', 'content.torrent'], { cwd: folder })
+    assert.match(gone.stdout, /^pieces 0-6: missing, in content\/a$/m)
   })
 })
 
