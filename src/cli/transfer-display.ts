@@ -13,6 +13,7 @@ import { describeState, plainLine, resultText, screenLines, trackerHost } from '
 const jsonIntervalMs = 1_000
 const screenIntervalMs = 250
 const keptLineIntervalMs = 10_000
+const patienceMs = 20_000
 
 /** How often progress is wanted. */
 export function progressIntervalMs(output: Output, form: ProgressForm): number {
@@ -49,16 +50,18 @@ function tellStopped(output: Output, torrent: TorrentSnapshot): void {
 function newPeopleDisplay(output: Output, isQuiet: boolean, isSeed: boolean): (event: TransferEvent) => void {
   const saidMs = new Map<string, number>()
   const { noteStyle } = output
+  const lateMs = performance.now() + patienceMs
+  const isLate = () => performance.now() >= lateMs
 
   function keep(torrent: TorrentSnapshot): void {
     saidMs.set(torrent.id, performance.now())
-    output.note(noteStyle.plain(plainLine(torrent)))
+    output.note(noteStyle.plain(plainLine(torrent, isLate())))
   }
 
   function showProgress(torrents: readonly TorrentSnapshot[]): void {
     const screen = output.screen()
     if (screen !== undefined) {
-      output.block(screenLines(torrents, screen, noteStyle, isSeed))
+      output.block(screenLines(torrents, screen, noteStyle, { hasPeers: isSeed, isLate: isLate() }))
       return
     }
     const nowMs = performance.now()
@@ -86,7 +89,7 @@ function newPeopleDisplay(output: Output, isQuiet: boolean, isSeed: boolean): (e
         const isEnd = state.type === 'stopped' || (state.type === 'error' && !state.resumesByItself)
         if (!isQuiet && !isEnd && output.screen() === undefined) {
           saidMs.set(event.torrent.id, performance.now())
-          output.note(noteStyle.plain(`${event.torrent.name}: ${describeState(event.torrent)}`))
+          output.note(noteStyle.plain(`${event.torrent.name}: ${describeState(event.torrent, isLate())}`))
         }
         return
       }

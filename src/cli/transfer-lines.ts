@@ -22,50 +22,56 @@ function shareOf({ doneBytes, wantedBytes }: TorrentSnapshot): number {
   return wantedBytes === 0 ? 0 : doneBytes / wantedBytes
 }
 
-/** Seconds after which what lacks is said in more words. */
-const patienceSeconds = 20
+/** What to show of torrents. */
+export interface Detail {
+  /** The busiest peers, a row each. */
+  readonly hasPeers: boolean
+  /** It has gone on for so long that what lacks is said in more words. */
+  readonly isLate: boolean
+}
 
 /** Why nobody is there to get anything from. */
-function lonelyReason({ trackers, knownPeers, activeSeconds }: TorrentSnapshot): string {
+function lonelyReason({ trackers, knownPeers }: TorrentSnapshot, isLate: boolean): string {
   const failed = trackers.filter((tracker) => tracker.state === 'failed')
   const [first] = failed
   if (first !== undefined && failed.length === trackers.length) {
     return `no peers; ${trackerHost(first.url)}: ${first.message ?? 'failed'}`
   }
   if (knownPeers > 0) {
-    if (activeSeconds < patienceSeconds) return `connecting to peers (${knownPeers} known)`
-    return `no answer from ${counted(knownPeers, 'known peer')} yet`
+    return isLate
+      ? `no answer from ${counted(knownPeers, 'known peer')} yet`
+      : `connecting to peers (${knownPeers} known)`
   }
   if (trackers.length === 0) return 'no peers, and no tracker to ask (see --tracker, --peer)'
   return trackers.some(({ state }) => state === 'working') ? 'the trackers know no peers yet' : 'no peers known yet'
 }
 
 /** Whom the metadata is expected of, and if of nobody, why that may be. */
-function metadataText(torrent: TorrentSnapshot): string {
-  const { connectedPeers, peers, activeSeconds } = torrent
-  if (connectedPeers === 0) return `fetching metadata: ${lonelyReason(torrent)}`
+function metadataText(torrent: TorrentSnapshot, isLate: boolean): string {
+  const { connectedPeers, peers } = torrent
+  if (connectedPeers === 0) return `fetching metadata: ${lonelyReason(torrent, isLate)}`
   const asked = peers.filter(({ offersMetadata }) => offersMetadata).length
   if (asked > 0) return `fetching metadata from ${counted(asked, 'peer')}`
-  const said = `fetching metadata: ${counted(connectedPeers, 'peer')}, ${connectedPeers === 1 ? 'without it' : 'none with it'}`
+  const said = `fetching metadata: no offer from ${counted(connectedPeers, 'peer')} yet`
   // BEP 27 has nobody give it to strangers.
-  return activeSeconds < patienceSeconds ? said : `${said}; for a private torrent its .torrent file is needed`
+  return isLate ? `${said}; for a private torrent its .torrent file is needed` : said
 }
 
 /** What it is doing, in words. */
-export function describeState(torrent: TorrentSnapshot): string {
+export function describeState(torrent: TorrentSnapshot, isLate: boolean): string {
   const { state } = torrent
   const isLonely = torrent.connectedPeers === 0
   switch (state.type) {
     case 'awaiting-metadata':
-      return metadataText(torrent)
+      return metadataText(torrent, isLate)
     case 'awaiting-piece-layers':
-      return isLonely ? `fetching hashes of pieces: ${lonelyReason(torrent)}` : 'fetching hashes of pieces'
+      return isLonely ? `fetching hashes of pieces: ${lonelyReason(torrent, isLate)}` : 'fetching hashes of pieces'
     case 'checking': {
       const share = state.pieces === 0 ? 0 : state.checkedPieces / state.pieces
       return `checking what is here: ${formatPercent(share)}`
     }
     case 'downloading':
-      return isLonely ? lonelyReason(torrent) : 'downloading'
+      return isLonely ? lonelyReason(torrent, isLate) : 'downloading'
     case 'error':
       return `${state.resumesByItself ? 'waiting' : 'stopped'}: ${state.problem.detail} (${state.problem.code})`
     default:
@@ -103,9 +109,10 @@ function figuresLine(torrent: TorrentSnapshot, { columns, isUnicode }: Screen): 
 }
 
 /** `NAME: 43.2 %, …`, not fitted to anything. */
-export function plainLine(torrent: TorrentSnapshot): string {
+export function plainLine(torrent: TorrentSnapshot, isLate: boolean): string {
   const { state, downloadRate, uploadRate } = torrent
-  if (state.type !== 'downloading' && state.type !== 'seeding') return `${torrent.name}: ${describeState(torrent)}`
+  if (state.type !== 'downloading' && state.type !== 'seeding')
+    return `${torrent.name}: ${describeState(torrent, isLate)}`
   const rates = `${formatRate(downloadRate)} down, ${formatRate(uploadRate)} up`
   const what = state.type === 'seeding' ? 'seeding' : formatPercent(shareOf(torrent))
   return `${torrent.name}: ${what}, ${amountText(torrent).replace('  ', ', ')}, ${rates}, ${peersText(torrent)}`
@@ -130,11 +137,11 @@ function peerLine(peer: PeerRow, { columns, isUnicode }: Screen, style: Style): 
   return style.faint(fitted(`    ${place}  ${client}${padding}  ${figures}`, columns - 1))
 }
 
-/** The live block of one torrent. `hasPeers`: the busiest peers below it. */
-function torrentBlock(torrent: TorrentSnapshot, screen: Screen, style: Style, hasPeers: boolean): string[] {
+/** The live block of one torrent. */
+function torrentBlock(torrent: TorrentSnapshot, screen: Screen, style: Style, detail: Detail): string[] {
   const { columns } = screen
   const { state, name } = torrent
-  const said = describeState(torrent)
+  const said = describeState(torrent, detail.isLate)
   const nameColumns = Math.max(10, columns - 1 - Math.min(columnsOf(said) + 2, Math.floor(columns / 2)))
   const shownName = fitted(name, nameColumns)
   const tone = state.type === 'error' ? style.bad : torrent.isFinished ? style.good : style.faint
@@ -142,7 +149,7 @@ function torrentBlock(torrent: TorrentSnapshot, screen: Screen, style: Style, ha
   const lines = [`${style.strong(shownName)}  ${tone(shownState)}`]
   if (!torrent.isFinished && torrent.pieceCount > 0) lines.push(barLine(torrent, screen, style))
   if (torrent.pieceCount > 0 && state.type !== 'checking') lines.push(style.plain(figuresLine(torrent, screen)))
-  if (!hasPeers) return lines
+  if (!detail.hasPeers) return lines
   const busiest = [...torrent.peers].sort((a, b) => b.uploadRate - a.uploadRate || b.uploadedBytes - a.uploadedBytes)
   for (const peer of busiest.slice(0, maxPeerRows)) lines.push(peerLine(peer, screen, style))
   if (busiest.length > maxPeerRows) lines.push(style.faint(`    and ${busiest.length - maxPeerRows} more`))
@@ -154,11 +161,11 @@ export function screenLines(
   torrents: readonly TorrentSnapshot[],
   screen: Screen,
   style: Style,
-  hasPeers: boolean,
+  detail: Detail,
 ): string[] {
   const lines: string[] = []
   for (const [index, torrent] of torrents.entries()) {
-    const block = torrentBlock(torrent, screen, style, hasPeers)
+    const block = torrentBlock(torrent, screen, style, detail)
     // The last row is for saying that there are more.
     if (lines.length + block.length > screen.rows - 2 && index > 0) {
       lines.push(style.faint(fitted(`and ${counted(torrents.length - index, 'more torrent')}`, screen.columns - 1)))

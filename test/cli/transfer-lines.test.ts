@@ -91,51 +91,52 @@ const plain = newStyle(false)
 describe('lines of a torrent', () => {
   test('on a terminal: name, bar, figures', () => {
     const screen = { columns: 80, rows: 24, isUnicode: false }
-    assert.deepEqual(screenLines([snapshot()], screen, plain, false), [
+    assert.deepEqual(screenLines([snapshot()], screen, plain, { hasPeers: false, isLate: false }), [
       'a name  downloading',
       `  [${'#'.repeat(32)}${'.'.repeat(32)}] 50.0 %`,
       '  down 1 MiB/s  up 0 B/s  2 peers (1 seed)  5 MiB of 10 MiB  2 min 5 s left',
     ])
-    const narrow = (columns: number) => screenLines([snapshot()], { ...screen, columns }, plain, false)[2]
+    const narrow = (columns: number) =>
+      screenLines([snapshot()], { ...screen, columns }, plain, { hasPeers: false, isLate: false })[2]
     assert.equal(narrow(60), '  down 1 MiB/s  2 peers  5 MiB of 10 MiB  2 min 5 s left')
     assert.equal(narrow(50), '  down 1 MiB/s  5 MiB of 10 MiB  2 min 5 s left')
     assert.equal(narrow(40), '  5 MiB of 10 MiB  2 min 5 s left')
-    const [, , , row = ''] = screenLines([snapshot()], screen, plain, true)
+    const [, , , row = ''] = screenLines([snapshot()], screen, plain, { hasPeers: true, isLate: false })
     assert.match(row, /^ {4}192\.0\.2\.1:6881 .*A client\\u\{1b\}\[31m .*has 50\.0 %$/)
   })
 
   test('where output is kept', () => {
     assert.equal(
-      plainLine(snapshot()),
+      plainLine(snapshot(), false),
       'a name: 50.0 %, 5 MiB of 10 MiB, 2 min 5 s left, 1 MiB/s down, 0 B/s up, 2 peers (1 seed)',
     )
     const done = snapshot({ isFinished: true, state: { type: 'seeding' }, downloadRate: 0 })
     assert.equal(
-      plainLine(done),
+      plainLine(done, false),
       'a name: seeding, uploaded 2.5 MiB (ratio 0.25), 0 B/s down, 0 B/s up, 2 peers (1 seed)',
     )
   })
 
   test('why nothing happens is said, without what may be secret', () => {
     const lonely = { connectedPeers: 0, knownPeers: 0 }
-    assert.equal(describeState(snapshot(lonely)), 'no peers, and no tracker to ask (see --tracker, --peer)')
+    assert.equal(describeState(snapshot(lonely), false), 'no peers, and no tracker to ask (see --tracker, --peer)')
     const working: TrackerRow = { ...failedTracker, state: 'working' }
     assert.equal(
-      describeState(snapshot({ ...lonely, trackers: [failedTracker, working] })),
+      describeState(snapshot({ ...lonely, trackers: [failedTracker, working] }), false),
       'the trackers know no peers yet',
     )
     const idle: TrackerRow = { ...failedTracker, state: 'announcing', message: undefined }
-    assert.equal(describeState(snapshot({ ...lonely, trackers: [idle] })), 'no peers known yet')
+    assert.equal(describeState(snapshot({ ...lonely, trackers: [idle] }), false), 'no peers known yet')
     const known = { connectedPeers: 0, knownPeers: 1 }
-    assert.equal(describeState(snapshot(known)), 'connecting to peers (1 known)')
-    assert.equal(describeState(snapshot({ ...known, activeSeconds: 30 })), 'no answer from 1 known peer yet')
-    const refused = describeState(snapshot({ ...lonely, trackers: [failedTracker] }))
+    assert.equal(describeState(snapshot(known), false), 'connecting to peers (1 known)')
+    assert.equal(describeState(snapshot(known), true), 'no answer from 1 known peer yet')
+    const refused = describeState(snapshot({ ...lonely, trackers: [failedTracker] }), false)
     assert.equal(refused, 'no peers; https://tracker.example: go away')
     const full = { code: 'disk-full', detail: 'no space left' } as const
     const waiting = snapshot({ state: { type: 'error', problem: full, resumesByItself: true } })
-    assert.equal(describeState(waiting), 'waiting: no space left (disk-full)')
+    assert.equal(describeState(waiting, false), 'waiting: no space left (disk-full)')
     assert.equal(
-      describeState(snapshot({ state: { type: 'checking', checkedPieces: 1, pieces: 8 } })),
+      describeState(snapshot({ state: { type: 'checking', checkedPieces: 1, pieces: 8 } }), false),
       'checking what is here: 12.5 %',
     )
     assert.equal(trackerHost('udp://user@host:6969/announce'), 'udp://host:6969')
@@ -146,10 +147,13 @@ describe('lines of a torrent', () => {
   test('of whom metadata is expected, and after a while what lacks', () => {
     const awaiting = { state: { type: 'awaiting-metadata' }, connectedPeers: 2 } as const
     const offers = { ...peer, offersMetadata: true }
-    assert.equal(describeState(snapshot({ ...awaiting, peers: [peer, offers] })), 'fetching metadata from 1 peer')
+    assert.equal(
+      describeState(snapshot({ ...awaiting, peers: [peer, offers] }), false),
+      'fetching metadata from 1 peer',
+    )
     const nobody = { ...awaiting, peers: [peer, peer] }
-    assert.equal(describeState(snapshot(nobody)), 'fetching metadata: 2 peers, none with it')
-    assert.match(describeState(snapshot({ ...nobody, activeSeconds: 30 })), /private torrent its \.torrent file/)
+    assert.equal(describeState(snapshot(nobody), false), 'fetching metadata: no offer from 2 peers yet')
+    assert.match(describeState(snapshot(nobody), true), /private torrent its \.torrent file/)
     const [line] = eventLines({ type: 'progress', torrents: [snapshot({ ...awaiting, peers: [peer, offers] })] })
     const { metadataPeers } = { ...line } as Record<string, unknown>
     assert.equal(metadataPeers, 1)
@@ -169,7 +173,10 @@ describe('lines of a torrent', () => {
             snapshot({ name, peers: [{ ...peer, client: name }] }),
             snapshot({ name, state }),
           ])
-          const lines = screenLines(torrents, { columns, rows, isUnicode: true }, plain, true)
+          const lines = screenLines(torrents, { columns, rows, isUnicode: true }, plain, {
+            hasPeers: true,
+            isLate: false,
+          })
           for (const line of lines) assert.ok(columnsOf(line) < columns, line)
           assert.ok(lines.length < rows)
         },
