@@ -8,6 +8,7 @@ import { sha256Length } from '../base/hash.ts'
 import type { TorrentInfo } from '../formats/metainfo/metainfo.ts'
 import type { HashRange } from '../formats/peer/wire-messages.ts'
 import { Blame } from './blame.ts'
+import { lengthOf } from './block-grid.ts'
 import { areLeavesOf, isSameRange, leavesOfPiece, type PieceLayers, type PieceLeaves } from './leaf-hashes.ts'
 import { nobody } from './partial-pieces.ts'
 import { disconnect, type SwarmContext } from './swarm-context.ts'
@@ -61,7 +62,8 @@ export class Blaming {
     // Without the hashes of its blocks the piece tells only on who sent all of it.
     if (leaves.length !== senders.length * sha256Length) {
       const first = senders[0] ?? nobody
-      if (first !== nobody && senders.every((sender) => sender === first)) this.ban([first])
+      if (first !== nobody && senders.every((sender, index) => sender === first || this.isGap(piece, index)))
+        this.ban([first])
       return
     }
     this.ban(this.blame.damaged(piece, leaves, senders))
@@ -97,6 +99,12 @@ export class Blaming {
   rejected(peer: SwarmPeer, range: HashRange): void {
     const inquiry = this.inquiryOf(peer, range)
     if (inquiry !== undefined) this.ask(inquiry)
+  }
+
+  /** We filled it in ourselves. */
+  private isGap(piece: number, index: number): boolean {
+    const { grid } = this.context
+    return lengthOf(grid, piece * grid.blocksPerPiece + index) === 0
   }
 
   private inquire(piece: number): void {

@@ -2,6 +2,7 @@
 // Guarantees: in-order answers are found in O(1), others by a scan of at most what is outstanding.
 // A request is held by the picker for this peer until it is released (timed out, choked); a released one may still be
 // answered and is then welcome. The instance owns this state; it tells the picker nothing.
+import { assert } from '../base/assert.ts'
 import { NumberRing } from './number-ring.ts'
 
 const held = 0
@@ -15,6 +16,11 @@ export class OutstandingRequests {
   /** Released ones included. */
   get size(): number {
     return this.ring.size
+  }
+
+  /** Requests that were released and may still be answered. */
+  get hasReleased(): boolean {
+    return this.ring.size > this.heldCount
   }
 
   get first(): number {
@@ -68,6 +74,13 @@ export class OutstandingRequests {
     if (!this.isHeld(position)) return
     this.ring.set(position, 2, released)
     this.heldCount--
+  }
+
+  /** The picker counts the request as this peer's again: it is still out. */
+  hold(position: number): void {
+    assert(!this.isHeld(position), 'a released request')
+    this.ring.set(position, 2, held)
+    this.heldCount++
   }
 
   /** Released requests will not be answered. */

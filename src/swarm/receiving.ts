@@ -1,7 +1,8 @@
 // Blocks on their way in (BEP 3): matched with what was asked, copied once into storage, cancelled at others.
 // Guarantees: only blocks that were asked for and are still needed reach storage, each written by one peer at a time, so
 // that its sender is answerable for all of it; nothing is allocated per block. Owns the `current…` fields of peers.
-import { beginOf, blockAt, lengthOf, pieceOf } from './block-grid.ts'
+import { blockLengthBytes } from '../formats/metainfo/metainfo.ts'
+import { beginOf, blockAt, contentLength, lengthOf, pieceOf, wholeLengthOf } from './block-grid.ts'
 import { mostAskers } from './partial-pieces.ts'
 import type { Requesting } from './requesting.ts'
 import type { SwarmContext } from './swarm-context.ts'
@@ -13,9 +14,10 @@ const pausedMs = 1_000
 const dribblingMs = 2_000
 /** A block on its way for so long may be asked of others, and yields to whoever sends it. */
 const overdueMs = 20_000
+const zeros = new Uint8Array(blockLengthBytes)
 
 export class Receiving {
-  /** Payload of all blocks, and of it what was thrown away because it came twice or too late. */
+  /** Content of all blocks, and of it what was thrown away because it came twice or too late. */
   downloadedBytes = 0
   wastedBytes = 0
   private readonly context: SwarmContext
@@ -38,7 +40,7 @@ export class Receiving {
     const block = blockAt(grid, piece, begin)
     const position = block === noBlock ? noBlock : outstanding.find(block)
     if (position === noBlock) return this.waste(length)
-    if (length !== lengthOf(grid, block)) {
+    if (length !== lengthOf(grid, block) && length !== wholeLengthOf(grid, block)) {
       this.requesting.rejected(peer, block)
       return this.waste(length)
     }
@@ -48,7 +50,7 @@ export class Receiving {
     if (!this.isAcceptable(peer, block, isHeld)) {
       if (isHeld) this.requesting.giveBack(peer, block)
       this.noteArrival(peer, length, sentAtMs)
-      return this.waste(length)
+      return this.waste(contentLength(grid, piece, begin, length))
     }
     peer.currentBlock = block
     peer.currentPiece = piece
@@ -68,18 +70,22 @@ export class Receiving {
   /** The current block is whole. */
   end(peer: SwarmPeer, length: number): void {
     const block = peer.currentBlock
+    const { storage, picker, grid, nowMs } = this.context
+    const contentBytes = contentLength(grid, peer.currentPiece, peer.currentBegin, length)
     if (block === noBlock) {
-      this.waste(length)
+      this.waste(contentBytes)
       return
     }
-    const { storage, picker, nowMs } = this.context
     this.noteArrival(peer, length, peer.currentSentAtMs)
     this.leave(peer)
     const otherCount = picker.received(block, peer.number, this.others, nowMs)
-    this.downloadedBytes += length
-    peer.downloadMeter.add(length, nowMs)
+    this.downloadedBytes += contentBytes
+    peer.downloadMeter.add(contentBytes, nowMs)
     peer.rejectStreak = 0
+    const gapBytes = wholeLengthOf(grid, block) - length
+    if (gapBytes > 0) storage.put(peer.currentPiece, peer.currentBegin + length, zeros, 0, gapBytes)
     for (let index = 0; index < otherCount; index++) this.cancelAt(this.others[index] as number, block)
+    this.requesting.cancelYielded(block)
     storage.blockDone(peer.currentPiece, peer.currentBegin)
   }
 
@@ -99,6 +105,11 @@ export class Receiving {
    */
   yieldOverdue(peer: SwarmPeer): void {
     if (!peer.isCurrentHeld || !this.isOverdue(peer) || !this.context.picker.hasBlocks(peer.currentPiece)) return
+    this.yieldCurrent(peer)
+  }
+
+  /** Others may be asked for the current block. */
+  yieldCurrent(peer: SwarmPeer): void {
     peer.isCurrentHeld = false
     this.strayCount++
     this.requesting.giveBack(peer, peer.currentBlock)
@@ -126,7 +137,7 @@ export class Receiving {
 
   private noteArrival(peer: SwarmPeer, length: number, sentAtMs: number): void {
     const { nowMs } = this.context
-    peer.isSilent = false
+    this.requesting.answered(peer)
     peer.pipeline.received(length, nowMs - sentAtMs, peer.outstanding.heldCount, nowMs)
   }
 
@@ -159,7 +170,7 @@ export class Receiving {
   }
 
   private cancelAt(number: number, block: number): void {
-    const { grid, behaviour } = this.context
+    const { behaviour } = this.context
     const other = this.byNumber.get(number)
     if (other === undefined) return
     if (other.currentBlock === block) {
@@ -170,16 +181,16 @@ export class Receiving {
     const position = other.outstanding.find(block)
     if (position === noBlock) return
     if (behaviour.cancelsDuplicates) {
-      other.connection.cancel(pieceOf(grid, block), beginOf(grid, block), lengthOf(grid, block))
+      this.requesting.cancelRequest(other, block)
       other.outstanding.remove(position)
     } else other.outstanding.release(position)
     if (other.outstanding.heldCount === 0) other.pipeline.settled()
     this.requesting.hasRoom(other)
   }
 
-  private waste(length: number): false {
-    this.downloadedBytes += length
-    this.wastedBytes += length
+  private waste(contentBytes: number): false {
+    this.downloadedBytes += contentBytes
+    this.wastedBytes += contentBytes
     return false
   }
 }

@@ -25,6 +25,11 @@ const shortestTimeoutMs = 10_000
 const usualTimeoutMs = 20_000
 /** An answer may take this many times as long as it should before its requests are given to others. */
 const patience = 4
+/** A peer that lets us wait this many times as long as it lately did is late: in the end game others are asked then. */
+const latePatience = 4
+const shortestLateMs = 1_000
+/** While nothing has come of it. */
+const usualLateMs = 3_000
 /** Peers below this share pieces among themselves, not with fast ones. */
 const slowBytesPerSecond = 24_576
 
@@ -39,6 +44,9 @@ export class RequestPipeline {
   private bytesPerSecond = 0
   private intervalBytes = 0
   private intervalStartMs = Number.NEGATIVE_INFINITY
+  /** How long it let us wait for a block at most: since the last evaluation, and before, which counts half each time. */
+  private intervalPauseMs = 0
+  private longestPauseMs = 0
   /** Since when an answer is owed: the last block, or the first request after none was out. Infinity: nothing is out. */
   private waitingSinceMs = Number.POSITIVE_INFINITY
   /** The requests of before were given up; there is one out to see whether the peer lives. */
@@ -63,6 +71,8 @@ export class RequestPipeline {
     this.bytesPerSecond = 0
     this.intervalBytes = 0
     this.intervalStartMs = nowMs
+    this.intervalPauseMs = 0
+    this.longestPauseMs = 0
     this.silentSinceMs = Number.POSITIVE_INFINITY
     this.depth = this.isSilent ? silentDepth : Math.min(firstDepth, this.maxDepth)
   }
@@ -79,6 +89,8 @@ export class RequestPipeline {
   received(bytes: number, latencyMs: number, outstanding: number, nowMs: number): void {
     this.isSnubbing = false
     this.isSilent = false
+    const pauseMs = nowMs - this.waitingSinceMs
+    if (pauseMs > this.intervalPauseMs) this.intervalPauseMs = pauseMs
     this.waitingSinceMs = outstanding === 0 ? Number.POSITIVE_INFINITY : nowMs
     this.silentSinceMs = this.waitingSinceMs
     if (latencyMs < this.minLatencyMs) this.minLatencyMs = latencyMs
@@ -133,6 +145,13 @@ export class RequestPipeline {
     return true
   }
 
+  /** The block owed takes much longer than its blocks lately did, its way included. */
+  isLate(nowMs: number): boolean {
+    const pauseMs = Math.max(this.intervalPauseMs, this.longestPauseMs)
+    const lateMs = pauseMs === 0 ? usualLateMs : Math.max(latePatience * pauseMs, shortestLateMs)
+    return nowMs - this.waitingSinceMs >= lateMs
+  }
+
   private timeoutMs(): number {
     if (this.isSilent) return snubMs
     if (this.bytesPerSecond === 0) return usualTimeoutMs
@@ -144,6 +163,8 @@ export class RequestPipeline {
     const rate = (this.intervalBytes * 1000) / (nowMs - this.intervalStartMs)
     if (rate < this.bytesPerSecond * growth) this.isSlowStart = false
     this.bytesPerSecond = rate
+    this.longestPauseMs = Math.max(this.intervalPauseMs, this.longestPauseMs / 2)
+    this.intervalPauseMs = 0
     this.intervalBytes = 0
     this.intervalStartMs = nowMs
     if (this.isSlowStart) return

@@ -3,7 +3,7 @@
 // Guarantees: every request ends, by its block, a reject, a cancel or its release; nothing is allocated per block.
 // Owns the download fields of peers but those of the block on its way (receiving.ts).
 import { blockLengthBytes } from '../formats/metainfo/metainfo.ts'
-import { beginOf, isPadding, lengthOf, pieceOf } from './block-grid.ts'
+import { beginOf, lengthOf, pieceOf, wholeLengthOf } from './block-grid.ts'
 import { mostAskers, nobody } from './partial-pieces.ts'
 import type { PickRequest } from './piece-picker.ts'
 import type { DownloadPolicy, PieceRange } from './policies.ts'
@@ -33,6 +33,8 @@ export interface RequestingOptions {
   readonly onDiscard: (piece: number) => void
   /** Time to look whether the block that is on its way takes too long. */
   readonly yieldOverdue: (peer: SwarmPeer) => void
+  /** Others shall have the block that is on its way. */
+  readonly yieldCurrent: (peer: SwarmPeer) => void
 }
 
 export class Requesting {
@@ -40,6 +42,7 @@ export class Requesting {
   private readonly isSuspect: (peer: SwarmPeer) => boolean
   private readonly onDiscard: (piece: number) => void
   private readonly yieldOverdue: (peer: SwarmPeer) => void
+  private readonly yieldCurrent: (peer: SwarmPeer) => void
   private policy: DownloadPolicy | undefined
   private isPaused = false
   private readonly picked: Mutable<PickRequest>
@@ -49,6 +52,8 @@ export class Requesting {
   private isMemoryShort = false
   private firstHungry = 0
   private nextTickMs = Number.POSITIVE_INFINITY
+  /** Who may still send what others were given in the end game. */
+  private readonly yielding = new Set<SwarmPeer>()
   /** Pieces moved to disk, by when: not again for a while, as somebody may have brought them back. */
   private readonly spilled = new Map<number, number>()
 
@@ -57,6 +62,7 @@ export class Requesting {
     this.isSuspect = options.isSuspect
     this.onDiscard = options.onDiscard
     this.yieldOverdue = options.yieldOverdue
+    this.yieldCurrent = options.yieldCurrent
     this.policy = options.policy
     this.picked = {
       peer: 0,
@@ -105,7 +111,7 @@ export class Requesting {
   fill(peer: SwarmPeer): void {
     const { connection, pipeline, outstanding } = peer
     peer.isHungry = false
-    if (peer.isGone || this.isPaused || !connection.amInterested) return
+    if (peer.isGone || peer.isLate || this.isPaused || !connection.amInterested) return
     if (connection.isChoking && peer.allowedFast.length === 0) return
     if (this.context.nowMs < peer.restsUntilMs) {
       peer.isHungry = true
@@ -137,20 +143,24 @@ export class Requesting {
 
   /** What was asked is not to be expected any more, but for allowed fast pieces (BEP 6); if it comes, it is welcome. */
   choked(peer: SwarmPeer): void {
+    peer.isLate = false
     this.release(peer, (piece) => !peer.connection.supportsFast || !peer.allowedFast.includes(piece))
   }
 
   /** `length` 0: a client without BEP 6 says so with an empty block. */
   rejected(peer: SwarmPeer, block: number): void {
+    const { grid } = this.context
     const { outstanding, connection } = peer
     const position = block === noBlock ? noBlock : outstanding.find(block)
     if (position === noBlock) return
     const wasHeld = outstanding.isHeld(position)
     outstanding.remove(position)
+    peer.isLate = false
+    if (!connection.isChoking && lengthOf(grid, block) < wholeLengthOf(grid, block)) peer.wantsWholeBlocks = true
     if (!wasHeld) return
     this.giveBack(peer, block)
     if (outstanding.heldCount === 0) peer.pipeline.settled()
-    const piece = pieceOf(this.context.grid, block)
+    const piece = pieceOf(grid, block)
     if (connection.isChoking) remove(peer.allowedFast, piece)
     else remove(peer.suggested, piece)
     peer.rejectStreak++
@@ -190,6 +200,7 @@ export class Requesting {
     this.release(peer, () => true)
     peer.outstanding.clear()
     peer.isHungry = false
+    this.yielding.delete(peer)
   }
 
   /** A block will not come from this peer. */
@@ -200,6 +211,35 @@ export class Requesting {
     const piece = pieceOf(grid, block)
     this.onDiscard(piece)
     storage.discard(piece)
+  }
+
+  /** It sent something: it may be asked for more. */
+  answered(peer: SwarmPeer): void {
+    peer.isSilent = false
+    if (!peer.isLate) return
+    peer.isLate = false
+    this.hasRoom(peer)
+  }
+
+  /** A block came from somebody else: who was late with it need not send it any more. */
+  cancelYielded(block: number): void {
+    for (const peer of this.yielding) {
+      const { outstanding } = peer
+      const position = outstanding.find(block)
+      if (position === noBlock || outstanding.isHeld(position)) continue
+      this.cancelRequest(peer, block)
+      outstanding.remove(position)
+      if (!outstanding.hasReleased) this.yielding.delete(peer)
+      if (outstanding.size > 0 || peer.currentBlock !== noBlock) continue
+      peer.pipeline.settled()
+      peer.isLate = false
+      this.hasRoom(peer)
+    }
+  }
+
+  cancelRequest(peer: SwarmPeer, block: number): void {
+    const { grid } = this.context
+    peer.connection.cancel(pieceOf(grid, block), beginOf(grid, block), this.askedLength(peer, block))
   }
 
   /** Once more for those who had room left, in turn; and once a second, what is overdue. */
@@ -228,9 +268,12 @@ export class Requesting {
   private tick(): void {
     const { nowMs, peers, behaviour } = this.context
     this.nextTickMs = Number.POSITIVE_INFINITY
+    if (behaviour.antiSnubbing && behaviour.endGame) this.yieldLate()
     for (const peer of peers) {
       if (behaviour.antiSnubbing && peer.pipeline.expire(nowMs)) {
         peer.isSilent = true
+        peer.isLate = false
+        peer.wantsWholeBlocks = true
         this.release(peer, () => true)
       }
       this.forgetOld(peer)
@@ -245,6 +288,45 @@ export class Requesting {
     this.offerMore()
     if (this.isMemoryShort && behaviour.spillsStalled) this.spillStalled()
     this.isMemoryShort = false
+  }
+
+  /**
+   * In the end game others get what a peer owes for longer than it usually takes; should it come first it is welcome.
+   * Only where somebody can take it at once: else it would be asked for twice of the same peer.
+   */
+  private yieldLate(): void {
+    const { peers, picker, nowMs } = this.context
+    for (const peer of this.yielding) if (!peer.outstanding.hasReleased) this.yielding.delete(peer)
+    if (!picker.isEndGame) return
+    for (const peer of peers) {
+      const { outstanding, pipeline } = peer
+      if (!pipeline.isLate(nowMs)) continue
+      const heldBefore = outstanding.heldCount
+      for (let position = outstanding.first; position < outstanding.end; position = outstanding.next(position)) {
+        const block = outstanding.blockAt(position)
+        if (!outstanding.isHeld(position) || !this.hasTaker(pieceOf(this.context.grid, block))) continue
+        outstanding.release(position)
+        this.giveBack(peer, block)
+      }
+      if (peer.isCurrentHeld && this.hasTaker(peer.currentPiece)) this.yieldCurrent(peer)
+      else if (outstanding.heldCount === heldBefore) continue
+      peer.isLate = true
+      peer.isSilent = true
+      this.yielding.add(peer)
+    }
+  }
+
+  /** Whether a peer that is not late has a piece and room for a request. */
+  private hasTaker(piece: number): boolean {
+    const { peers, nowMs } = this.context
+    return peers.some(
+      ({ isGone, isSilent, isLate, bits, connection, restsUntilMs, outstanding, pipeline }) =>
+        !(isGone || isSilent || isLate || connection.isChoking) &&
+        bits.get(piece) &&
+        nowMs >= restsUntilMs &&
+        outstanding.heldCount < pipeline.depth &&
+        !pipeline.isLate(nowMs),
+    )
   }
 
   private take(piece: number, begin: number): boolean {
@@ -281,12 +363,13 @@ export class Requesting {
     let count = 0
     for (let index = 0; index < pickedCount; index++) {
       const block = picked.out[index] as number
-      if (grid.hasPadding && isPadding(grid, block)) {
+      if (grid.hasPadding && lengthOf(grid, block) === 0) {
         this.fillPadding(block)
         continue
       }
       count++
-      connection.request(pieceOf(grid, block), beginOf(grid, block), lengthOf(grid, block))
+      if (this.holdAgain(peer, block)) continue
+      connection.request(pieceOf(grid, block), beginOf(grid, block), this.askedLength(peer, block))
       outstanding.add(block, nowMs)
     }
     if (count > 0) {
@@ -296,11 +379,26 @@ export class Requesting {
     return count
   }
 
+  /** A block that others were to have and that is still to come from a peer that sends: no need to ask once more. */
+  private holdAgain({ outstanding, isSilent }: SwarmPeer, block: number): boolean {
+    if (isSilent || !outstanding.hasReleased) return false
+    const position = outstanding.find(block)
+    if (position === noBlock) return false
+    outstanding.hold(position)
+    return true
+  }
+
+  /** BEP 47: gaps are not asked for, but of peers that may not know about such requests. */
+  private askedLength(peer: SwarmPeer, block: number): number {
+    const { grid } = this.context
+    return peer.wantsWholeBlocks ? wholeLengthOf(grid, block) : lengthOf(grid, block)
+  }
+
   /** BEP 47: what is known to be zeros is not asked for. */
   private fillPadding(block: number): void {
     const { picker, grid, storage, nowMs } = this.context
     const [piece, begin] = [pieceOf(grid, block), beginOf(grid, block)]
-    storage.put(piece, begin, zeros, 0, lengthOf(grid, block))
+    storage.put(piece, begin, zeros, 0, wholeLengthOf(grid, block))
     picker.received(block, nobody, this.others, nowMs)
     storage.blockDone(piece, begin)
     this.offerMore()
@@ -331,7 +429,7 @@ export class Requesting {
       const block = outstanding.blockAt(position)
       const piece = pieceOf(grid, block)
       if (outstanding.isHeld(position) && isMeant(piece)) {
-        peer.connection.cancel(piece, beginOf(grid, block), lengthOf(grid, block))
+        this.cancelRequest(peer, block)
         outstanding.remove(position)
         this.giveBack(peer, block)
       }

@@ -45,6 +45,10 @@ export class SwarmPeer {
   isIdle = false
   /** It let requests become overdue, and sent nothing since. */
   isSilent = false
+  /** Others were asked for what it owes, in the end game; it is asked for nothing before it answers. */
+  isLate = false
+  /** It did not answer requests for blocks without the gap they end with. */
+  wantsWholeBlocks = false
   /** It refuses everything: not asked before then. */
   restsUntilMs = 0
   rejectStreak = 0

@@ -4,13 +4,13 @@
 // Owns the picker, the peers and all parts; the session owns connections' streams, storage owns the bytes.
 import type { Endpoint } from '../base/endpoint.ts'
 import type { Failure } from '../base/errors.ts'
-import type { TorrentInfo } from '../formats/metainfo/metainfo.ts'
+import { blockLengthBytes, type TorrentInfo } from '../formats/metainfo/metainfo.ts'
 import type { PeerConnection } from '../peer/peer-connection.ts'
 import type { Random } from '../ports/random.ts'
 import type { PiecePlan } from '../storage/piece-plan.ts'
 import { Announcing } from './announcing.ts'
 import { Blaming } from './blaming.ts'
-import { blockAt, blockGrid, lengthOf, pieceLength } from './block-grid.ts'
+import { blockAt, blockGrid, contentLength, pieceLength } from './block-grid.ts'
 import { plainUploadPolicy } from './choker.ts'
 import { Choking } from './choking.ts'
 import { HashServing } from './hash-serving.ts'
@@ -80,6 +80,7 @@ export class Swarm {
       isSuspect: (peer) => blaming.isSuspect(peer),
       onDiscard: (piece) => receiving.abandonPiece(piece),
       yieldOverdue: (peer) => receiving.yieldOverdue(peer),
+      yieldCurrent: (peer) => receiving.yieldCurrent(peer),
     })
     const receiving = new Receiving(context, requesting, this.byNumber)
     const uploading = new Uploading(context, (peer, piece) => announcing.wasTold(peer, piece))
@@ -182,7 +183,7 @@ export class Swarm {
     const { context, parts } = this
     context.nowMs = nowMs
     this.damagedPieces++
-    this.damagedBytes += pieceLength(context.grid, piece)
+    this.damagedBytes += contentLength(context.grid, piece, 0, pieceLength(context.grid, piece))
     parts.blaming.damaged(piece, leaves)
     context.picker.pieceDamaged(piece)
     context.outputs.push({ type: 'piece-damaged', piece })
@@ -331,8 +332,8 @@ export class Swarm {
     const bytes = new Map<number, number>()
     for (const [index, peer] of picker.sourcesOf(piece).entries()) {
       if (peer === nobody) continue
-      const block = piece * grid.blocksPerPiece + index
-      bytes.set(peer, (bytes.get(peer) ?? 0) + lengthOf(grid, block))
+      const content = contentLength(grid, piece, index * blockLengthBytes, blockLengthBytes)
+      bytes.set(peer, (bytes.get(peer) ?? 0) + content)
     }
     return Array.from(bytes, ([peer, sum]) => ({ peer, bytes: sum }))
   }

@@ -5,7 +5,7 @@ import { fromHex } from '../base/bytes.ts'
 import { unwrap } from '../base/errors.ts'
 import { blockLengthBytes } from '../formats/metainfo/metainfo.ts'
 import { allowedFastCount, allowedFastSet } from './allowed-fast.ts'
-import { pieceLength } from './block-grid.ts'
+import { contentLength, pieceLength } from './block-grid.ts'
 import { disconnect, type SwarmContext } from './swarm-context.ts'
 import type { SwarmPeer } from './swarm-peer.ts'
 import { maxQueuedRequests } from './upload-queue.ts'
@@ -18,7 +18,7 @@ const maxFreeBytes = 16_777_216
 const stalledMs = 120_000
 
 export class Uploading {
-  /** Payload sent since the start. */
+  /** Content sent since the start. */
   uploadedBytes = 0
   private readonly context: SwarmContext
   private readonly wasTold: (peer: SwarmPeer, piece: number) => boolean
@@ -85,10 +85,11 @@ export class Uploading {
       peer.isStreamFull = !connection.block(piece, begin, insideBytes === length ? view : padded(view, length))
       peer.unwritten.push(piece, begin, connection.sentBytes)
       sentBytes += connection.sentBytes - sentBefore
-      peer.uploadMeter.add(length, nowMs)
+      const contentBytes = contentLength(grid, piece, begin, insideBytes)
+      peer.uploadMeter.add(contentBytes, nowMs)
       peer.epochUploadedBytes += length
-      peer.roundUploadedBytes += length
-      this.uploadedBytes += length
+      peer.roundUploadedBytes += contentBytes
+      this.uploadedBytes += contentBytes
     }
     peer.isUploadReady = uploads.size > 0 && this.isWithinAllowance(peer)
     return sentBytes
