@@ -93,6 +93,13 @@ export class PieceReader {
     return window.bytes.subarray(begin - window.start, begin - window.start + length)
   }
 
+  /** See PieceStorage.canPin. */
+  canPin(piece: number, begin: number): boolean {
+    const window = this.windows.get(this.numberOf(piece, begin))
+    if (window === undefined || window.isStale) return false
+    return window.pinCount > 0 || this.options.slots.canRetain(window.slot)
+  }
+
   /** See PieceStorage.unpin. */
   unpin(piece: number, begin: number): void {
     const window = present(this.windows.get(this.numberOf(piece, begin)), 'a view that was given out')

@@ -1,6 +1,7 @@
 // The session's one budget of piece memory, shared by all torrents: who holds which slot, and for what.
 // Guarantees: filling, serving and checking each have an eighth of the budget that the others cannot take, so none
-// starves another; slots kept only as a cache are given up, least recently used first, when memory is wanted; those
+// starves another; slots kept only as a cache are given up, least recently used first, when memory is wanted, and those
+// taken back into use for peers that may never read are within the share that serving has anyway (canRetain); those
 // who wait are told one by one, in the order they came, and never from inside a call. Owns the life of every slot.
 import { assert, present } from '../base/assert.ts'
 import type { PieceMemory, SlotIndex } from '../ports/piece-memory.ts'
@@ -18,6 +19,7 @@ interface HeldSlot {
   readonly bytes: Uint8Array
   readonly costBytes: number
   use: SlotUse
+  isRetained: boolean
   /** Of a slot that is only kept: told when it is given up. */
   onEvicted: (() => void) | undefined
 }
@@ -31,6 +33,7 @@ export class SlotPool {
   private readonly memory: PieceMemory
   private readonly slots: (HeldSlot | undefined)[] = []
   private readonly heldBytes: Record<SlotUse, number> = { filling: 0, serving: 0, checking: 0 }
+  private retainedBytes = 0
   /** Slots nobody needs but that may be needed again, least recently used first. */
   private readonly kept = new Map<SlotIndex, HeldSlot>()
   private readonly waiting: Record<SlotUse, Map<SlotWaiter, number>> = {
@@ -90,7 +93,7 @@ export class SlotPool {
 
   release(slot: SlotIndex): void {
     const held = this.heldSlot(slot)
-    if (!this.kept.delete(slot)) this.heldBytes[held.use] -= held.costBytes
+    if (!this.kept.delete(slot)) this.endUse(held)
     this.slots[slot] = undefined
     this.memory.release(slot)
     this.tellSoon()
@@ -100,11 +103,20 @@ export class SlotPool {
   keep(slot: SlotIndex, onEvicted: () => void): void {
     const held = this.heldSlot(slot)
     assert(!this.kept.has(slot), 'a slot that is in use')
-    this.heldBytes[held.use] -= held.costBytes
+    this.endUse(held)
     held.use = 'serving'
     held.onEvicted = onEvicted
     this.kept.set(slot, held)
     this.tellSoon()
+  }
+
+  /**
+   * Whether a kept slot may be taken back into use for long: only so many that the other uses lose nothing by it, and
+   * always one.
+   */
+  canRetain(slot: SlotIndex): boolean {
+    const { retainedBytes, budgetBytes } = this
+    return retainedBytes === 0 || retainedBytes + this.heldSlot(slot).costBytes <= budgetBytes * guaranteedShare
   }
 
   /** Takes a kept slot back into use, for serving. */
@@ -112,6 +124,14 @@ export class SlotPool {
     const held = this.heldSlot(slot)
     assert(this.kept.delete(slot), 'a slot that is kept')
     this.heldBytes.serving += held.costBytes
+    this.retainedBytes += held.costBytes
+    held.isRetained = true
+  }
+
+  private endUse(held: HeldSlot): void {
+    this.heldBytes[held.use] -= held.costBytes
+    if (held.isRetained) this.retainedBytes -= held.costBytes
+    held.isRetained = false
   }
 
   private heldSlot(slot: SlotIndex): HeldSlot {
@@ -134,7 +154,7 @@ export class SlotPool {
       const slot = memory.reserve(lengthBytes)
       if (slot !== undefined) {
         const costBytes = memory.reservedBytes - before
-        this.slots[slot] = { bytes: memory.bytes(slot), costBytes, use, onEvicted: undefined }
+        this.slots[slot] = { bytes: memory.bytes(slot), costBytes, use, isRetained: false, onEvicted: undefined }
         this.heldBytes[use] += costBytes
         return slot
       }

@@ -119,7 +119,7 @@ export class TorrentStorage {
     this.unchecked = new Bitfield(plan.pieceCount)
   }
 
-  /** See PieceStorage, which these seven are. */
+  /** See PieceStorage, which these eight are. */
   take(piece: number, begin: number): boolean {
     return this.filling.take(piece, begin)
   }
@@ -142,6 +142,10 @@ export class TorrentStorage {
 
   view(piece: number, begin: number, length: number): Uint8Array | undefined {
     return this.reader.view(piece, begin, length)
+  }
+
+  canPin(piece: number, begin: number): boolean {
+    return this.reader.canPin(piece, begin)
   }
 
   unpin(piece: number, begin: number): void {

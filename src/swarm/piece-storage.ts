@@ -20,6 +20,11 @@ export interface PieceStorage {
    * being read: onReadable follows.
    */
   view(piece: number, begin: number, length: number): Uint8Array | undefined
+  /**
+   * Whether a view of these bytes may be kept until a peer has taken them, however long that is. Else they are to be
+   * copied and unpinned at once: peers that do not read must not hold the memory that others need.
+   */
+  canPin(piece: number, begin: number): boolean
   /** The bytes of one `view` are with the operating system, or will never be sent. */
   unpin(piece: number, begin: number): void
 }

@@ -270,6 +270,7 @@ export class Swarm {
     this.context.nowMs = nowMs
     this.parts.interest.setPaused(paused.download)
     this.parts.requesting.setPaused(paused.download)
+    this.parts.uploading.setPaused(paused.upload)
     this.parts.choking.setPaused(paused.upload)
     this.settle()
   }

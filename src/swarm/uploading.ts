@@ -1,6 +1,7 @@
 // Serving blocks (BEP 3, 6): requests wait in a ring per peer, and leave as fast as rate limits and the stream allow.
 // Guarantees: only verified pieces are served; each request of a peer that speaks BEP 6 is answered, with its block or a
-// reject; each view is unpinned once; nothing is allocated per block. Owns peers' upload fields but those of choking.
+// reject; each view is unpinned once; nothing is allocated per block but copies where pins would keep others waiting.
+// Owns peers' upload fields but those of choking.
 import { fromHex } from '../base/bytes.ts'
 import { unwrap } from '../base/errors.ts'
 import { blockLengthBytes } from '../formats/metainfo/metainfo.ts'
@@ -21,6 +22,7 @@ export class Uploading {
   /** Content sent since the start. */
   uploadedBytes = 0
   private readonly context: SwarmContext
+  private isPaused = false
   private readonly wasTold: (peer: SwarmPeer, piece: number) => boolean
   private readonly unpin: (piece: number, begin: number) => void
 
@@ -31,9 +33,20 @@ export class Uploading {
     this.unpin = (piece, begin) => context.storage.unpin(piece, begin)
   }
 
+  /** Paused: all that waits is refused, and whatever is asked for from now on, allowed fast or not. */
+  setPaused(isPaused: boolean): void {
+    this.isPaused = isPaused
+    if (!isPaused) return
+    for (const peer of this.context.peers) this.refuseWhere(peer, () => true)
+  }
+
   request(peer: SwarmPeer, piece: number, begin: number, length: number): void {
     const { storage } = this.context
     const isChoked = peer.connection.amChoking
+    if (this.isPaused) {
+      this.refuse(peer, piece, begin, length)
+      return
+    }
     const isAllowed = !isChoked || (peer.grantedFast.has(piece) && length <= peer.freeBytes)
     const isThere = storage.have.get(piece) && this.isWithin(piece, begin, length) && this.wasTold(peer, piece)
     if (isAllowed && isThere && peer.uploads.push(piece, begin, length)) {
@@ -46,7 +59,7 @@ export class Uploading {
   grantFast(peer: SwarmPeer): void {
     const { behaviour, grid, storage } = this.context
     const { connection, bits, remote } = peer
-    if (!behaviour.allowedFast || !connection.supportsFast || bits.count >= allowedFastCount) return
+    if (this.isPaused || !behaviour.allowedFast || !connection.supportsFast || bits.count >= allowedFastCount) return
     const infoHash = unwrap(fromHex(connection.remote.infoHash))
     const granted = allowedFastSet(remote, infoHash, grid.pieceCount).filter(
       (piece) => storage.have.get(piece) && !bits.get(piece) && this.wasTold(peer, piece),
@@ -74,6 +87,7 @@ export class Uploading {
       const begin = uploads.beginAt(position)
       const length = uploads.lengthAt(position)
       const insideBytes = Math.min(length, pieceLength(grid, piece) - begin)
+      const isPinned = peer.unwritten.mayPin(piece, grid.plan.pieceLengthBytes) && storage.canPin(piece, begin)
       const view = storage.view(piece, begin, insideBytes)
       if (view === undefined) {
         peer.isUploadReady = false
@@ -81,9 +95,14 @@ export class Uploading {
       }
       uploads.remove(position)
       const sentBefore = connection.sentBytes
-      if (peer.unwritten.size === 0) peer.writtenAtMs = nowMs
-      peer.isStreamFull = !connection.block(piece, begin, insideBytes === length ? view : padded(view, length))
-      peer.unwritten.push(piece, begin, connection.sentBytes)
+      if (peer.unwritten.isEmpty) peer.writtenAtMs = nowMs
+      const bytes = isPinned && insideBytes === length ? view : copied(view, length)
+      peer.isStreamFull = !connection.block(piece, begin, bytes)
+      if (bytes === view) peer.unwritten.push(piece, begin, connection.sentBytes)
+      else {
+        peer.unwritten.pushCopy(connection.sentBytes)
+        storage.unpin(piece, begin)
+      }
       sentBytes += connection.sentBytes - sentBefore
       const contentBytes = contentLength(grid, piece, begin, insideBytes)
       peer.uploadMeter.add(contentBytes, nowMs)
@@ -106,7 +125,7 @@ export class Uploading {
   endStalled(): void {
     const { context } = this
     for (const peer of context.peers) {
-      if (peer.unwritten.size === 0 || context.nowMs - peer.writtenAtMs < stalledMs) continue
+      if (peer.unwritten.isEmpty || context.nowMs - peer.writtenAtMs < stalledMs) continue
       disconnect(context, peer, 'timed-out', `the peer took nothing of what it asked for in ${stalledMs / 1000} s`)
     }
   }
@@ -121,23 +140,12 @@ export class Uploading {
 
   /** We do not have it any more. */
   refusePiece(peer: SwarmPeer, piece: number): void {
-    const { uploads } = peer
-    for (let position = uploads.first; position < uploads.end; ) {
-      const following = uploads.next(position)
-      if (uploads.pieceAt(position) === piece) this.refuseAt(peer, position)
-      position = following
-    }
+    this.refuseWhere(peer, (other) => other === piece)
   }
 
   /** It is choked now: what waits is refused, but for what it may have in spite of it (BEP 6). */
   choked(peer: SwarmPeer): void {
-    const { uploads } = peer
-    for (let position = uploads.first; position < uploads.end; ) {
-      const following = uploads.next(position)
-      if (!peer.grantedFast.has(uploads.pieceAt(position))) this.refuseAt(peer, position)
-      position = following
-    }
-    if (uploads.size === 0 && peer.hashRequests.length === 0) peer.isUploadReady = false
+    this.refuseWhere(peer, (piece) => !peer.grantedFast.has(piece))
   }
 
   /** A new epoch, or another share of it: who waited for that may go on. */
@@ -175,6 +183,16 @@ export class Uploading {
     } else this.reject(peer, piece, begin, length)
   }
 
+  private refuseWhere(peer: SwarmPeer, isMeant: (piece: number) => boolean): void {
+    const { uploads } = peer
+    for (let position = uploads.first; position < uploads.end; ) {
+      const following = uploads.next(position)
+      if (isMeant(uploads.pieceAt(position))) this.refuseAt(peer, position)
+      position = following
+    }
+    if (uploads.size === 0 && peer.hashRequests.length === 0) peer.isUploadReady = false
+  }
+
   private refuseAt(peer: SwarmPeer, position: number): void {
     const { uploads } = peer
     const piece = uploads.pieceAt(position)
@@ -189,8 +207,8 @@ export class Uploading {
   }
 }
 
-/** A copy, for last blocks of files alone. */
-function padded(view: Uint8Array, lengthBytes: number): Uint8Array {
+/** With zeros after it where it is shorter. */
+function copied(view: Uint8Array, lengthBytes: number): Uint8Array {
   const bytes = new Uint8Array(lengthBytes)
   bytes.set(view)
   return bytes

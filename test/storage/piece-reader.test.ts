@@ -124,6 +124,32 @@ describe('piece reader', () => {
     assert.equal(rig.memory.reservedBytes, 0)
   })
 
+  test('what may be pinned for long takes nothing from downloads, however many ask and do not read', async () => {
+    const budgetBytes = 1_048_576
+    const rig = new Rig({ budgetBytes })
+    const seed = await TestStorage.open(rig, makeTorrent({ lengths: [2_000_000], pieceLengthBytes: 32_768 }))
+    await seed.download()
+    const pinned: number[] = []
+    for (let peer = 0; peer < 50; peer++) {
+      await seed.read(peer, 0, blockBytes)
+      if (!seed.storage.canPin(peer, 0)) continue
+      assert.ok(seed.call(() => seed.storage.view(peer, 0, blockBytes)) !== undefined)
+      pinned.push(peer)
+    }
+    assert.equal(pinned.length, budgetBytes / 8 / 32_768)
+    assert.ok(seed.storage.canPin(pinned[0] as number, blockBytes), 'another block of memory that is pinned')
+    await rig.clock.run(50)
+    const taken = Array.from({ length: 32 }, () => rig.slots.reserve(32_768, 'filling'))
+    const slots = taken.filter((slot) => slot !== undefined)
+    assert.equal(slots.length, (32 * 6) / 8)
+    for (const slot of slots) rig.slots.release(slot)
+    await seed.assertServes(60)
+    for (const piece of pinned) seed.call(() => seed.storage.unpin(piece, 0))
+    assert.ok(seed.storage.canPin(60, 0))
+    unwrap(await rig.settle(seed.storage.close()))
+    assert.equal(rig.memory.reservedBytes, 0)
+  })
+
   test('a piece that is lost while it is sent is not taken anew before that ends', async () => {
     const { rig, opened, torrent } = await seeding({}, { lengths: [200_000] })
     await opened.read(1, 0, blockBytes)

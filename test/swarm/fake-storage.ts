@@ -29,6 +29,8 @@ export interface FakeStorageOptions {
   /** Pieces that may be filled at once. */
   readonly maxFilling?: number
   readonly hashMs?: number
+  /** Views that may be kept at a time. */
+  readonly maxPins?: number
   /** 0: every piece can be viewed at once. */
   readonly readMs?: number
 }
@@ -161,6 +163,10 @@ export class FakeStorage implements PieceStorage {
     if (views === undefined) this.pinned.set(key, [view])
     else views.push(view)
     return view
+  }
+
+  canPin(): boolean {
+    return this.pins < (this.options.maxPins ?? Number.POSITIVE_INFINITY)
   }
 
   unpin(piece: number, begin: number): void {

@@ -212,7 +212,7 @@ async function download(rates: readonly number[]) {
     return content.subarray(start, start + length)
   }
   for (const [index, rate] of rates.entries()) {
-    const seed = side({ ...unused, have, view, unpin: () => {} })
+    const seed = side({ ...unused, have, view, canPin: () => true, unpin: () => {} })
     const [up, down] = [new Pipe(clock, 10_000_000), new Pipe(clock, rate)]
     attach(leech, up, down, `seed ${index}`, index + 1)
     attach(seed, down, up, 'leech', 0)

@@ -94,5 +94,28 @@ test('blocks in a stream are given back once, when their last byte is written', 
   assert.deepEqual(given, [1, 101, 201])
   blocks.giveBack(Number.POSITIVE_INFINITY, unpin)
   assert.deepEqual(given, [1, 101, 201, 301, 401])
-  assert.equal(blocks.size, 0)
+  assert.ok(blocks.isEmpty && blocks.pinCount === 0)
+})
+
+test('a stream pins two mebibytes of pieces at most, or one piece, however long it takes', () => {
+  const blocks = new UnwrittenBlocks()
+  const pieceLengthBytes = 1_048_576
+  const pin = (piece: number, endBytes: number) => {
+    const mayPin = blocks.mayPin(piece, pieceLengthBytes)
+    if (mayPin) blocks.push(piece, 0, endBytes)
+    else blocks.pushCopy(endBytes)
+    return mayPin
+  }
+  assert.deepEqual([pin(1, 10), pin(1, 20), pin(2, 30), pin(3, 40), pin(2, 50)], [true, true, true, false, true])
+  blocks.giveBack(10, () => undefined)
+  assert.equal(pin(3, 60), false)
+  blocks.giveBack(20, () => undefined)
+  assert.equal(pin(3, 70), true)
+  blocks.giveBack(60, () => undefined)
+  assert.deepEqual([blocks.pinCount, blocks.isEmpty], [1, false])
+  assert.equal(blocks.mayPin(4, 4 * pieceLengthBytes), false)
+  blocks.giveBack(70, () => undefined)
+  assert.ok(blocks.isEmpty && blocks.mayPin(4, 4 * pieceLengthBytes))
+  blocks.pushCopy(80)
+  assert.ok(!blocks.isEmpty)
 })

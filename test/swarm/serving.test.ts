@@ -6,9 +6,10 @@ import type { TorrentVersion } from '../../src/formats/metainfo/metainfo.ts'
 import { type TestNode, World } from './swarm-harness.ts'
 
 /** A seed, and a peer whose connection the test speaks through. */
-function scene(fast = true, version: TorrentVersion = 'v1') {
+function scene(fast = true, version: TorrentVersion = 'v1', maxPins = Number.POSITIVE_INFINITY) {
   const world = new World(1, { pieces: 20, blocksPerPiece: 4, version, firstFilePieces: version === 'v2' ? 2 : 0 })
-  const seed = world.node('seed', { has: [0, 1, 2, 3, 4], fast, maxSlots: 0, behaviour: { allowedFast: false } })
+  const has = [0, 1, 2, 3, 4]
+  const seed = world.node('seed', { has, fast, maxSlots: 0, maxPins, behaviour: { allowedFast: false } })
   const asksNothing = { piecesFor: () => undefined, requestAllowanceBytes: () => 0, onVerified: () => {} }
   const other = world.node('other', { fast, downloadPolicy: asksNothing })
   seed.setPaused({ download: true, upload: false })
@@ -104,11 +105,58 @@ test('no more is handed to a stream that is full until some of it has left', () 
     for (let index = 0; index < 16; index++) ask(index >> 2, (index & 3) * 16_384)
   })
   const queuedBytes = out.queuedBytes
-  assert.ok(peer.isUploadReady && peer.unwritten.size > 0 && peer.unwritten.size < 8)
+  assert.ok(peer.isUploadReady && peer.unwritten.pinCount > 0 && peer.unwritten.pinCount < 8)
   seed.turn(() => assert.equal(seed.swarm.pumpUpload(peer, 1_000_000, 0), 0))
   assert.equal(out.queuedBytes, queuedBytes)
   for (let second = 0; second < 30; second++) say(() => {})
   assert.equal(peer.uploads.size, 0)
+})
+
+test('where no more may be pinned, blocks are copied: they arrive as they are, and a peer that takes none is left as well', () => {
+  const world = new World(6, { pieces: 20, blocksPerPiece: 4, version: 'hybrid', firstFilePieces: 7 })
+  const seed = world.node('seed', { has: 'all', maxPins: 1, upBytesPerSecond: 200_000 })
+  const leeches = ['a', 'b'].map((name) => world.node(name))
+  for (const leech of leeches) world.connect(seed, leech)
+  let most = 0
+  const isDone = () => {
+    most = Math.max(most, seed.storage.pins)
+    return leeches.every((leech) => leech.swarm.isFinished)
+  }
+  assert.ok(world.runUntil(isDone, 120_000))
+  assert.equal(most, 1)
+  const { ask, say, unchoke, ...rest } = scene(true, 'v1', 0)
+  unchoke()
+  rest.seed.occupyUplink(10_000_000 * 1_000)
+  say(() => ask(0))
+  assert.equal(rest.seed.storage.pins, 0)
+  rest.world.run(100_000)
+  assert.ok(rest.seed.isLinked(rest.other))
+  assert.ok(rest.world.runUntil(() => !rest.seed.isLinked(rest.other), 40_000))
+})
+
+test('a paused upload serves nobody: what waits and what is asked for is refused, allowed fast or not', () => {
+  const world = new World(9, { pieces: 40, blocksPerPiece: 4 })
+  const seed = world.node('seed', { has: 'all', maxSlots: 0, upBytesPerSecond: 100_000 })
+  const leech = world.node('leech')
+  world.connect(seed, leech)
+  const uploaded = () => seed.swarm.snapshot(world.time.nowMs).uploadedBytes
+  assert.ok(
+    world.runUntil(() => uploaded() > 100_000, 20_000),
+    'choked, it is served what it was allowed',
+  )
+  const { peer } = seed.link(leech)
+  assert.ok(peer.uploads.size > 0)
+  seed.setPaused({ download: false, upload: true })
+  assert.equal(peer.uploads.size, 0)
+  const before = uploaded()
+  world.run(30_000)
+  assert.equal(uploaded(), before)
+  assert.ok(seed.isLinked(leech))
+  seed.turn(() => seed.swarm.setMaxSlots(4, world.time.nowMs))
+  world.run(30_000)
+  assert.equal(uploaded(), before)
+  seed.setPaused({ download: false, upload: false })
+  assert.ok(world.runUntil(() => leech.swarm.isFinished, 120_000))
 })
 
 test('a peer that takes nothing of what it asked for is left after two minutes, and its memory is free', () => {
@@ -232,7 +280,7 @@ test('allowed fast pieces are given to a choked peer about once, not as often as
 
 function isQuiet(node: TestNode): boolean {
   return node.swarm.peers.every(({ outstanding, uploads, unwritten }) => {
-    return outstanding.heldCount === 0 && uploads.size === 0 && unwritten.size === 0
+    return outstanding.heldCount === 0 && uploads.size === 0 && unwritten.isEmpty && unwritten.pinCount === 0
   })
 }
 

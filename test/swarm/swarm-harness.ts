@@ -100,6 +100,7 @@ export interface NodeOptions {
   readonly behaviour?: Partial<SwarmBehaviour>
   readonly maxFilling?: number
   readonly readMs?: number
+  readonly maxPins?: number
   readonly hashMs?: number
   /** BEP 6; on unless said. */
   readonly fast?: boolean
@@ -187,7 +188,7 @@ export class TestNode {
     this.name = name
     this.options = options
     this.endpoint = { family: 4, address, port: 6881 }
-    const { maxFilling, readMs, hashMs } = options
+    const { maxFilling, maxPins, readMs, hashMs } = options
     this.storage = new FakeStorage({
       grid: blockGrid(torrent.plan, torrent.info.version),
       truth: torrent.truth,
@@ -195,6 +196,7 @@ export class TestNode {
       has: options.has ?? 'none',
       ...(maxFilling === undefined ? {} : { maxFilling }),
       ...(readMs === undefined ? {} : { readMs }),
+      ...(maxPins === undefined ? {} : { maxPins }),
       ...(hashMs === undefined ? {} : { hashMs }),
     })
     this.swarm = new Swarm({
@@ -287,7 +289,7 @@ export class TestNode {
   private check(): void {
     let pins = 0
     for (const peer of this.swarm.peers) {
-      pins += peer.unwritten.size
+      pins += peer.unwritten.pinCount
       assert.ok(peer.outstanding.heldCount <= peer.connection.requestQueueLength, 'no more requests than a peer takes')
       assert.ok(peer.uploads.size <= maxQueuedRequests, 'no more requests kept than we say')
       if (peer.isGone) continue
