@@ -63,6 +63,8 @@ describe('content moves between this program and libtorrent', () => {
           throw new Error(`${error}\nlibtorrent said last:\n${seed.said()}`)
         })
         assert.ok((done.transferSeconds ?? 0) > 0)
+        const totalBytes = Object.values(contents).reduce((sum, bytes) => sum + bytes.length, 0)
+        assert.equal((done.downloadedBytes ?? 0) - (done.wastedBytes ?? 0), totalBytes, 'bytes of files alone count')
         assert.equal(await leech.exit(), 0)
         assertSame(place)
       })

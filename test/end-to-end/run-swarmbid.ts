@@ -65,6 +65,8 @@ export interface JsonLine {
   readonly error?: { readonly code: string; readonly message: string }
   readonly port?: number
   readonly transferSeconds?: number
+  readonly downloadedBytes?: number
+  readonly wastedBytes?: number
   readonly uploadedBytes?: number
 }
 
