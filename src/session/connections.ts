@@ -102,7 +102,7 @@ export class Connections implements ConnectionHost {
   }
 
   ownerNamed(infoHash: string): ConnectionOwner | undefined {
-    return this.options.find(infoHash)?.links
+    return this.options.find(infoHash)?.contacts.links
   }
 
   opened(connection: Connection): void {
@@ -149,7 +149,8 @@ export class Connections implements ConnectionHost {
     }
     // With no room somebody's end is what is waited for.
     if (this.hasRoom())
-      for (const torrent of torrents) if (hasPlace(torrent)) wakeMs = Math.min(wakeMs, torrent.peers.nextWakeMs())
+      for (const torrent of torrents)
+        if (hasPlace(torrent)) wakeMs = Math.min(wakeMs, torrent.contacts.peers.nextWakeMs())
     this.turns.wakeAt(this.wakeOwner, wakeMs)
   }
 
@@ -158,9 +159,9 @@ export class Connections implements ConnectionHost {
     const { config } = this.room
     if (!config.dialPeers || !this.hasWayOut()) return
     const waiting = [...this.options.running].filter(
-      (torrent) => torrent.isRunning && torrent.peers.nextWakeMs() <= nowMs,
+      (torrent) => torrent.isRunning && torrent.contacts.peers.nextWakeMs() <= nowMs,
     )
-    for (const { links, maxConnections } of waiting) if (links.count >= maxConnections) links.makeRoom(nowMs)
+    for (const { links, maxConnections } of waiting.map(({ contacts }) => contacts)) if (links.count >= maxConnections) links.makeRoom(nowMs)
     if (this.all.size >= config.connections.maxConnections && waiting.some(hasPlace)) this.makeRoom(nowMs)
   }
 
@@ -194,8 +195,8 @@ export class Connections implements ConnectionHost {
   /** Ends a connection that is of no use, of the torrent with most of them that has one. False: there is none. */
   private makeRoom(nowMs: number): boolean {
     if (nowMs < this.nextRoomMs) return false
-    const torrents = [...this.options.running].sort((a, b) => b.links.linked.size - a.links.linked.size)
-    if (torrents.some(({ links }) => links.makeRoom(nowMs))) return true
+    const links = [...this.options.running].map(({ contacts }) => contacts.links)
+    if (links.sort((a, b) => b.linked.size - a.linked.size).some((one) => one.makeRoom(nowMs))) return true
     this.nextRoomMs = nowMs + roomPauseMs
     return false
   }
@@ -208,24 +209,25 @@ export class Connections implements ConnectionHost {
   /** True if the torrent had somebody to dial, whatever became of it. */
   private dialOne(torrent: Torrent, nowMs: number): boolean {
     if (!hasPlace(torrent)) return false
-    const endpoint = torrent.peers.next(nowMs)
+    const { peers, links } = torrent.contacts
+    const endpoint = peers.next(nowMs)
     if (endpoint === undefined) return false
     const { config, ports } = this.room
     const local = localAddress(config.bindTo, ports.interfaces, endpoint.family)
     const refused = local.type === 'none' ? noWay : this.refusal(endpoint)
     if (refused !== undefined) {
-      torrent.peers.failed(endpoint, nowMs)
-      torrent.links.named.failed(endpoint, refused)
+      peers.failed(endpoint, nowMs)
+      links.named.failed(endpoint, refused)
       return true
     }
     const options = {
       timeoutMs: config.dialTimeoutMs,
       ...(local.type === 'bound' ? { localAddress: local.address } : {}),
     }
-    const connection = Connection.dial(this, torrent.links, ports.streams, endpoint, options, nowMs)
+    const connection = Connection.dial(this, links, ports.streams, endpoint, options, nowMs)
     this.all.add(connection)
     this.halfOpen.add(connection)
-    torrent.links.dialling.add(connection)
+    links.dialling.add(connection)
     return true
   }
 
@@ -239,6 +241,6 @@ export class Connections implements ConnectionHost {
   }
 }
 
-function hasPlace(torrent: Torrent): boolean {
-  return torrent.links.count < torrent.maxConnections
+function hasPlace({ contacts }: Torrent): boolean {
+  return contacts.links.count < contacts.maxConnections
 }

@@ -95,6 +95,12 @@ export class PeerList {
     this.nextMs = undefined
   }
 
+  /** Nobody who was named counts any more; connected ones are the caller's to end. Bans stay. */
+  forgetAll(): void {
+    this.peers.clear()
+    this.nextMs = undefined
+  }
+
   /** Whoever has everything does not dial others who do. */
   setSeeding(isSeeding: boolean): void {
     this.isSeeding = isSeeding

@@ -134,13 +134,13 @@ export class ResumeSaver {
     const storage = await torrent.storageRecord()
     if (!storage.ok) {
       // What was saved before is still true; after a while it is tried again.
-      this.room.turns.run((nowMs) => torrent.takeReadProblem(storage, nowMs))
+      this.room.turns.run((nowMs) => torrent.transfer?.onReadFailed(storage, nowMs))
       this.changed(torrent)
       return storage
     }
     if (this.forgotten.has(facts.id)) return success(undefined)
     const totals = torrent.tally.totals(this.room.turns.nowMs())
-    const peers = torrent.peersToKeep(maxKeptPeers)
+    const peers = torrent.contacts.peersToKeep(maxKeptPeers)
     const record = encodeResumeRecord(recordOf(facts, totals, storage.value, torrent.rank, peers))
     const saved = await this.room.stateRoot.replace([facts.id + recordSuffix], record)
     if (!saved.ok) this.changed(torrent)

@@ -97,9 +97,12 @@ export class SessionCommands {
         if (torrent.info === undefined) return notReady('there is no metadata yet')
         return this.change(torrent, (nowMs) => torrent.recheck(nowMs))
       case 'download-again':
-        return this.change(torrent, (nowMs) => torrent.retry(true, nowMs))
+        return this.change(torrent, (nowMs) => {
+          torrent.facts.mayDownloadAgain = true
+          torrent.retry(nowMs)
+        })
       case 'reannounce':
-        return this.change(torrent, (nowMs) => torrent.announcing.handle({ type: 'announce-now' }, nowMs))
+        return this.change(torrent, (nowMs) => torrent.contacts.announcing.handle({ type: 'announce-now' }, nowMs))
       case 'set-priorities': {
         const checked = checkPriorities(command.priorities, torrent.info?.files.length ?? Number.MAX_SAFE_INTEGER)
         if (!checked.ok) return checked
@@ -111,7 +114,7 @@ export class SessionCommands {
       case 'set-sequential':
         return this.change(torrent, () => {
           torrent.facts.isSequential = command.sequential
-          torrent.orderChanged()
+          torrent.transfer?.orderChanged()
         })
       case 'set-deadline':
         return this.setDeadline(torrent, command.piece, command.inMs)
@@ -120,7 +123,7 @@ export class SessionCommands {
           const known = new Set(torrent.facts.trackers.flat())
           for (const url of command.trackers.flat()) if (!known.has(url)) torrent.facts.userTrackers.add(url)
           torrent.facts.trackers = command.trackers.map((tier) => [...tier])
-          torrent.announcing.handle({ type: 'set-trackers', tiers: torrent.facts.trackers }, nowMs)
+          torrent.contacts.announcing.handle({ type: 'set-trackers', tiers: torrent.facts.trackers }, nowMs)
         })
       case 'set-limits':
         return this.change(torrent, (nowMs) => {
@@ -134,7 +137,7 @@ export class SessionCommands {
       case 'set-super-seeding':
         return this.change(torrent, () => {
           torrent.facts.isSuperSeeding = command.superSeeding
-          torrent.superSeedingChanged()
+          torrent.transfer?.orderChanged()
         })
       case 'set-queue-position':
         return this.change(torrent, () => this.target.place(torrent, command.position))
@@ -181,7 +184,7 @@ export class SessionCommands {
     room.turns.run((nowMs) => {
       torrent = this.target.addTorrent(begun.facts, nowMs)
       torrent?.begin(nowMs, begun.storage)
-      torrent?.restorePeers(begun.peers, nowMs)
+      torrent?.contacts.restorePeers(begun.peers, nowMs)
     })
     if (torrent === undefined) return failure('torrent-value', 'one of its info hashes is of another torrent here')
     this.connect(torrent, peers.value, 'manual')
@@ -198,7 +201,7 @@ export class SessionCommands {
     if (added.length > 0 && torrent.info?.isPrivate !== true) {
       this.change(torrent, (nowMs) => {
         facts.trackers = [...facts.trackers, ...added]
-        torrent.announcing.handle({ type: 'set-trackers', tiers: facts.trackers }, nowMs)
+        torrent.contacts.announcing.handle({ type: 'set-trackers', tiers: facts.trackers }, nowMs)
       })
     }
     const { metainfo } = source
@@ -227,13 +230,13 @@ export class SessionCommands {
       }
       const literal = parseAddress(host)
       if (literal !== undefined) {
-        room.turns.run((nowMs) => torrent.namePeer({ ...literal, port }, source, nowMs))
+        room.turns.run((nowMs) => torrent.contacts.namePeer({ ...literal, port }, source, nowMs))
         continue
       }
       const resolving = room.ports.resolver.resolve(host, 'any', new AbortController().signal)
       room.turns.after(resolving, (addresses, nowMs) => {
         if (!addresses.ok) return
-        for (const address of addresses.value) torrent.namePeer({ ...address, port }, source, nowMs)
+        for (const address of addresses.value) torrent.contacts.namePeer({ ...address, port }, source, nowMs)
       })
     }
   }
@@ -263,13 +266,12 @@ export class SessionCommands {
   }
 
   private setDeadline(torrent: Torrent, piece: number, inMs: number | undefined): Result<Outcome> {
-    const { phase } = torrent
-    if (phase.type !== 'ready') return notReady('the content was not looked at yet')
-    const isPiece = Number.isInteger(piece) && piece >= 0 && piece < phase.content.plan.pieceCount
+    const { transfer } = torrent
+    if (transfer === undefined) return notReady('the content was not looked at yet')
+    const isPiece = Number.isInteger(piece) && piece >= 0 && piece < transfer.content.plan.pieceCount
     if (!isPiece) return failure('torrent-value', `no piece ${piece}`)
     this.target.room.turns.run((nowMs) => {
-      phase.swarm.setDeadline(piece, inMs === undefined ? undefined : nowMs + inMs, nowMs)
-      this.target.room.touch(torrent.links)
+      transfer.setDeadline(piece, inMs === undefined ? undefined : nowMs + inMs, nowMs)
     })
     return done
   }

@@ -134,7 +134,7 @@ export class Session implements TorrentHost, CommandTarget {
       for (const { facts, storage, peers, position } of restored.value) {
         const torrent = this.addTorrent(facts, nowMs, position)
         torrent?.begin(nowMs, storage)
-        torrent?.restorePeers(peers, nowMs)
+        torrent?.contacts.restorePeers(peers, nowMs)
       }
     })
     return success(undefined)
@@ -238,7 +238,7 @@ export class Session implements TorrentHost, CommandTarget {
       ended = withData ? torrent.remove(nowMs) : torrent.close(nowMs)
     })
     const result = (await ended) ?? success(undefined)
-    torrent.announcing.closeWhenStopped()
+    torrent.contacts.announcing.closeWhenStopped()
     const forgotten = await this.saver.forget(torrent)
     return result.ok ? forgotten : result
   }
@@ -334,10 +334,10 @@ export class Session implements TorrentHost, CommandTarget {
     for (const torrent of this.running) {
       if (!torrent.isRunning) continue
       torrent.tally.countTime(nowMs)
-      torrent.tellDemand(nowMs)
+      torrent.contacts.announcing.tellDemand(nowMs)
       if (!torrent.isFinished) continue
       const { uploadedBytes } = torrent.tally.transferred(nowMs)
-      const wantedBytes = torrent.progress()?.wantedBytes ?? 0
+      const wantedBytes = torrent.progress?.wantedBytes ?? 0
       const { seedingSeconds } = torrent.facts.totals
       const goals = { ...this.config.seedGoals, ...torrent.facts.seedGoals }
       if (!hasReachedGoal({ uploadedBytes, wantedBytes, seedingSeconds }, goals)) continue
@@ -352,7 +352,8 @@ export class Session implements TorrentHost, CommandTarget {
     const torrents = [...this.registry.order]
     const ends: Promise<unknown>[] = []
     this.turns.run((nowMs) => {
-      for (const torrent of torrents) if (torrent.isRunning) ends.push(torrent.announcing.stop(stopTimeoutMs, nowMs))
+      for (const torrent of torrents)
+        if (torrent.isRunning) ends.push(torrent.contacts.announcing.stop(stopTimeoutMs, nowMs))
       this.connections.close(nowMs)
     })
     await this.sockets.close()
@@ -362,7 +363,7 @@ export class Session implements TorrentHost, CommandTarget {
       for (const torrent of torrents) ends.push(torrent.close(nowMs))
     })
     await Promise.all(ends)
-    for (const torrent of torrents) torrent.announcing.close()
+    for (const torrent of torrents) torrent.contacts.announcing.close()
     this.room.trackers.close()
     await this.datagrams.close()
     await this.room.hashes.close()
@@ -393,7 +394,7 @@ export class Session implements TorrentHost, CommandTarget {
 
   private tellOwnAddress(torrent: Torrent, ip: IpAddress): void {
     const port = this.room.listenPort()
-    if (port !== 0) torrent.peers.setOwnEndpoint({ ...ip, port })
+    if (port !== 0) torrent.contacts.peers.setOwnEndpoint({ ...ip, port })
   }
 
   /** The addresses to leave by are looked up each time: they come and go. */

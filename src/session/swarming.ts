@@ -1,40 +1,37 @@
 // A torrent whose content is ready for peers: binds its Swarm to connections, storage and rate limits.
 // Guarantees: a peer is sent no more than the limits allow, and goes on when they do; what the storage reports reaches
 // the swarm within a turn. Owns the swarm's wake-up; the swarm and the storage are the torrent's.
-import type { Failure } from '../base/errors.ts'
 import type { HashRange } from '../formats/peer/wire-messages.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import type { SwarmOutput } from '../swarm/swarm-output.ts'
 import type { SwarmPeer } from '../swarm/swarm-peer.ts'
-import type { Fetching, FetchingEvents } from './fetching-metadata.ts'
 import type { SessionRoom } from './session-room.ts'
-import type { LinkedPeer } from './torrent-exchange.ts'
+import type { ExchangePeers, LinkedPeer, TorrentExchange } from './torrent-exchange.ts'
 
-export interface SwarmingEvents extends FetchingEvents {
+export interface SwarmingEvents {
   /** All wanted pieces are here. */
   onFinished(nowMs: number): void
+  /** The two versions of a hybrid torrent disagree. */
   onContradiction(piece: number, nowMs: number): void
-  /** The swarm is done with a peer. */
-  onDisconnect(link: LinkedPeer, why: Failure, nowMs: number): void
-  /** An address that sent damaged pieces and has left. */
-  onBan(address: string, nowMs: number): void
 }
 
-export class Swarming implements Fetching {
+export class Swarming implements TorrentExchange {
   private readonly room: SessionRoom
+  private readonly peers: ExchangePeers
   private readonly swarm: Swarm
   private readonly events: SwarmingEvents
   private readonly links = new Map<SwarmPeer, LinkedPeer>()
   private readonly wakeOwner: number
   private isClosed = false
 
-  constructor(room: SessionRoom, swarm: Swarm, events: SwarmingEvents) {
+  constructor(room: SessionRoom, peers: ExchangePeers, swarm: Swarm, events: SwarmingEvents) {
     this.room = room
+    this.peers = peers
     this.swarm = swarm
     this.events = events
     this.wakeOwner = room.turns.register((nowMs) => {
       this.swarm.wake(nowMs)
-      this.events.touch()
+      this.peers.touch()
     })
   }
 
@@ -42,7 +39,7 @@ export class Swarming implements Fetching {
     const peer = this.swarm.addPeer(link.peer, link.connection.remote, nowMs)
     link.swarmPeer = peer
     this.links.set(peer, link)
-    this.events.touch()
+    this.peers.touch()
     return undefined
   }
 
@@ -50,7 +47,7 @@ export class Swarming implements Fetching {
     const { swarmPeer } = link
     if (swarmPeer === undefined || !this.links.delete(swarmPeer)) return
     this.swarm.removePeer(swarmPeer, nowMs)
-    this.events.touch()
+    this.peers.touch()
   }
 
   received(link: LinkedPeer, nowMs: number): void {
@@ -102,17 +99,17 @@ export class Swarming implements Fetching {
   }
 
   private perform(output: SwarmOutput, nowMs: number): void {
-    const { events } = this
+    const { events, peers } = this
     switch (output.type) {
       case 'disconnect': {
         const link = this.links.get(output.peer)
         if (link === undefined) return
-        if (output.ban === 'none') events.onDisconnect(link, output.failure, nowMs)
-        else events.onLiar(link, output.failure, nowMs)
+        if (output.ban === 'none') link.connection.end(output.failure, nowMs)
+        else peers.banPeer(link, output.failure, nowMs)
         break
       }
       case 'ban':
-        events.onBan(output.remote.address, nowMs)
+        peers.banAddress(output.remote.address, nowMs)
         break
       case 'upload-ready': {
         const link = this.links.get(output.peer)

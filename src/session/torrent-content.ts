@@ -13,11 +13,12 @@ import type { Swarm } from '../swarm/swarm.ts'
 import type { SessionRoom } from './session-room.ts'
 import { filePriorities, planOf, type TorrentFacts } from './torrent-facts.ts'
 
+/** Called within a turn. */
 export interface ContentEvents {
-  /** The swarm has something to do before the turn ends. */
-  touch(): void
+  /** Something was reported, the swarm may have something to do before the turn ends. */
+  onReport(): void
   /** A piece we had is gone or bad. */
-  onPieceLost(piece: number, nowMs: number): void
+  onPieceLost(nowMs: number): void
   onPieceWritten(piece: number, nowMs: number): void
   onWriteFailed(why: Failure, nowMs: number): void
   /** A piece we have cannot be read. */
@@ -29,11 +30,11 @@ export interface ContentOptions {
   readonly plan: PiecePlan
   readonly root: FileRoot
   readonly priorities: Uint8Array
-  readonly events: ContentEvents
 }
 
-export interface LookOptions extends Omit<ContentOptions, 'root' | 'plan' | 'priorities'> {
+export interface LookOptions {
   readonly facts: TorrentFacts
+  readonly metainfo: Metainfo
   readonly record: StorageRecord | undefined
   readonly onProgress: (checkedPieces: number, pieces: number) => void
   readonly signal: AbortSignal
@@ -60,17 +61,10 @@ export async function openContent(room: SessionRoom, options: LookOptions): Prom
 }
 
 async function openIn(room: SessionRoom, options: LookOptions, folder: string): Promise<Result<TorrentContent>> {
-  const { facts, metainfo, events, record, onProgress, signal } = options
+  const { facts, metainfo, record, onProgress, signal } = options
   const root = await room.openFolder(folder)
   if (!root.ok) return root
-  const priorities = filePriorities(facts, metainfo.info)
-  const content = new TorrentContent(room, {
-    metainfo,
-    plan: planOf(metainfo.info),
-    root: root.value,
-    priorities,
-    events,
-  })
+  const content = contentIn(room, facts, metainfo, root.value)
   const looked = await content.look(record, facts.mayDownloadAgain, onProgress, signal)
   const contradiction = looked.ok ? looked.value?.contradictoryPiece : undefined
   if (looked.ok && contradiction === undefined) return success(content)
@@ -93,13 +87,7 @@ export async function removeContent(
   for (const folder of folders) {
     const root = await room.openFolder(folder)
     if (!root.ok) return root
-    const { storage } = new TorrentContent(room, {
-      metainfo,
-      plan: planOf(metainfo.info),
-      root: root.value,
-      priorities: filePriorities(facts, metainfo.info),
-      events: nobodyListens,
-    })
+    const { storage } = contentIn(room, facts, metainfo, root.value)
     const opened = await storage.open(record)
     const removed = opened.ok ? await storage.remove() : opened
     if (!removed.ok) return removed
@@ -107,16 +95,18 @@ export async function removeContent(
   return success(undefined)
 }
 
-const nobodyListens: ContentEvents = {
-  touch: () => undefined,
-  onPieceLost: () => undefined,
-  onPieceWritten: () => undefined,
-  onWriteFailed: () => undefined,
-  onReadFailed: () => undefined,
+function contentIn(room: SessionRoom, facts: TorrentFacts, metainfo: Metainfo, root: FileRoot): TorrentContent {
+  const { info } = metainfo
+  return new TorrentContent(room, { metainfo, plan: planOf(info), root, priorities: filePriorities(facts, info) })
 }
 
 export function contradictionFailure(piece: number): Failure {
   return failure('metainfo-hybrid-mismatch', `the two versions of the torrent disagree about piece ${piece}`)
+}
+
+interface ContentListener {
+  readonly swarm: Swarm
+  readonly events: ContentEvents
 }
 
 export class TorrentContent implements PieceStorageEvents {
@@ -125,13 +115,11 @@ export class TorrentContent implements PieceStorageEvents {
   /** Something of it was read and hashed since it was opened, or given up. */
   wasChecked = false
   private readonly room: SessionRoom
-  private readonly events: ContentEvents
-  private swarm: Swarm | undefined
+  private listener: ContentListener | undefined
 
   constructor(room: SessionRoom, options: ContentOptions) {
     const { metainfo, plan, root, priorities } = options
     this.room = room
-    this.events = options.events
     this.plan = plan
     this.storage = new TorrentStorage({
       metainfo,
@@ -147,16 +135,20 @@ export class TorrentContent implements PieceStorageEvents {
     })
   }
 
-  /** Who is told from now on; undefined: nobody. */
-  attach(swarm: Swarm | undefined): void {
-    this.swarm = swarm
-    if (swarm === undefined) return
+  /** Who is told from now on. The swarm learns at once what is there of unfinished pieces. */
+  attach(swarm: Swarm, events: ContentEvents): void {
+    this.listener = { swarm, events }
     for (const { piece, blocks } of this.storage.partialPieces()) {
       for (let block = 0; block < blocks.length * 8; block++) {
         const isThere = ((blocks[block >> 3] as number) & (0x80 >> (block & 7))) !== 0
         if (isThere) swarm.blockOnDisk(piece, block * blockLengthBytes)
       }
     }
+  }
+
+  /** Nobody is told any more. */
+  detach(): void {
+    this.listener = undefined
   }
 
   /**
@@ -196,41 +188,43 @@ export class TorrentContent implements PieceStorageEvents {
   }
 
   onPieceWritten(piece: number, leaves: Uint8Array | undefined): void {
-    this.tell((swarm, nowMs) => swarm.pieceWritten(piece, leaves, nowMs))
-    this.room.turns.run((nowMs) => this.events.onPieceWritten(piece, nowMs))
+    this.tell(({ swarm, events }, nowMs) => {
+      swarm.pieceWritten(piece, leaves, nowMs)
+      events.onPieceWritten(piece, nowMs)
+    })
   }
 
   onPieceDamaged(piece: number, leaves: Uint8Array): void {
-    this.tell((swarm, nowMs) => swarm.pieceDamaged(piece, leaves, nowMs))
+    this.tell(({ swarm }, nowMs) => swarm.pieceDamaged(piece, leaves, nowMs))
   }
 
   onPieceLost(piece: number): void {
-    this.tell((swarm, nowMs) => swarm.pieceLost(piece, nowMs))
-    this.room.turns.run((nowMs) => this.events.onPieceLost(piece, nowMs))
+    this.tell(({ swarm, events }, nowMs) => {
+      swarm.pieceLost(piece, nowMs)
+      events.onPieceLost(nowMs)
+    })
   }
 
   onContradiction(piece: number): void {
-    this.tell((swarm) => swarm.contradiction(piece))
+    this.tell(({ swarm }) => swarm.contradiction(piece))
   }
 
   onReadable(piece: number, why: Failure | undefined): void {
-    this.tell((swarm, nowMs) => {
-      if (why?.code === 'content-mismatch') swarm.pieceLost(piece, nowMs)
+    this.tell(({ swarm, events }, nowMs) => {
+      const isDamaged = why?.code === 'content-mismatch'
+      if (isDamaged) swarm.pieceLost(piece, nowMs)
       swarm.readable(piece, why, nowMs)
-    })
-    if (why === undefined) return
-    this.room.turns.run((nowMs) => {
-      if (why.code === 'content-mismatch') this.events.onPieceLost(piece, nowMs)
-      else this.events.onReadFailed(why, nowMs)
+      if (isDamaged) events.onPieceLost(nowMs)
+      else if (why !== undefined) events.onReadFailed(why, nowMs)
     })
   }
 
   onMemory(): void {
-    this.tell((swarm, nowMs) => swarm.memory(nowMs))
+    this.tell(({ swarm }, nowMs) => swarm.memory(nowMs))
   }
 
   onWriteFailed(why: Failure): void {
-    this.room.turns.run((nowMs) => this.events.onWriteFailed(why, nowMs))
+    this.tell(({ events }, nowMs) => events.onWriteFailed(why, nowMs))
   }
 
   private missingDetail(files: readonly number[]): string {
@@ -239,12 +233,12 @@ export class TorrentContent implements PieceStorageEvents {
     return `${this.storage.pathOf(first).join('/')} ${more} gone`
   }
 
-  private tell(report: (swarm: Swarm, nowMs: number) => void): void {
-    const { swarm } = this
-    if (swarm === undefined) return
+  private tell(report: (listener: ContentListener, nowMs: number) => void): void {
+    const { listener } = this
+    if (listener === undefined) return
     this.room.turns.run((nowMs) => {
-      report(swarm, nowMs)
-      this.events.touch()
+      report(listener, nowMs)
+      listener.events.onReport()
     })
   }
 }

@@ -1,6 +1,7 @@
 // What the peers of a torrent take part in at a time: nothing, the fetch of metadata, the fetch of piece layers, or the
 // swarm. Types, and the first of them. One per torrent, replaced when the torrent goes on; peers are handed over.
 import type { Endpoint } from '../base/endpoint.ts'
+import type { Failure } from '../base/errors.ts'
 import type { PeerId } from '../base/ids.ts'
 import type { HashRange } from '../formats/peer/wire-messages.ts'
 import type { MetadataServing } from '../peer/metadata-exchange.ts'
@@ -27,6 +28,16 @@ export interface LinkedPeer {
   /** What it takes part in. */
   exchange: TorrentExchange
   swarmPeer: SwarmPeer | undefined
+}
+
+/** What an exchange asks of the torrent that its peers are of. Called within a turn. */
+export interface ExchangePeers {
+  /** `settle` is to be called before the turn ends. */
+  touch(): void
+  /** Ends and bans one who sent what nobody honest sends. */
+  banPeer(link: LinkedPeer, why: Failure, nowMs: number): void
+  /** Bans one who has left. */
+  banAddress(address: string, nowMs: number): void
 }
 
 /** Called within a turn. */

@@ -8,7 +8,7 @@ import type { Torrent } from './torrent.ts'
 import { priorityOfFile, wantedBytes } from './torrent-facts.ts'
 
 function swarmOf(torrent: Torrent, nowMs: number): SwarmSnapshot | undefined {
-  return torrent.phase.type === 'ready' ? torrent.phase.swarm.snapshot(nowMs) : undefined
+  return torrent.transfer?.swarm.snapshot(nowMs)
 }
 
 function summaryOf(
@@ -18,7 +18,7 @@ function summaryOf(
   nowMs: number,
 ): TorrentSummary {
   const { facts, info } = torrent
-  const progress = torrent.progress()
+  const { progress } = torrent
   const wanted = progress?.wantedBytes ?? (info === undefined ? 0 : wantedBytes(facts, info))
   const doneBytes = progress?.doneWantedBytes ?? 0
   const downloadRate = swarm?.peers.reduce((sum, peer) => sum + peer.downloadRate, 0) ?? 0
@@ -30,7 +30,7 @@ function summaryOf(
     infoHashV1: facts.infoHashV1,
     infoHashV2: facts.infoHashV2,
     name: info?.name ?? facts.displayName,
-    state: torrent.state(),
+    state: torrent.state,
     folder: facts.folder,
     wantedBytes: wanted,
     doneBytes,
@@ -38,9 +38,9 @@ function summaryOf(
     isFinished: torrent.isFinished,
     isPrivate: info?.isPrivate ?? false,
     etaSeconds: info !== undefined && leftBytes > 0 && downloadRate > 0 ? leftBytes / downloadRate : undefined,
-    connectedPeers: torrent.links.linked.size,
+    connectedPeers: torrent.contacts.links.linked.size,
     connectedSeeds: swarm?.peers.filter((peer) => peer.isSeed).length ?? 0,
-    knownPeers: torrent.peers.size,
+    knownPeers: torrent.contacts.peers.size,
     ratio: wanted === 0 ? 0 : uploadedBytes / wanted,
     queuePosition,
     addedMs: facts.addedMs,
@@ -64,7 +64,7 @@ function trackerRow({ url, tier, state, warning, seeders, leechers, downloads }:
 
 function peerRows(torrent: Torrent, swarm: SwarmSnapshot | undefined): PeerRow[] {
   const rows = new Map(swarm?.peers.map((row) => [row.peer, row]))
-  return [...torrent.links.linked.values()].map(({ connection, peer, swarmPeer, metadataLengthBytes }): PeerRow => {
+  return [...torrent.contacts.links.linked.values()].map(({ connection, peer, swarmPeer, metadataLengthBytes }): PeerRow => {
     const row = swarmPeer === undefined ? undefined : rows.get(swarmPeer.number)
     return {
       endpoint: connection.remote,
@@ -88,7 +88,7 @@ function peerRows(torrent: Torrent, swarm: SwarmSnapshot | undefined): PeerRow[]
 
 function fileRows(torrent: Torrent): FileSnapshot[] {
   const { facts, info, content } = torrent
-  const done = torrent.progress()?.fileBytes
+  const done = torrent.progress?.fileBytes
   return (info?.files ?? []).map(({ path, lengthBytes }, file) => ({
     path: [...(content?.storage.pathOf(file) ?? path)],
     lengthBytes,
@@ -115,8 +115,8 @@ export function torrentSnapshot(
     pieces: content?.storage.have.toBytes() ?? new Uint8Array(0),
     files: fileRows(torrent),
     peers: peerRows(torrent, swarm),
-    namedPeers: torrent.links.named.rows(),
-    trackers: torrent.announcing.snapshot(nowMs).map(trackerRow),
+    namedPeers: torrent.contacts.links.named.rows(),
+    trackers: torrent.contacts.announcing.snapshot(nowMs).map(trackerRow),
     limits: { ...facts.limits },
     seedGoals: { ...defaultGoals, ...facts.seedGoals },
     sequential: facts.isSequential,

@@ -14,18 +14,14 @@ export interface WritingTarget {
   readonly swarm: Pick<Swarm, 'setPaused'>
 }
 
-/** Called within a turn. */
-export interface WritingEvents {
-  /** The problem is another one than before, or gone; the swarm may have something to do. */
-  onChanged(nowMs: number): void
-}
-
 type Writing =
   | { readonly type: 'working' }
   /** Before a download begins, the disk is asked for its room. */
   | { readonly type: 'asking' }
   /** `trial`: nothing yet; the disk is asked for its room; it writes again, and nothing has failed so far. */
   | { readonly type: 'failing'; readonly problem: Problem; readonly trial: 'none' | 'asking' | 'writing' }
+  /** The content was left. */
+  | { readonly type: 'closed' }
 
 const retryMs = 5_000
 const trialMs = 1_000
@@ -33,14 +29,16 @@ const working: Writing = { type: 'working' }
 
 export class WritingTrouble {
   private readonly turns: Turns
-  private readonly events: WritingEvents
+  private readonly target: WritingTarget
+  private readonly onChanged: () => void
   private readonly wakeOwner: WakeOwner
-  private target: WritingTarget | undefined
   private writing: Writing = working
 
-  constructor(turns: Turns, events: WritingEvents) {
+  /** `onChanged`: the problem is another one than before, or gone; the swarm may have something to do. */
+  constructor(turns: Turns, target: WritingTarget, onChanged: () => void) {
     this.turns = turns
-    this.events = events
+    this.target = target
+    this.onChanged = onChanged
     this.wakeOwner = turns.register((nowMs) => this.tryAgain(nowMs))
   }
 
@@ -49,33 +47,24 @@ export class WritingTrouble {
     return this.writing.type === 'failing' ? this.writing.problem : undefined
   }
 
-  /** The content from now on; undefined: none. */
-  attach(target: WritingTarget | undefined): void {
-    this.target = target
-    this.writing = working
-    this.turns.wakeAt(this.wakeOwner, Number.POSITIVE_INFINITY)
-  }
-
   /** A download is to begin: nothing is asked of peers until there is known to be room for it. */
   beginDownload(nowMs: number): void {
-    const { target } = this
-    if (target === undefined || this.writing.type !== 'working') return
+    if (this.writing.type !== 'working') return
     const asking: Writing = { type: 'asking' }
     this.writing = asking
-    target.swarm.setPaused({ download: true, upload: false }, nowMs)
-    this.askForSpace(target, asking, (atMs) => this.works(atMs))
+    this.target.swarm.setPaused({ download: true, upload: false }, nowMs)
+    this.askForSpace(asking, (atMs) => this.works(atMs))
   }
 
   /** More is wanted than before. */
   wantsMore(): void {
-    const { target, writing } = this
-    if (target !== undefined && writing.type === 'working') this.askForSpace(target, writing, () => undefined)
+    const { writing } = this
+    if (writing.type === 'working') this.askForSpace(writing, () => undefined)
   }
 
   /** Something could not be written. */
   take(why: Failure, nowMs: number): void {
-    if (this.target === undefined) return
-    this.fail({ code: why.code, detail: why.detail }, nowMs)
+    if (this.writing.type !== 'closed') this.fail({ code: why.code, detail: why.detail }, nowMs)
   }
 
   /** A piece was written. */
@@ -84,14 +73,14 @@ export class WritingTrouble {
   }
 
   close(): void {
-    this.target = undefined
+    this.writing = { type: 'closed' }
     this.turns.unregister(this.wakeOwner)
   }
 
   /** `onEnough` is called when there is room, or when the disk does not say. */
-  private askForSpace(target: WritingTarget, asking: Writing, onEnough: (nowMs: number) => void): void {
-    this.turns.after(target.storage.space(), (space, nowMs) => {
-      if (this.target !== target || this.writing !== asking) return
+  private askForSpace(asking: Writing, onEnough: (nowMs: number) => void): void {
+    this.turns.after(this.target.storage.space(), (space, nowMs) => {
+      if (this.writing !== asking) return
       const lack = lackOf(space)
       if (lack === undefined) onEnough(nowMs)
       else this.fail(lack, nowMs)
@@ -100,36 +89,36 @@ export class WritingTrouble {
 
   private fail(problem: Problem, nowMs: number): void {
     this.writing = { type: 'failing', problem, trial: 'none' }
-    this.target?.swarm.setPaused({ download: true, upload: false }, nowMs)
+    this.target.swarm.setPaused({ download: true, upload: false }, nowMs)
     this.turns.wakeAt(this.wakeOwner, nowMs + retryMs)
-    this.events.onChanged(nowMs)
+    this.onChanged()
   }
 
   private tryAgain(nowMs: number): void {
-    const { target, writing } = this
-    if (target === undefined || writing.type !== 'failing') return
+    const { writing } = this
+    if (writing.type !== 'failing') return
     const { problem, trial } = writing
     if (trial === 'writing') {
       this.works(nowMs)
     } else if (problem.code === 'disk-full') {
       const asking: Writing = { type: 'failing', problem, trial: 'asking' }
       this.writing = asking
-      this.askForSpace(target, asking, (atMs) => this.tryWriting(target, problem, atMs))
-    } else this.tryWriting(target, problem, nowMs)
+      this.askForSpace(asking, (atMs) => this.tryWriting(problem, atMs))
+    } else this.tryWriting(problem, nowMs)
   }
 
   /** When nothing has failed a moment later, writing works. */
-  private tryWriting(target: WritingTarget, problem: Problem, nowMs: number): void {
+  private tryWriting(problem: Problem, nowMs: number): void {
     this.writing = { type: 'failing', problem, trial: 'writing' }
-    target.storage.retryWrites()
+    this.target.storage.retryWrites()
     this.turns.wakeAt(this.wakeOwner, nowMs + trialMs)
   }
 
   private works(nowMs: number): void {
     this.writing = working
     this.turns.wakeAt(this.wakeOwner, Number.POSITIVE_INFINITY)
-    this.target?.swarm.setPaused({ download: false, upload: false }, nowMs)
-    this.events.onChanged(nowMs)
+    this.target.swarm.setPaused({ download: false, upload: false }, nowMs)
+    this.onChanged()
   }
 }
 

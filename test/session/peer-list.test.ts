@@ -31,6 +31,20 @@ function drain(list: PeerList, nowMs: number): Endpoint[] {
   return dialled
 }
 
+test('who is forgotten is not dialled; bans and what we know of ourselves stay', () => {
+  const list = listOf(2)
+  list.setOwnEndpoint(endpointOf(7))
+  list.ban(endpointOf(1).address, 1_000)
+  list.forgetAll()
+  equal(list.size, 0)
+  equal(list.next(0), undefined)
+  equal(list.nextWakeMs(), Number.POSITIVE_INFINITY)
+  ok(list.add(endpointOf(0), 'tracker', undefined, 0))
+  ok(!list.add(endpointOf(1), 'tracker', undefined, 0), 'still banned')
+  ok(!list.add(endpointOf(7), 'tracker', undefined, 0), 'still ourselves')
+  equal(list.nextWakeMs(), 0)
+})
+
 test('an endpoint is there once, whoever names it and for whichever info hash', () => {
   const list = listOf(3)
   ok(list.add(endpointOf(1), 'dht', undefined, 0))

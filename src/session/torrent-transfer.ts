@@ -1,0 +1,216 @@
+// A torrent's content while it can be downloaded and served: storage and swarm bound together, what comes of each piece,
+// and what keeps it from being written. From the end of the check until the content is left.
+// Guarantees: nothing is asked of peers that could not be written; what is whole goes to its own folder; progress is
+// counted anew only when it changed. Owns the swarm, the open content and what is wrong with writing it.
+import { type Failure, failure, type Result } from '../base/errors.ts'
+import type { Metainfo } from '../formats/metainfo/metainfo.ts'
+import { Swarm } from '../swarm/swarm.ts'
+import type { SessionRoom } from './session-room.ts'
+import type { Problem } from './snapshots.ts'
+import { Swarming } from './swarming.ts'
+import { type ContentEvents, contradictionFailure, type TorrentContent } from './torrent-content.ts'
+import type { ExchangePeers } from './torrent-exchange.ts'
+import { filePriorities, piecePriorities, type TorrentFacts } from './torrent-facts.ts'
+import { countProgress, type Progress } from './torrent-progress.ts'
+import type { TorrentTally } from './torrent-tally.ts'
+import { WritingTrouble } from './writing-trouble.ts'
+
+/** Called within a turn. */
+export interface TransferOwner {
+  /** All wanted pieces are here now; `isComplete`: the others too. */
+  transferFinished(isComplete: boolean, nowMs: number): void
+  /** What is wanted or here, or whether it can be written, is otherwise than before. */
+  transferChanged(): void
+  fail(why: Failure, nowMs: number): void
+}
+
+export interface TransferOptions {
+  readonly facts: TorrentFacts
+  readonly tally: TorrentTally
+  readonly metainfo: Metainfo
+  readonly content: TorrentContent
+  readonly peers: ExchangePeers
+}
+
+export class TorrentTransfer implements ContentEvents {
+  readonly content: TorrentContent
+  readonly swarm: Swarm
+  readonly exchange: Swarming
+  private readonly room: SessionRoom
+  private readonly owner: TransferOwner
+  private readonly facts: TorrentFacts
+  private readonly tally: TorrentTally
+  private readonly metainfo: Metainfo
+  private readonly peers: ExchangePeers
+  private readonly writing: WritingTrouble
+  private counted: Progress | undefined
+
+  constructor(room: SessionRoom, owner: TransferOwner, options: TransferOptions, nowMs: number) {
+    const { facts, tally, metainfo, content, peers } = options
+    const { storage, plan } = content
+    this.room = room
+    this.owner = owner
+    this.facts = facts
+    this.tally = tally
+    this.metainfo = metainfo
+    this.content = content
+    this.peers = peers
+    this.swarm = new Swarm({
+      info: metainfo.info,
+      pieceLayers: metainfo.pieceLayers,
+      plan,
+      storage,
+      random: room.ports.random,
+      maxSlots: this.maxSlots,
+      nowMs,
+    })
+    this.exchange = new Swarming(room, peers, this.swarm, {
+      onFinished: (atMs) => this.finished(atMs),
+      onContradiction: (piece, atMs) => owner.fail(contradictionFailure(piece), atMs),
+    })
+    this.writing = new WritingTrouble(room.turns, { storage, swarm: this.swarm }, () => this.writingChanged())
+    content.attach(this.swarm, this)
+    tally.attach(this.swarm, nowMs)
+  }
+
+  /** All wanted pieces are verified. */
+  get isFinished(): boolean {
+    return this.swarm.isFinished
+  }
+
+  /** Why nothing can be written now. */
+  get problem(): Problem | undefined {
+    return this.writing.problem
+  }
+
+  /** Bytes of files and wanted bytes that are here. */
+  get progress(): Progress {
+    const { plan, storage } = this.content
+    this.counted ??= countProgress(plan, storage.have, this.filePriorities)
+    return this.counted
+  }
+
+  /** The owner's wishes are taken up, which may be others than when the content was opened. */
+  begin(isRunning: boolean, nowMs: number): void {
+    if (isRunning) this.started(nowMs)
+    this.prioritiesChanged(isRunning, nowMs)
+    this.orderChanged()
+    if (this.isFinished) this.noteFinished()
+  }
+
+  /** The torrent runs. Nothing is written for the first time where there is no room for all of it. */
+  started(nowMs: number): void {
+    if (!this.isFinished) this.writing.beginDownload(nowMs)
+  }
+
+  prioritiesChanged(isRunning: boolean, nowMs: number): void {
+    const { content, room, filePriorities: priorities } = this
+    this.counted = undefined
+    this.swarm.setPriorities(piecePriorities(content.plan, priorities), nowMs)
+    this.peers.touch()
+    room.turns.after(content.storage.setPriorities(priorities), (result, atMs) => {
+      if (!result.ok) this.writing.take(result, atMs)
+    })
+    if (isRunning) this.writing.wantsMore()
+    this.owner.transferChanged()
+  }
+
+  limitsChanged(nowMs: number): void {
+    this.swarm.setMaxSlots(this.maxSlots, nowMs)
+    this.peers.touch()
+  }
+
+  orderChanged(): void {
+    this.swarm.setMode(this.facts.isSequential ? 'sequential' : 'rarest')
+    this.swarm.setSuperSeeding(this.facts.isSuperSeeding)
+  }
+
+  /** When a piece should be here, in steady milliseconds; undefined: no longer. */
+  setDeadline(piece: number, atMs: number | undefined, nowMs: number): void {
+    this.swarm.setDeadline(piece, atMs, nowMs)
+    this.peers.touch()
+  }
+
+  /** What is on disk could not be read: files that are gone stop the torrent, for nobody downloads them again unasked. */
+  onReadFailed(why: Failure, nowMs: number): void {
+    if (why.code === 'file-not-found') this.owner.fail(failure('files-missing', why.detail), nowMs)
+  }
+
+  onWriteFailed(why: Failure, nowMs: number): void {
+    this.writing.take(why, nowMs)
+  }
+
+  onPieceWritten(piece: number, nowMs: number): void {
+    const { room, facts } = this
+    this.counted = undefined
+    this.tally.pieceWritten(nowMs)
+    room.log.add({ type: 'piece', id: facts.id, piece })
+    room.reviewSaving(facts.id)
+    this.writing.wrote(nowMs)
+  }
+
+  onPieceLost(): void {
+    this.counted = undefined
+    this.room.reviewSaving(this.facts.id)
+    this.owner.transferChanged()
+  }
+
+  onReport(): void {
+    this.peers.touch()
+  }
+
+  /** Nothing is done with the content any more. Settled when its storage is closed, or its files are removed. */
+  end(how: 'close' | 'remove', nowMs: number): Promise<Result<void>> {
+    const { storage } = this.content
+    this.content.detach()
+    this.tally.attach(undefined, nowMs)
+    this.exchange.close()
+    this.writing.close()
+    return how === 'close' ? storage.close() : storage.remove()
+  }
+
+  private get filePriorities(): Uint8Array {
+    return filePriorities(this.facts, this.metainfo.info)
+  }
+
+  private get maxSlots(): number {
+    return Math.min(this.facts.limits.maxSlots, this.room.config.connections.maxSlotsPerTorrent)
+  }
+
+  private finished(nowMs: number): void {
+    const { room, facts, content } = this
+    this.tally.countTime(nowMs)
+    // Whoever hears of it finds the files under their own names.
+    room.turns.after(content.storage.settled(), () => room.log.add({ type: 'finished', id: facts.id }))
+    this.noteFinished()
+    this.owner.transferFinished(content.storage.have.isComplete, nowMs)
+    room.reviewSaving(facts.id)
+  }
+
+  private noteFinished(): void {
+    this.facts.completedMs ??= Math.floor(this.room.ports.clock.wallMs())
+    this.place()
+  }
+
+  /** Brings what is whole out of the folder for incomplete content. */
+  private place(): void {
+    const { room, facts, content } = this
+    if (facts.isPlaced) return
+    const moving = room.openFolder(facts.folder).then(async (root) => {
+      return root.ok ? await content.storage.move({ root: root.value, folder: [] }) : root
+    })
+    room.turns.after(moving, (moved, nowMs) => {
+      if (moved.ok) facts.isPlaced = true
+      else this.writing.take(moved, nowMs)
+      room.log.add({ type: 'changed', id: facts.id })
+      room.reviewSaving(facts.id)
+    })
+  }
+
+  private writingChanged(): void {
+    // What was to be moved when it was whole may have been what failed.
+    if (this.problem === undefined && this.isFinished) this.place()
+    this.peers.touch()
+    this.owner.transferChanged()
+  }
+}
