@@ -73,24 +73,37 @@ export class SimulatedClock implements Clock {
     this.at(this.currentMs + delayMs, run)
   }
 
+  /** The moment of the next thing that is planned; Infinity: there is none. */
+  nextMs(): number {
+    return this.planned[0]?.atMs ?? Number.POSITIVE_INFINITY
+  }
+
+  /** Lets the next thing happen, for what has no promises; false: nothing is planned. */
+  step(): boolean {
+    const next = this.planned[0]
+    if (next === undefined) return false
+    this.currentMs = next.atMs
+    this.take().run()
+    return true
+  }
+
   /** Lets time pass until `isDone`, or at most to `untilMs`; whether it was done. */
   async runUntil(isDone: () => boolean, untilMs: number): Promise<boolean> {
     for (;;) {
       if (this.settlePromises === undefined) await promisesSettle(promiseSteps)
       else await this.settlePromises()
       if (isDone()) return true
-      if (this.settlePromises === undefined && (this.planned[0]?.atMs ?? Number.POSITIVE_INFINITY) > untilMs) {
+      if (this.settlePromises === undefined && this.nextMs() > untilMs) {
         // Before nothing more happens, even a very long chain of promises is waited for.
         await promisesSettle(lastPromiseSteps)
         if (isDone()) return true
       }
-      const next = this.planned[0]
-      if (next === undefined || next.atMs > untilMs) {
+      const nextMs = this.nextMs()
+      if (nextMs > untilMs || nextMs === Number.POSITIVE_INFINITY) {
         this.currentMs = Math.max(this.currentMs, untilMs)
         return false
       }
-      this.currentMs = next.atMs
-      while ((this.planned[0]?.atMs ?? Number.POSITIVE_INFINITY) <= this.currentMs) this.take().run()
+      while (this.nextMs() <= nextMs) this.step()
     }
   }
 

@@ -67,9 +67,9 @@ test('blame in version 2: liars are banned by the hashes of single blocks, befor
     for (let seed = 1; seed <= 6; seed++) {
       const { world, leech } = liarScene({ version: 'v2', seed, behaviour: { blockBlame } })
       assert.ok(world.runUntil(() => leech.outputs.some(({ type }) => type === 'piece-damaged')))
-      const damagedMs = world.time.nowMs
+      const damagedMs = world.time.nowMs()
       assert.ok(world.runUntil(() => leech.bans.length > 0))
-      sumMs += world.time.nowMs - damagedMs
+      sumMs += world.time.nowMs() - damagedMs
     }
     return sumMs / 6
   }

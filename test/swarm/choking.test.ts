@@ -107,7 +107,7 @@ test('snubbing: who does not send what it promised loses its slot', () => {
     world.run(10_000)
     silent.occupyUplink(30_000 * 100_000)
     world.run(65_000)
-    const { peers } = us.swarm.snapshot(world.time.nowMs)
+    const { peers } = us.swarm.snapshot(world.time.nowMs())
     const row = peers.find(({ remote }) => remote === silent.endpoint)
     return row?.isSnubbing
   }
@@ -168,7 +168,7 @@ test('policies that do what plain BitTorrent does change nothing: the history is
     const told = world.nodes.map(({ outputs }) =>
       outputs.map((output) => ('piece' in output ? output.piece : output.type)),
     )
-    return JSON.stringify([world.time.nowMs, told])
+    return JSON.stringify([world.time.nowMs(), told])
   }
   assert.equal(history(true), history(false))
   assert.equal(history(false), history(false))

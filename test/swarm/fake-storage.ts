@@ -1,6 +1,8 @@
 // A torrent's storage in memory on virtual time: it assembles pieces, judges them against the true content, keeps them
 // on a "disk", and serves from there. It asserts the contract of PieceStorage and counts what tests ask about.
 // The instance owns the content it was given; nothing is shared between instances but the truth.
+
+import type { SimulatedClock } from '../../sim/ports/simulated-clock.ts'
 import { assert, present } from '../../src/base/assert.ts'
 import { Bitfield } from '../../src/base/bitfield.ts'
 import { equalBytes } from '../../src/base/bytes.ts'
@@ -8,7 +10,6 @@ import { sha256, sha256Length } from '../../src/base/hash.ts'
 import type { PieceStorageEvents } from '../../src/storage/piece-storage-events.ts'
 import { type BlockGrid, pieceLength } from '../../src/swarm/block-grid.ts'
 import type { PieceStorage } from '../../src/swarm/piece-storage.ts'
-import type { VirtualTime } from './virtual-time.ts'
 
 const blockBytes = 16_384
 
@@ -24,7 +25,7 @@ interface Filling {
 export interface FakeStorageOptions {
   readonly grid: BlockGrid
   readonly truth: Uint8Array
-  readonly time: VirtualTime
+  readonly time: SimulatedClock
   readonly has: 'all' | 'none' | readonly number[]
   /** Pieces that may be filled at once. */
   readonly maxFilling?: number
@@ -124,7 +125,7 @@ export class FakeStorage implements PieceStorage {
     filling.done.add(block)
     if (filling.done.size < Math.ceil(filling.bytes.length / blockBytes)) return
     filling.isJudged = true
-    this.options.time.at(this.options.time.nowMs + (this.options.hashMs ?? 1), () => this.judge(piece, filling))
+    this.options.time.at(this.options.time.nowMs() + (this.options.hashMs ?? 1), () => this.judge(piece, filling))
   }
 
   discard(piece: number): void {
@@ -147,7 +148,7 @@ export class FakeStorage implements PieceStorage {
     assert(this.have.get(piece), 'nothing unverified is served')
     const { readMs = 0, grid, time } = this.options
     if (readMs > 0 && !this.readable.has(piece)) {
-      time.at(time.nowMs + readMs, () => {
+      time.at(time.nowMs() + readMs, () => {
         this.readable.add(piece)
         this.events?.onReadable(piece, undefined)
       })
@@ -192,7 +193,7 @@ export class FakeStorage implements PieceStorage {
   private tellMemory(): void {
     if (!this.refused) return
     this.refused = false
-    this.options.time.at(this.options.time.nowMs, () => this.events?.onMemory())
+    this.options.time.at(this.options.time.nowMs(), () => this.events?.onMemory())
   }
 }
 

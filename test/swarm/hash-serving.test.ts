@@ -36,7 +36,7 @@ test('hashes are handed over as blocks are: as much as is allowed, the rest late
   const pump = (allowedBytes: number) => {
     let sentBytes = 0
     seed.turn(() => {
-      sentBytes = seed.swarm.pumpUpload(peer, allowedBytes, world.time.nowMs)
+      sentBytes = seed.swarm.pumpUpload(peer, allowedBytes, world.time.nowMs())
     })
     return sentBytes
   }
@@ -71,9 +71,9 @@ test('of a thousand requests at once few are kept, and all are answered', () => 
 
 test('requests that take much hashing are answered at a bounded rate', () => {
   const { world, connection, ask, answers, rejects } = scene()
-  const before = world.time.nowMs
+  const before = world.time.nowMs()
   let asked = 0
-  while (world.time.nowMs < before + 2_000) {
+  while (world.time.nowMs() < before + 2_000) {
     // Two hashes with all their uncles: those below the levels that are kept are computed for each.
     for (let count = 0; count < 10; count++, asked++) ask({ index: 2, length: 2, proofLayers: 9 })
     connection.flush()
@@ -98,9 +98,9 @@ test('leaves of a piece are computed as it is read, each block once, even if it 
       viewed++
       return view(piece, begin, length)
     }
-    world.time.at(world.time.nowMs + 5, () => {
+    world.time.at(world.time.nowMs() + 5, () => {
       here = part
-      seed.turn(() => seed.swarm.readable(piece, undefined, world.time.nowMs))
+      seed.turn(() => seed.swarm.readable(piece, undefined, world.time.nowMs()))
     })
     return undefined
   }

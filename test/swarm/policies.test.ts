@@ -66,11 +66,11 @@ test('allowance: never more is asked of a peer than allowed, and more as soon as
   world.run(30_000)
   assert.equal(requests, 5)
   allowance += 3 * 16_384
-  leech.turn(() => leech.swarm.allowanceChanged(world.time.nowMs))
+  leech.turn(() => leech.swarm.allowanceChanged(world.time.nowMs()))
   world.run(30_000)
   assert.equal(requests, 8)
   allowance = Number.POSITIVE_INFINITY
-  leech.turn(() => leech.swarm.allowanceChanged(world.time.nowMs))
+  leech.turn(() => leech.swarm.allowanceChanged(world.time.nowMs()))
   assert.ok(world.runUntil(() => leech.swarm.isFinished, 60_000))
 })
 
@@ -99,7 +99,7 @@ test('policies can be bound and unbound while it runs', () => {
   const leech = world.node('leech')
   world.connect(leech, seed)
   const set = (download: DownloadPolicy | undefined) =>
-    leech.turn(() => leech.swarm.setPolicies(undefined, download, world.time.nowMs))
+    leech.turn(() => leech.swarm.setPolicies(undefined, download, world.time.nowMs()))
   set({ ...anything, requestAllowanceBytes: () => 0 })
   world.run(5_000)
   assert.equal(leech.storage.have.count, 0)
@@ -108,9 +108,9 @@ test('policies can be bound and unbound while it runs', () => {
   const serveNobody = { allocate: () => [] }
   const late = world.node('late')
   world.connect(late, seed)
-  seed.turn(() => seed.swarm.setPolicies(serveNobody, undefined, world.time.nowMs))
+  seed.turn(() => seed.swarm.setPolicies(serveNobody, undefined, world.time.nowMs()))
   world.run(5_000)
   assert.equal(late.link(seed).peer.connection.isChoking, true)
-  seed.turn(() => seed.swarm.setPolicies(undefined, undefined, world.time.nowMs))
+  seed.turn(() => seed.swarm.setPolicies(undefined, undefined, world.time.nowMs()))
   assert.ok(world.runUntil(() => late.swarm.isFinished, 60_000))
 })

@@ -27,7 +27,7 @@ function scene(fast = true) {
   const block = world.torrent.truth
   const bad = block.map((byte) => byte ^ 1)
   const hear = (from: TestNode, bytes: Uint8Array) => leech.link(from).in.receive(bytes)
-  const wasted = () => leech.swarm.snapshot(world.time.nowMs).wastedBytes
+  const wasted = () => leech.swarm.snapshot(world.time.nowMs()).wastedBytes
   return { world, a, b, leech, block, bad, hear, wasted }
 }
 
@@ -72,9 +72,9 @@ function dribble(world: World, leech: TestNode, from: TestNode): void {
     if (link.in.isClosed || at >= message.length) return
     link.in.receive(message.subarray(at, at + 1))
     at++
-    world.time.at(world.time.nowMs + 300, next)
+    world.time.at(world.time.nowMs() + 300, next)
   }
-  world.time.at(world.time.nowMs + 300, next)
+  world.time.at(world.time.nowMs() + 300, next)
 }
 
 test('a peer that dribbles a block loses it to a fast one within seconds', () => {
@@ -162,7 +162,7 @@ test('a late block is welcome while it is needed', () => {
 
 test('a late block yields to one that is not late, and mixes nothing in', () => {
   const { world, a, b, leech, block, bad, hear, wasted } = scene(false)
-  a.turn(() => a.swarm.setMaxSlots(0, world.time.nowMs))
+  a.turn(() => a.swarm.setMaxSlots(0, world.time.nowMs()))
   world.run(100)
   const late = pieceMessage(0, 0, bad)
   const good = pieceMessage(0, 0, block)
@@ -178,7 +178,7 @@ test('a late block yields to one that is not late, and mixes nothing in', () => 
 test('a late block is not taken while another peer sends the same, whether that one was in time or not', () => {
   for (const isInTime of [true, false]) {
     const { world, a, b, leech, block, bad, hear, wasted } = scene(false)
-    for (const seed of isInTime ? [a] : [a, b]) seed.turn(() => seed.swarm.setMaxSlots(0, world.time.nowMs))
+    for (const seed of isInTime ? [a] : [a, b]) seed.turn(() => seed.swarm.setMaxSlots(0, world.time.nowMs()))
     world.run(100)
     assert.equal(leech.link(a).peer.outstanding.heldCount, 0)
     const late = pieceMessage(0, 0, bad)
@@ -195,7 +195,7 @@ test('a late block is not taken while another peer sends the same, whether that 
 
 test('the memory of a late block that never ends is given back', () => {
   const { world, a, b, leech, block, hear } = scene(false)
-  for (const seed of [a, b]) seed.turn(() => seed.swarm.setMaxSlots(0, world.time.nowMs))
+  for (const seed of [a, b]) seed.turn(() => seed.swarm.setMaxSlots(0, world.time.nowMs()))
   world.run(100)
   assert.equal(leech.storage.inMemory, 0)
   hear(a, pieceMessage(0, 0, block).subarray(0, 5_000))
@@ -207,7 +207,7 @@ test('the memory of a late block that never ends is given back', () => {
 
 test('what was released is not remembered for ever', () => {
   const { world, a, leech } = scene(false)
-  a.turn(() => a.swarm.setMaxSlots(0, world.time.nowMs))
+  a.turn(() => a.swarm.setMaxSlots(0, world.time.nowMs()))
   world.run(60_000)
   assert.equal(leech.link(a).peer.outstanding.size, 1)
   world.run(120_000)
@@ -216,7 +216,7 @@ test('what was released is not remembered for ever', () => {
 
 test('a late block whose piece is given up in the middle of it goes nowhere, and the piece is asked for again', () => {
   const { world, a, b, leech, block, hear } = scene(false)
-  a.turn(() => a.swarm.setMaxSlots(0, world.time.nowMs))
+  a.turn(() => a.swarm.setMaxSlots(0, world.time.nowMs()))
   world.run(100)
   assert.equal(leech.link(a).peer.outstanding.heldCount, 0)
   hear(a, pieceMessage(0, 0, block).subarray(0, 5_000))
@@ -236,9 +236,9 @@ for (const version of ['v1', 'v2', 'hybrid'] as const) {
     world.connect(seed, leech)
     assert.ok(world.runUntil(() => leech.swarm.isFinished, 60_000))
     const { info } = world.torrent
-    const sent = leech.swarm.snapshot(world.time.nowMs).downloadedBytes
+    const sent = leech.swarm.snapshot(world.time.nowMs()).downloadedBytes
     assert.equal(sent, info.totalBytes)
-    assert.equal(seed.swarm.snapshot(world.time.nowMs).uploadedBytes, info.totalBytes)
+    assert.equal(seed.swarm.snapshot(world.time.nowMs()).uploadedBytes, info.totalBytes)
   })
 }
 

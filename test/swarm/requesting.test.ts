@@ -55,7 +55,7 @@ test('deadline: a piece that is due comes before the others', () => {
     leech.swarm.setMode('sequential')
     world.connectAll()
     world.run(500)
-    if (hasDeadline) leech.swarm.setDeadline(55, world.time.nowMs + 2_000, world.time.nowMs)
+    if (hasDeadline) leech.swarm.setDeadline(55, world.time.nowMs() + 2_000, world.time.nowMs())
     assert.ok(world.runUntil(() => isDone(leech)))
     return orderOf(leech).indexOf(55)
   }
@@ -73,9 +73,9 @@ function withSilentPeer(behaviour: Partial<SwarmBehaviour>, maxMs: number) {
   world.connect(silent, leech)
   world.runUntil(() => leech.storage.have.count >= 6)
   silent.occupyUplink(300_000 * 100_000)
-  const startMs = world.time.nowMs
+  const startMs = world.time.nowMs()
   const isHere = world.runUntil(() => isDone(leech), maxMs)
-  return { isHere, tookMs: world.time.nowMs - startMs, wasted: leech.swarm.snapshot(world.time.nowMs).wastedBytes }
+  return { isHere, tookMs: world.time.nowMs() - startMs, wasted: leech.swarm.snapshot(world.time.nowMs()).wastedBytes }
 }
 
 test('end game: the last blocks are asked of others before their peer counts as silent', () => {
@@ -100,7 +100,7 @@ test('snubbing: a peer that sends nothing for a minute is known for it', () => {
     world.runUntil(() => leech.storage.have.count >= 2)
     silent.occupyUplink(300_000 * 100_000)
     world.run(90_000)
-    return leech.swarm.snapshot(world.time.nowMs).peers[0]?.isSnubbing
+    return leech.swarm.snapshot(world.time.nowMs()).peers[0]?.isSnubbing
   }
   assert.equal(isSnubbing(true), true)
   assert.equal(isSnubbing(false), false)
@@ -116,7 +116,7 @@ test('end game: what came from one peer is cancelled at the others', () => {
     world.connectAll(40)
     assert.ok(world.runUntil(() => isDone(leech)))
     world.run(20_000)
-    return leech.swarm.snapshot(world.time.nowMs).wastedBytes
+    return leech.swarm.snapshot(world.time.nowMs()).wastedBytes
   }
   assert.ok(wasted(true) < 0.6 * wasted(false), `${wasted(true)} bytes wasted, ${wasted(false)} without`)
 })
@@ -130,7 +130,7 @@ test('suggest: pieces that a peer suggests are asked of it first', () => {
     world.run(1_000)
     seed.turn(() => seed.link(leech).connection.suggest(41))
     world.run(1_000)
-    seed.turn(() => seed.swarm.setMaxSlots(4, world.time.nowMs))
+    seed.turn(() => seed.swarm.setMaxSlots(4, world.time.nowMs()))
     const { allowedFast } = leech.link(seed).peer
     assert.ok(world.runUntil(() => isDone(leech)))
     return orderOf(leech)
@@ -151,7 +151,7 @@ test('a choke gives all requests back, with and without the fast extension, and 
     world.connect(b, leech)
     world.runUntil(() => leech.storage.have.count >= 8)
     assert.ok(leech.link(a).peer.outstanding.heldCount > 0)
-    a.turn(() => a.swarm.setMaxSlots(0, world.time.nowMs))
+    a.turn(() => a.swarm.setMaxSlots(0, world.time.nowMs()))
     world.run(2_000)
     assert.equal(leech.link(a).peer.outstanding.heldCount, 0)
     assert.equal(a.link(leech).peer.uploads.size, 0)
@@ -165,16 +165,16 @@ test('a seed that chokes and unchokes us again and again costs no more than the 
     const seed = world.node('seed', { has: 'all', upBytesPerSecond: 200_000, fast, behaviour: { allowedFast: false } })
     const leech = world.node('leech', { fast })
     world.connect(seed, leech)
-    const startMs = world.time.nowMs
+    const startMs = world.time.nowMs()
     for (let turn = 0; turn < 60 && !isDone(leech); turn++) {
-      seed.turn(() => seed.swarm.setMaxSlots(turn % 2 === 0 ? 4 : 0, world.time.nowMs))
+      seed.turn(() => seed.swarm.setMaxSlots(turn % 2 === 0 ? 4 : 0, world.time.nowMs()))
       world.runUntil(() => isDone(leech), 1_000)
       const { peer } = leech.links[0] ?? {}
       assert.ok(fast || (peer?.outstanding.size ?? 0) < 60, 'what was dropped is not remembered')
     }
     const leastMs = 2 * (world.torrent.truth.length / 200)
     assert.ok(isDone(leech))
-    assert.ok(world.time.nowMs - startMs < 1.4 * leastMs, `${world.time.nowMs - startMs} ms, at least ${leastMs}`)
+    assert.ok(world.time.nowMs() - startMs < 1.4 * leastMs, `${world.time.nowMs() - startMs} ms, at least ${leastMs}`)
   }
 })
 
@@ -200,7 +200,7 @@ test('donthave: a piece that a peer lost is not asked of it any more', () => {
   world.runUntil(() => leech.storage.have.count >= 3)
   const lost = range(0, 20).find((piece) => !leech.storage.have.get(piece)) ?? -1
   seed.storage.have.clear(lost)
-  seed.turn(() => seed.swarm.pieceLost(lost, world.time.nowMs))
+  seed.turn(() => seed.swarm.pieceLost(lost, world.time.nowMs()))
   world.runUntil(() => leech.storage.have.count >= 19)
   world.run(5_000)
   assert.equal(leech.link(seed).peer.bits.get(lost), false)
@@ -218,7 +218,7 @@ test('selection: only wanted pieces come, what is deselected on the way is cance
   const leech = world.node('leech')
   const select = (isWanted: (piece: number) => boolean) => {
     const priorities = Uint8Array.from({ length: 40 }, (_, piece) => (isWanted(piece) ? 4 : 0))
-    leech.turn(() => leech.swarm.setPriorities(priorities, world.time.nowMs))
+    leech.turn(() => leech.swarm.setPriorities(priorities, world.time.nowMs()))
   }
   select((piece) => piece < 30)
   world.connect(seed, leech)
@@ -243,7 +243,7 @@ test('priority: what matters more comes first', () => {
   const leech = world.node('leech')
   leech.swarm.setPriorities(
     Uint8Array.from({ length: 40 }, (_, piece) => (piece >= 30 ? 7 : 1)),
-    world.time.nowMs,
+    world.time.nowMs(),
   )
   world.connect(seed, leech)
   assert.ok(world.runUntil(() => isDone(leech)))
@@ -280,10 +280,10 @@ test('memory: a piece that stalls makes room for others, and goes on when its pe
     const leech = world.node('leech', { maxFilling: 1, behaviour: { spillsStalled } })
     world.connect(lone, leech)
     world.connect(quick, leech)
-    const received = () => leech.swarm.snapshot(world.time.nowMs).downloadedBytes
+    const received = () => leech.swarm.snapshot(world.time.nowMs()).downloadedBytes
     world.runUntil(() => received() >= 3 * 16_384 && leech.storage.inMemory === 1)
     world.disconnect(leech, lone)
-    quick.turn(() => quick.swarm.setMaxSlots(4, world.time.nowMs))
+    quick.turn(() => quick.swarm.setMaxSlots(4, world.time.nowMs()))
     world.run(60_000)
     const whileAway = leech.storage.have.count
     world.connect(lone, leech)

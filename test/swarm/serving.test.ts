@@ -31,7 +31,7 @@ function scene(fast = true, version: TorrentVersion = 'v1', maxPins = Number.POS
     world.run(1_000)
   }
   const unchoke = () => {
-    seed.turn(() => seed.swarm.setMaxSlots(4, world.time.nowMs))
+    seed.turn(() => seed.swarm.setMaxSlots(4, world.time.nowMs()))
     world.run(500)
   }
   return { world, seed, other, connection, rejects, blocks, ask, say, unchoke }
@@ -232,8 +232,8 @@ test('a piece that turns out to be bad on disk is refused to all who wait for it
   assert.deepEqual(blocks, [])
   storage.have.clear(2)
   seed.turn(() => {
-    seed.swarm.pieceLost(2, world.time.nowMs)
-    seed.swarm.readable(2, { ok: false, code: 'content-mismatch', detail: '' }, world.time.nowMs)
+    seed.swarm.pieceLost(2, world.time.nowMs())
+    seed.swarm.readable(2, { ok: false, code: 'content-mismatch', detail: '' }, world.time.nowMs())
   })
   world.run(1_000)
   assert.deepEqual(rejects, [2])
@@ -304,7 +304,7 @@ test('whoever comes and goes, whatever is lost, paused and slow: nothing unverif
       const node = (index: number) => nodes[index] as TestNode
       const select = (of: TestNode, mask: number) => {
         const priorities = Uint8Array.from({ length: 24 }, (_, piece) => (piece % 4 === mask ? 0 : 4))
-        of.turn(() => of.swarm.setPriorities(priorities, world.time.nowMs))
+        of.turn(() => of.swarm.setPriorities(priorities, world.time.nowMs()))
       }
       world.connectAll()
       for (const { type, a, b, waitMs } of acts) {
@@ -314,7 +314,7 @@ test('whoever comes and goes, whatever is lost, paused and slow: nothing unverif
         if (type === 'join' && a !== b && !one.isLinked(two)) world.connect(one, two)
         if (type === 'pause') one.setPaused({ download: true, upload: b === 0 })
         if (type === 'resume') one.setPaused({ download: false, upload: false })
-        if (type === 'slots') one.turn(() => one.swarm.setMaxSlots(b, world.time.nowMs))
+        if (type === 'slots') one.turn(() => one.swarm.setMaxSlots(b, world.time.nowMs()))
         if (type === 'mode') one.swarm.setMode(b % 2 === 0 ? 'rarest' : 'sequential')
         if (type === 'select') select(one, b)
         if (type === 'all') select(one, 5)
@@ -322,7 +322,7 @@ test('whoever comes and goes, whatever is lost, paused and slow: nothing unverif
       }
       for (const one of nodes) {
         one.setPaused({ download: false, upload: false })
-        one.turn(() => one.swarm.setMaxSlots(3, world.time.nowMs))
+        one.turn(() => one.swarm.setMaxSlots(3, world.time.nowMs()))
         select(one, 5)
       }
       for (const [index, one] of nodes.entries()) {

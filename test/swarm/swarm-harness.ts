@@ -2,6 +2,7 @@
 // It drives them as a session does: outputs drained, connections flushed and one alarm armed after each input; and
 // checks after each step what must always hold. Everything follows from the seed.
 import assert from 'node:assert/strict'
+import { SimulatedClock } from '../../sim/ports/simulated-clock.ts'
 import { simulatedRandom } from '../../sim/ports/simulated-random.ts'
 import { present } from '../../src/base/assert.ts'
 import { fromUtf8, toHex } from '../../src/base/bytes.ts'
@@ -23,7 +24,6 @@ import type { SwarmOutput } from '../../src/swarm/swarm-output.ts'
 import type { SwarmPeer } from '../../src/swarm/swarm-peer.ts'
 import { maxQueuedRequests } from '../../src/swarm/upload-queue.ts'
 import { FakeStorage, type FakeStorageOptions, leavesOf } from './fake-storage.ts'
-import { VirtualTime } from './virtual-time.ts'
 
 export interface TestTorrent {
   readonly info: TorrentInfo
@@ -142,7 +142,7 @@ class Pipe implements ByteSink {
       this.writtenBytes += length
       if (this.isClosed) return
       this.onWritten(this.writtenBytes)
-      time.at(time.nowMs + this.latencyMs, () => {
+      time.at(time.nowMs() + this.latencyMs, () => {
         if (!this.isClosed) this.deliver(bytes)
       })
     })
@@ -206,25 +206,25 @@ export class TestNode {
       storage: this.storage,
       random: world.random,
       maxSlots: options.maxSlots ?? 4,
-      nowMs: time.nowMs,
+      nowMs: time.nowMs(),
       uploadPolicy: options.uploadPolicy,
       downloadPolicy: options.downloadPolicy,
       behaviour: options.behaviour ?? {},
     })
     this.storage.setEvents({
-      onPieceWritten: (piece, leaves) => this.turn(() => this.swarm.pieceWritten(piece, leaves, time.nowMs)),
-      onPieceDamaged: (piece, leaves) => this.turn(() => this.swarm.pieceDamaged(piece, leaves, time.nowMs)),
-      onPieceLost: (piece) => this.turn(() => this.swarm.pieceLost(piece, time.nowMs)),
+      onPieceWritten: (piece, leaves) => this.turn(() => this.swarm.pieceWritten(piece, leaves, time.nowMs())),
+      onPieceDamaged: (piece, leaves) => this.turn(() => this.swarm.pieceDamaged(piece, leaves, time.nowMs())),
+      onPieceLost: (piece) => this.turn(() => this.swarm.pieceLost(piece, time.nowMs())),
       onContradiction: (piece) => this.turn(() => this.swarm.contradiction(piece)),
-      onReadable: (piece, failure) => this.turn(() => this.swarm.readable(piece, failure, time.nowMs)),
-      onMemory: () => this.turn(() => this.swarm.memory(time.nowMs)),
+      onReadable: (piece, failure) => this.turn(() => this.swarm.readable(piece, failure, time.nowMs())),
+      onMemory: () => this.turn(() => this.swarm.memory(time.nowMs())),
       onWriteFailed: () => assert.fail('the fake writes always'),
     })
   }
 
   occupyUplink(bytes: number): number {
     const rate = this.options.upBytesPerSecond ?? 10_000_000
-    const { nowMs } = this.world.time
+    const nowMs = this.world.time.nowMs()
     this.uplinkFreeMs = Math.max(this.uplinkFreeMs, nowMs) + (bytes * 1000) / rate
     return this.uplinkFreeMs
   }
@@ -235,7 +235,7 @@ export class TestNode {
     input()
     for (let output = this.swarm.poll(); output !== undefined; output = this.swarm.poll()) {
       this.outputs.push(output)
-      if (output.type === 'finished') this.finishedMs = time.nowMs
+      if (output.type === 'finished') this.finishedMs = time.nowMs()
       if (output.type === 'upload-ready') this.pump(output.peer)
       if (output.type === 'disconnect') this.world.part(this, output.peer)
     }
@@ -265,23 +265,23 @@ export class TestNode {
 
   setPaused(paused: { readonly download: boolean; readonly upload: boolean }): void {
     this.isDownloadPaused = paused.download
-    this.turn(() => this.swarm.setPaused(paused, this.world.time.nowMs))
+    this.turn(() => this.swarm.setPaused(paused, this.world.time.nowMs()))
   }
 
   pump(peer: SwarmPeer): void {
     const link = this.links.find((candidate) => candidate.peer === peer)
     if (link === undefined || link.out.queuedBytes > streamBufferBytes) return
-    this.swarm.pumpUpload(peer, Number.POSITIVE_INFINITY, this.world.time.nowMs)
+    this.swarm.pumpUpload(peer, Number.POSITIVE_INFINITY, this.world.time.nowMs())
   }
 
   private arm(): void {
     const atMs = this.swarm.nextWakeMs()
-    if (atMs === Number.POSITIVE_INFINITY || (atMs >= this.armedMs && this.armedMs > this.world.time.nowMs)) return
+    if (atMs === Number.POSITIVE_INFINITY || (atMs >= this.armedMs && this.armedMs > this.world.time.nowMs())) return
     this.armedMs = atMs
     this.world.time.at(atMs, () => {
       if (this.armedMs !== atMs) return
       this.armedMs = Number.POSITIVE_INFINITY
-      this.turn(() => this.swarm.wake(this.world.time.nowMs))
+      this.turn(() => this.swarm.wake(this.world.time.nowMs()))
     })
   }
 
@@ -301,7 +301,7 @@ export class TestNode {
 }
 
 export class World {
-  readonly time = new VirtualTime()
+  readonly time = new SimulatedClock()
   readonly random: Random
   readonly torrent: TestTorrent
   readonly nodes: TestNode[] = []
@@ -348,13 +348,13 @@ export class World {
       'the other end',
     )
     other.links.splice(other.links.indexOf(back), 1)
-    this.time.at(this.time.nowMs, () => node.turn(() => node.swarm.removePeer(link.peer, this.time.nowMs)))
-    this.time.at(this.time.nowMs, () => other.turn(() => other.swarm.removePeer(back.peer, this.time.nowMs)))
+    this.time.at(this.time.nowMs(), () => node.turn(() => node.swarm.removePeer(link.peer, this.time.nowMs())))
+    this.time.at(this.time.nowMs(), () => other.turn(() => other.swarm.removePeer(back.peer, this.time.nowMs())))
   }
 
   /** Runs until the condition holds or so many milliseconds have passed; whether it holds. */
   runUntil(isDone: () => boolean, maxMs = 600_000): boolean {
-    const endMs = this.time.nowMs + maxMs
+    const endMs = this.time.nowMs() + maxMs
     while (!isDone()) {
       if (this.time.nextMs() > endMs || !this.time.step()) {
         this.time.at(endMs, () => {})
@@ -389,7 +389,7 @@ export class World {
       offers: [],
       requestQueueLength: node.options.requestQueueLength ?? 2000,
       extension: { onExtensionHandshake: () => {}, onExtension: () => {}, onDhtPort: () => {} },
-      nowMs: this.time.nowMs,
+      nowMs: this.time.nowMs(),
     })
     node.turn(() => {
       let messages: PeerEvents | undefined
@@ -398,7 +398,7 @@ export class World {
         messages = events
         setEvents(events)
       }
-      const peer = node.swarm.addPeer(connection, other.endpoint, this.time.nowMs)
+      const peer = node.swarm.addPeer(connection, other.endpoint, this.time.nowMs())
       node.links.push({ peer, connection, messages: present(messages, 'events'), out, in: back, other })
       connection.extensionHandshake({ isUploadOnly: node.swarm.isFinished })
       out.onWritten = (totalBytes) =>
@@ -408,9 +408,9 @@ export class World {
         })
       back.receive = (bytes) =>
         node.turn(() => {
-          const wrong = connection.receive(bytes, this.time.nowMs)
+          const wrong = connection.receive(bytes, this.time.nowMs())
           assert.equal(wrong, undefined, `${node.name} hears nothing wrong from ${other.name}`)
-          if (!peer.isGone) node.swarm.afterReceive(peer, this.time.nowMs)
+          if (!peer.isGone) node.swarm.afterReceive(peer, this.time.nowMs())
         })
     })
   }

@@ -32,7 +32,7 @@ test('haves: peers hear of each new piece once, those that have it too, so that 
   const toIdle = countHaves(leech, idle)
   assert.ok(world.runUntil(() => leech.storage.have.count === 10))
   world.run(200)
-  const row = seed.swarm.snapshot(world.time.nowMs).peers[0]
+  const row = seed.swarm.snapshot(world.time.nowMs()).peers[0]
   assert.equal(row?.progress, leech.storage.have.count / 20)
   assert.ok(world.runUntil(() => isDone(leech)))
   world.run(1_000)
@@ -70,7 +70,7 @@ test('super-seeding: a seed hardly sends a piece twice before all are in the swa
       return pieces.size === 30
     }
     assert.ok(world.runUntil(allAreOut))
-    const sent = seed.swarm.snapshot(world.time.nowMs).uploadedBytes
+    const sent = seed.swarm.snapshot(world.time.nowMs()).uploadedBytes
     assert.ok(
       world.runUntil(() => leeches.every(isDone)),
       'all of it arrives',
@@ -140,7 +140,7 @@ function partialSeeds(behaviour: Partial<SwarmBehaviour>) {
   const b = world.node('b', { ...options, has: [10, 11] })
   const wanting = (node: TestNode, wanted: readonly number[]) => {
     const priorities = Uint8Array.from({ length: 20 }, (_, piece) => (wanted.includes(piece) ? 4 : 0))
-    node.turn(() => node.swarm.setPriorities(priorities, world.time.nowMs))
+    node.turn(() => node.swarm.setPriorities(priorities, world.time.nowMs()))
   }
   return { world, a, b, wanting }
 }
@@ -194,7 +194,7 @@ test('a piece that was lost is fetched again, and peers are told meanwhile', () 
   world.connect(seed, us)
   world.run(1_000)
   us.storage.have.clear(4)
-  us.turn(() => us.swarm.pieceLost(4, world.time.nowMs))
+  us.turn(() => us.swarm.pieceLost(4, world.time.nowMs()))
   assert.equal(us.swarm.isFinished, false)
   assert.ok(world.runUntil(() => !seed.link(us).peer.bits.get(4), 1_000))
   assert.ok(world.runUntil(() => isDone(us), 60_000))
