@@ -14,8 +14,6 @@ export type InfoHashV2 = Brand<string, 'InfoHashV2'>
 export type PeerId = Brand<string, 'PeerId'>
 /** 20 bytes of a DHT node or target (BEP 5): 40 hexadecimal digits. */
 export type NodeId = Brand<string, 'NodeId'>
-/** Zero-based number of a piece. */
-export type PieceIndex = Brand<number, 'PieceIndex'>
 
 function hexOf(bytes: Uint8Array, length: number): string {
   assert(bytes.length === length, `an id of ${length} bytes, not ${bytes.length}`)

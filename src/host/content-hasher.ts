@@ -1,4 +1,4 @@
-// The ContentHasher port on worker threads: whole contents hashed for creation and verification.
+// Hashing on worker threads: whole contents hashed for creation and verification.
 // Guarantees: workers are gone when the promise settles, whatever happened; digests are placed by index, so the
 // result does not depend on the number of threads. Owns the shared memory results are written to.
 import { availableParallelism } from 'node:os'
@@ -81,9 +81,10 @@ function layersOf(plan: PiecePlan, merkleRoots: Uint8Array): readonly Uint8Array
 }
 
 /**
- * See ContentHasher: all of a content's digests, or why not. With `lendsThread` the calling thread is one of those
- * that hash: a thread less to start, for programs that only wait for the result. It is busy for a piece, or some
- * milliseconds, at a time.
+ * All of a content's digests. Errors: file-not-found, file-unreadable, file-changed (length differs), interrupted
+ * (signal). `onProgress` is told the bytes read so far, a few times a second at most. With `lendsThread` the calling
+ * thread is one of those that hash: a thread less to start, for programs that only wait for the result. It is busy for
+ * a piece, or some milliseconds, at a time.
  */
 export async function hashContent(
   request: ContentHashRequest,

@@ -1,7 +1,7 @@
 // Ports: hashing away from the main thread, of pieces in memory (download) and of content on disk (create, recheck).
-// Hasher is hot: numbers in, one fixed sink out, nothing allocated per piece. ContentHasher is cold: a promise for a
-// whole content. Types only; implementations own their workers.
-import type { Failure, Result } from '../base/errors.ts'
+// Hasher is hot: numbers in, one fixed sink out, nothing allocated per piece. Hashing a whole content is cold: one
+// request, one promise. Types only; implementations own their workers.
+import type { Failure } from '../base/errors.ts'
 import type { SlotIndex } from './piece-memory.ts'
 
 /** SHA-1 of a piece (BEP 3); Merkle root over 16 KiB blocks (BEP 52); or each of those blocks by itself, for blame. */
@@ -52,7 +52,7 @@ export interface Hasher {
 }
 
 /** A file of the content, where pieces expect it (see TorrentFile: gaps between files are zeros in v1). */
-export interface HashedFile {
+interface HashedFile {
   /** Absolute path on disk. */
   readonly path: string
   readonly lengthBytes: number
@@ -79,16 +79,4 @@ export interface ContentHashes {
   readonly pieceLayers: readonly Uint8Array[]
   /** Files that could not be read whole, by index; the digests of pieces that touch them mean nothing. */
   readonly badFiles: ReadonlyMap<number, Failure>
-}
-
-export interface ContentHasher {
-  /**
-   * Errors: file-not-found, file-unreadable, file-changed (length differs), interrupted (signal).
-   * `onProgress` is told the bytes read so far, a few times a second at most.
-   */
-  hashContent(
-    request: ContentHashRequest,
-    onProgress: (readBytes: number) => void,
-    signal: AbortSignal,
-  ): Promise<Result<ContentHashes>>
 }

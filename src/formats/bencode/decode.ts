@@ -27,7 +27,7 @@ export type BencodeDictionary = Map<string, BencodeValue>
 type Container = BencodeValue[] | BencodeDictionary
 
 /** The value of a whole tape. Where keys repeat the first counts, as for a cursor. */
-export function materialise(tape: Tape): BencodeValue {
+function materialise(tape: Tape): BencodeValue {
   const { bytes, cells } = tape
   const { buffer, byteOffset } = bytes
   const mayRepeatKeys = tape.violation !== undefined

@@ -28,7 +28,7 @@ export interface StreamLimits extends BencodeLimits {
   readonly maxWholeStringBytes: number
 }
 
-export const defaultStreamLimits: StreamLimits = { ...defaultLimits, maxKeyBytes: 4_096, maxWholeStringBytes: 16_384 }
+const defaultStreamLimits: StreamLimits = { ...defaultLimits, maxKeyBytes: 4_096, maxWholeStringBytes: 16_384 }
 
 export interface StreamOptions {
   readonly limits?: Partial<StreamLimits>

@@ -44,7 +44,7 @@ export interface InfoSpec {
 }
 
 /** What stands beside the info dictionary; empty lists are left out. */
-export interface OuterSpec {
+interface OuterSpec {
   readonly trackers?: Metainfo['trackers']
   readonly webSeeds?: Metainfo['webSeeds']
   readonly httpSeeds?: Metainfo['httpSeeds']

@@ -6,7 +6,7 @@ import { assert, present } from '../../base/assert.ts'
 import { compareBytes, fromUtf8 } from '../../base/bytes.ts'
 import type { TorrentVersion } from './metainfo.ts'
 
-export interface PlannedFile {
+interface PlannedFile {
   /** Index into the files given. */
   readonly index: number
   /** First byte in the piece space. */
