@@ -15,29 +15,38 @@ export function simulatedRandom(seed: number): Random {
     z = Math.imul(z ^ (z >>> 15), 0x735a_2d97)
     return z ^ (z >>> 15)
   }
-  const state = Int32Array.of(splitMix(), splitMix(), splitMix(), splitMix())
+  let a = splitMix()
+  let b = splitMix()
+  let c = splitMix()
+  let d = splitMix()
 
   function next(): number {
-    const a = state[0] as number
-    const b = state[1] as number
-    const c = state[2] as number
-    const d = state[3] as number
     const result = Math.imul(rotateLeft(Math.imul(b, 5), 7), 9) >>> 0
-    state[2] = c ^ a
-    state[3] = d ^ b
-    state[1] = b ^ (state[2] as number)
-    state[0] = a ^ (state[3] as number)
-    state[2] = (state[2] as number) ^ (b << 9)
-    state[3] = rotateLeft(state[3] as number, 11)
+    const shifted = b << 9
+    c ^= a
+    d ^= b
+    b ^= c
+    a ^= d
+    c ^= shifted
+    d = rotateLeft(d, 11)
     return result
   }
 
   return {
     fill(target) {
-      let word = 0
-      for (let index = 0; index < target.length; index++) {
-        word = index % 4 === 0 ? next() : word >>> 8
-        target[index] = word & 0xff
+      const wholeLength = target.length - (target.length % 4)
+      // Whole words first: worlds are full of random content.
+      for (let index = 0; index < wholeLength; index += 4) {
+        const word = next()
+        target[index] = word
+        target[index + 1] = word >>> 8
+        target[index + 2] = word >>> 16
+        target[index + 3] = word >>> 24
+      }
+      let word = wholeLength === target.length ? 0 : next()
+      for (let index = wholeLength; index < target.length; index++) {
+        target[index] = word
+        word >>>= 8
       }
     },
     below(limit) {

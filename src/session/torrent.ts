@@ -45,7 +45,7 @@ export class Torrent implements TransferOwner, ContactedTorrent {
   private mayRun = false
   /** What is known from before of what is on disk. */
   private lastRecord: StorageRecord | undefined
-  /** Settled when nobody of an earlier phase has the files open. */
+  /** Settled when no earlier phase has the files open. */
   private filesLeft: Promise<Result<void>> = Promise.resolve(success(undefined))
   private toldState = ''
   private readonly room: SessionRoom
@@ -155,8 +155,8 @@ export class Torrent implements TransferOwner, ContactedTorrent {
   }
 
   /** Ends everything; what is complete stays on disk. Settled when nothing is under way any more. */
-  async close(nowMs: number): Promise<Result<void>> {
-    return await this.end('close', nowMs)
+  close(nowMs: number): Promise<Result<void>> {
+    return this.end('close', nowMs)
   }
 
   /** As close, and deletes the content. */

@@ -40,7 +40,7 @@ test('bound to an interface, everything goes through it: peers, and trackers ove
 test('an interface that gets another address is followed, on the same port; while it has none nobody is dialled', async () => {
   const world = new World()
   const udp = serveUdpTracker(world, '10.0.0.9')
-  const content = makeContent({ lengths: [4_000_000], trackers: [[udp.url]] })
+  const content = makeContent({ lengths: [1_500_000], trackers: [[udp.url]] })
   const seeder = world.machine('10.0.0.1')
   seeder.put(content)
   await seeder.start({ exemptLocalNetwork: false, dialPeers: false })
