@@ -225,7 +225,7 @@ export class SessionCommands {
     for (const peer of peers) {
       const { host, port } = peer
       if (source === 'manual') {
-        room.turns.run((nowMs) => torrent.links.named.name(peer, nowMs))
+        room.turns.run((nowMs) => torrent.contacts.links.named.name(peer, nowMs))
         continue
       }
       const literal = parseAddress(host)

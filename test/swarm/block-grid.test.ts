@@ -96,7 +96,7 @@ describe('gaps on the wire', () => {
       assert.ok(world.runUntil(() => leech.swarm.isFinished, 300_000))
       const { nowMs } = world.time
       const { totalBytes } = world.torrent.info
-      const [got, given] = [leech.swarm.snapshot(nowMs), seed.swarm.snapshot(nowMs)]
+      const [got, given] = [leech.swarm.snapshot(nowMs()), seed.swarm.snapshot(nowMs())]
       assert.deepEqual([got.downloadedBytes, got.wastedBytes, given.uploadedBytes], [totalBytes, 0, totalBytes])
       assert.equal(got.peers[0]?.downloadedBytes, totalBytes)
       assert.ok(seed.storage.served.some(({ piece, begin }) => piece === edgePiece && begin === edgeBegin))
@@ -115,6 +115,6 @@ describe('gaps on the wire', () => {
     world.run(1_000)
     leech.turn(() => connection.request(edgePiece, 3 * 16_384, 16_384))
     world.run(1_000)
-    assert.deepEqual([lengths, seed.swarm.snapshot(world.time.nowMs).uploadedBytes], [[16_384], 0])
+    assert.deepEqual([lengths, seed.swarm.snapshot(world.time.nowMs()).uploadedBytes], [[16_384], 0])
   })
 })

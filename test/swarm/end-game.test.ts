@@ -23,11 +23,11 @@ function restWhenOthersHang(
   )
   const leech = world.node('leech', { behaviour })
   for (const node of seeds) world.connect(node, leech, 40)
-  assert.ok(world.runUntil(() => leech.swarm.snapshot(world.time.nowMs).missingPieces <= lackingPieces))
+  assert.ok(world.runUntil(() => leech.swarm.snapshot(world.time.nowMs()).missingPieces <= lackingPieces))
   for (const node of seeds.slice(1)) hang(node)
   const startMs = world.time.nowMs
   world.runUntil(() => leech.swarm.isFinished, 300_000)
-  return world.time.nowMs - startMs
+  return world.time.nowMs() - startMs
 }
 
 for (const [count, lackingPieces, blocksPerPiece, maxMs] of [
@@ -57,12 +57,12 @@ function wastedOf(seed: number, pauseMs: number, rates: readonly number[]): numb
     world.connect(node, leech, 20 + 30 * index)
     const pause = () => {
       node.occupyUplink((world.random.below(pauseMs) * upBytesPerSecond) / 1_000)
-      if (!leech.swarm.isFinished) world.time.at(world.time.nowMs + world.random.below(2 * pauseMs + 1_000), pause)
+      if (!leech.swarm.isFinished) world.time.at(world.time.nowMs() + world.random.below(2 * pauseMs + 1_000), pause)
     }
     if (pauseMs > 0) pause()
   }
   assert.ok(world.runUntil(() => leech.swarm.isFinished, 900_000))
-  const { wastedBytes, downloadedBytes } = leech.swarm.snapshot(world.time.nowMs)
+  const { wastedBytes, downloadedBytes } = leech.swarm.snapshot(world.time.nowMs())
   return wastedBytes / downloadedBytes
 }
 

@@ -139,7 +139,7 @@ test('a paused upload serves nobody: what waits and what is asked for is refused
   const seed = world.node('seed', { has: 'all', maxSlots: 0, upBytesPerSecond: 100_000 })
   const leech = world.node('leech')
   world.connect(seed, leech)
-  const uploaded = () => seed.swarm.snapshot(world.time.nowMs).uploadedBytes
+  const uploaded = () => seed.swarm.snapshot(world.time.nowMs()).uploadedBytes
   assert.ok(
     world.runUntil(() => uploaded() > 100_000, 20_000),
     'choked, it is served what it was allowed',
@@ -152,7 +152,7 @@ test('a paused upload serves nobody: what waits and what is asked for is refused
   world.run(30_000)
   assert.equal(uploaded(), before)
   assert.ok(seed.isLinked(leech))
-  seed.turn(() => seed.swarm.setMaxSlots(4, world.time.nowMs))
+  seed.turn(() => seed.swarm.setMaxSlots(4, world.time.nowMs()))
   world.run(30_000)
   assert.equal(uploaded(), before)
   seed.setPaused({ download: false, upload: false })
