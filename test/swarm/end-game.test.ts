@@ -25,7 +25,7 @@ function restWhenOthersHang(
   for (const node of seeds) world.connect(node, leech, 40)
   assert.ok(world.runUntil(() => leech.swarm.snapshot(world.time.nowMs()).missingPieces <= lackingPieces))
   for (const node of seeds.slice(1)) hang(node)
-  const startMs = world.time.nowMs
+  const startMs = world.time.nowMs()
   world.runUntil(() => leech.swarm.isFinished, 300_000)
   return world.time.nowMs() - startMs
 }
