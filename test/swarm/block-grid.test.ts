@@ -94,9 +94,9 @@ describe('gaps on the wire', () => {
         else if (answer === 'rejects') connection.reject(piece, begin, length)
       }
       assert.ok(world.runUntil(() => leech.swarm.isFinished, 300_000))
-      const { nowMs } = world.time
+      const nowMs = world.time.nowMs()
       const { totalBytes } = world.torrent.info
-      const [got, given] = [leech.swarm.snapshot(nowMs()), seed.swarm.snapshot(nowMs())]
+      const [got, given] = [leech.swarm.snapshot(nowMs), seed.swarm.snapshot(nowMs)]
       assert.deepEqual([got.downloadedBytes, got.wastedBytes, given.uploadedBytes], [totalBytes, 0, totalBytes])
       assert.equal(got.peers[0]?.downloadedBytes, totalBytes)
       assert.ok(seed.storage.served.some(({ piece, begin }) => piece === edgePiece && begin === edgeBegin))
