@@ -3,22 +3,81 @@
 // as its owner says. Owns the plan; the wall clock is the steady one plus an offset that a scenario may move.
 import type { Alarm, Clock } from '../../src/ports/clock.ts'
 
-interface Planned {
-  readonly atMs: number
-  readonly order: number
-  readonly run: () => void
+/** What may be planned again and again without garbage; one item is planned once at a time. */
+export interface Planned {
+  /** Whether it may have called anybody outside: only then promises are settled before time goes on. */
+  run(): boolean
+}
+
+class PlannedCall implements Planned {
+  private readonly call: () => void
+
+  constructor(call: () => void) {
+    this.call = call
+  }
+
+  run(): boolean {
+    this.call()
+    return true
+  }
+}
+
+/** Waits for the time that was set last: setting it later again costs nothing, as sessions do at every turn. */
+class SimulatedAlarm implements Alarm, Planned {
+  private readonly clock: SimulatedClock
+  private readonly onRing: () => void
+  private wantedMs = Number.POSITIVE_INFINITY
+  /** The moments this is planned for: each earlier than the one before. */
+  private readonly plannedMs: number[] = []
+  private isClosed = false
+
+  constructor(clock: SimulatedClock, onRing: () => void) {
+    this.clock = clock
+    this.onRing = onRing
+  }
+
+  set(atMs: number): void {
+    if (this.isClosed) return
+    this.wantedMs = atMs
+    const wakesMs = Math.max(atMs, this.clock.nowMs())
+    if (wakesMs < (this.plannedMs.at(-1) ?? Number.POSITIVE_INFINITY)) this.planAt(wakesMs)
+  }
+
+  close(): void {
+    this.isClosed = true
+    this.wantedMs = Number.POSITIVE_INFINITY
+  }
+
+  run(): boolean {
+    this.plannedMs.pop()
+    if (this.wantedMs <= this.clock.nowMs()) {
+      this.wantedMs = Number.POSITIVE_INFINITY
+      this.onRing()
+      return true
+    }
+    if (this.wantedMs < (this.plannedMs.at(-1) ?? Number.POSITIVE_INFINITY)) this.planAt(this.wantedMs)
+    return false
+  }
+
+  private planAt(atMs: number): void {
+    this.plannedMs.push(atMs)
+    this.clock.plan(this, atMs)
+  }
 }
 
 /** 2026-11-01, so that dates look like dates. */
 const wallStartMs = 1_793_491_200_000
+const firstHeapLength = 1_024
 
 export class SimulatedClock implements Clock {
   /** Added to the steady clock for the date. */
   wallOffsetMs = wallStartMs
   private currentMs = 0
   private order = 0
-  /** A binary heap. */
-  private readonly planned: Planned[] = []
+  /** A binary heap, its keys apart from what they are for: comparing touches numbers only. */
+  private times = new Float64Array(firstHeapLength)
+  private orders = new Float64Array(firstHeapLength)
+  private readonly items: Planned[] = []
   private readonly settlePromises: (() => Promise<void>) | undefined
 
   /**
@@ -38,35 +97,32 @@ export class SimulatedClock implements Clock {
   }
 
   alarm(onRing: () => void): Alarm {
-    let setting = 0
-    let isClosed = false
-    return {
-      set: (atMs) => {
-        const mine = ++setting
-        if (isClosed || atMs === Number.POSITIVE_INFINITY) return
-        this.at(atMs, () => {
-          if (mine === setting) onRing()
-        })
-      },
-      close: () => {
-        isClosed = true
-        setting++
-      },
-    }
+    return new SimulatedAlarm(this, onRing)
   }
 
   /** Plans `run` for a moment; one that has passed means as soon as possible, never from inside. */
   at(atMs: number, run: () => void): void {
-    const item = { atMs: Math.max(atMs, this.currentMs), order: this.order++, run }
-    const heap = this.planned
-    let index = heap.push(item) - 1
+    this.plan(new PlannedCall(run), atMs)
+  }
+
+  plan(item: Planned, atMs: number): void {
+    const { items } = this
+    let index = items.push(item) - 1
+    if (index === this.times.length) this.grow()
+    const { times, orders } = this
+    const dueMs = Math.max(atMs, this.currentMs)
+    // What is planned last comes last of its moment, so times alone decide on the way up.
     while (index > 0) {
       const parent = (index - 1) >> 1
-      if (!isBefore(item, heap[parent] as Planned)) break
-      heap[index] = heap[parent] as Planned
+      if ((times[parent] as number) <= dueMs) break
+      times[index] = times[parent] as number
+      orders[index] = orders[parent] as number
+      items[index] = items[parent] as Planned
       index = parent
     }
-    heap[index] = item
+    times[index] = dueMs
+    orders[index] = this.order++
+    items[index] = item
   }
 
   after(delayMs: number, run: () => void): void {
@@ -75,14 +131,13 @@ export class SimulatedClock implements Clock {
 
   /** The moment of the next thing that is planned; Infinity: there is none. */
   nextMs(): number {
-    return this.planned[0]?.atMs ?? Number.POSITIVE_INFINITY
+    return this.items.length === 0 ? Number.POSITIVE_INFINITY : (this.times[0] as number)
   }
 
   /** Lets the next thing happen, for what has no promises; false: nothing is planned. */
   step(): boolean {
-    const next = this.planned[0]
-    if (next === undefined) return false
-    this.currentMs = next.atMs
+    if (this.items.length === 0) return false
+    this.currentMs = this.nextMs()
     this.take().run()
     return true
   }
@@ -98,12 +153,10 @@ export class SimulatedClock implements Clock {
         await promisesSettle(lastPromiseSteps)
         if (isDone()) return true
       }
-      const nextMs = this.nextMs()
-      if (nextMs > untilMs || nextMs === Number.POSITIVE_INFINITY) {
+      if (!this.goOn(untilMs)) {
         this.currentMs = Math.max(this.currentMs, untilMs)
-        return false
+        return isDone()
       }
-      while (this.nextMs() <= nextMs) this.step()
     }
   }
 
@@ -124,27 +177,56 @@ export class SimulatedClock implements Clock {
     return watched
   }
 
+  /** Lets moments pass until one that may have called somebody outside; false: there is none until then. */
+  private goOn(untilMs: number): boolean {
+    for (let isHeard = false; !isHeard; ) {
+      const momentMs = this.nextMs()
+      if (momentMs > untilMs || this.items.length === 0) return false
+      this.currentMs = momentMs
+      while (this.nextMs() <= momentMs) {
+        if (this.take().run()) isHeard = true
+      }
+    }
+    return true
+  }
+
   private take(): Planned {
-    const heap = this.planned
-    const first = heap[0] as Planned
-    const last = heap.pop() as Planned
-    if (heap.length === 0) return first
+    const { items, times, orders } = this
+    const first = items[0] as Planned
+    const last = items.pop() as Planned
+    const length = items.length
+    if (length === 0) return first
+    const lastMs = times[length] as number
+    const lastOrder = orders[length] as number
     let index = 0
     for (;;) {
       let child = 2 * index + 1
-      if (child >= heap.length) break
-      if (child + 1 < heap.length && isBefore(heap[child + 1] as Planned, heap[child] as Planned)) child++
-      if (!isBefore(heap[child] as Planned, last)) break
-      heap[index] = heap[child] as Planned
+      if (child >= length) break
+      if (child + 1 < length && this.isBefore(child + 1, times[child] as number, orders[child] as number)) child++
+      if (!this.isBefore(child, lastMs, lastOrder)) break
+      times[index] = times[child] as number
+      orders[index] = orders[child] as number
+      items[index] = items[child] as Planned
       index = child
     }
-    heap[index] = last
+    times[index] = lastMs
+    orders[index] = lastOrder
+    items[index] = last
     return first
   }
-}
 
-function isBefore(a: Planned, b: Planned): boolean {
-  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)
+  private isBefore(index: number, atMs: number, order: number): boolean {
+    const ownMs = this.times[index] as number
+    return ownMs < atMs || (ownMs === atMs && (this.orders[index] as number) < order)
+  }
+
+  private grow(): void {
+    const [times, orders] = [new Float64Array(2 * this.times.length), new Float64Array(2 * this.orders.length)]
+    times.set(this.times)
+    orders.set(this.orders)
+    this.times = times
+    this.orders = orders
+  }
 }
 
 /** Promises that wait for each other in a row, between two answers of ports. */
