@@ -1,77 +1,188 @@
-// UDP between simulated machines: latency and loss, no order promised beyond that of the clock.
+// UDP between simulated hosts: lost, doubled, overtaken, in fragments above 1,500 bytes, translated by routers.
 // Guarantees: a datagram is copied when it is sent, and its view is overwritten after it was told; a closed socket
-// neither sends nor hears.
+// neither sends nor hears. Groups (multicast) reach nobody. Owns the sockets.
 import type { Endpoint } from '../../src/base/endpoint.ts'
 import { failure, success } from '../../src/base/errors.ts'
 import type { DatagramSink, Datagrams } from '../../src/ports/datagrams.ts'
-import type { Random } from '../../src/ports/random.ts'
-import type { SimulatedClock } from './simulated-clock.ts'
+import type { Planned } from './simulated-clock.ts'
+import { familyOf, isAnyAddress, type SimulatedHost } from './simulated-hosts.ts'
+import type { NetworkParts } from './simulated-tcp-sender.ts'
 
-export interface DatagramNetworkOptions {
-  readonly latencyMs: number
-  /** Lost of a thousand. */
-  readonly lossPerMille: number
-}
-
-const firstFreePort = 40_000
 const maxDatagramBytes = 65_507
+/** Of IP's packet of 1,500 bytes. */
+const fragmentBytes = 1_472
+/** Queues longer than that, in time, drop datagrams, as long as they hold a few. */
+const maxQueueMs = 500
+const leastQueueBytes = 65_536
 
-export class SimulatedDatagramNetwork {
-  private readonly clock: SimulatedClock
-  private readonly random: Random
-  private readonly options: DatagramNetworkOptions
-  private readonly bound = new Map<string, DatagramSink>()
-  private nextPort = firstFreePort
+class Datagram implements Planned {
+  private readonly network: SimulatedUdp
+  stage: 'comes' | 'is-whole' = 'comes'
+  buffer: Uint8Array = new Uint8Array(0)
+  length = 0
+  from: SimulatedHost | undefined
+  /** As its receiver sees them. */
+  fromAddress = ''
+  fromPort = 0
+  toAddress = ''
+  toPort = 0
 
-  constructor(clock: SimulatedClock, random: Random, options: DatagramNetworkOptions) {
-    this.clock = clock
-    this.random = random
-    this.options = options
+  constructor(network: SimulatedUdp) {
+    this.network = network
   }
 
-  /**
-   * The UDP of the machine at `machineAddress`; a socket may be bound to another address of that machine, which `isOwn`
-   * tells from others.
-   */
-  datagrams(machineAddress: string, isOwn: (address: string) => boolean = () => true): Datagrams {
+  run(): boolean {
+    return this.network.due(this)
+  }
+}
+
+/** The UDP of all hosts of a network. */
+export class SimulatedUdp {
+  private readonly parts: NetworkParts
+  private readonly bound = new Map<SimulatedHost, Map<string, DatagramSink>>()
+  private readonly free: Datagram[] = []
+
+  constructor(parts: NetworkParts) {
+    this.parts = parts
+  }
+
+  datagrams(host: SimulatedHost): Datagrams {
+    const sockets = this.socketsOf(host)
     return {
       bind: async (options, sink) => {
-        const address = isAny(options.address) ? machineAddress : options.address
-        const family = address.includes(':') ? 6 : 4
-        if (options.family !== family) return failure('address-unavailable', `no address of family ${options.family}`)
-        if (address !== machineAddress && !isOwn(address)) {
-          return failure('address-unavailable', `no address ${address} here`)
+        const { address = options.family === 6 ? '::' : '0.0.0.0' } = options
+        const own = isAnyAddress(address) ? host.addressOf(options.family) : address
+        if (own === undefined || options.family !== familyOf(own)) {
+          return failure('address-unavailable', `no address of family ${options.family}`)
         }
-        const port = options.port === 0 ? this.nextPort++ : options.port
+        if (!host.addresses.includes(own)) return failure('address-unavailable', `no address ${address} here`)
+        const port = options.port === 0 ? host.nextPort++ : options.port
+        const keys = [`${address}|${port}`, `${isAnyAddress(address) ? own : anyOf(own)}|${port}`]
+        if (keys.some((key) => sockets.has(key))) return failure('address-in-use', `port ${port} is taken`)
         const key = `${address}|${port}`
-        if (this.bound.has(key)) return failure('address-in-use', `port ${port} is taken`)
-        this.bound.set(key, sink)
-        const endpoint: Endpoint = { family, address, port }
-        let isOpen = true
+        sockets.set(key, sink)
+        const endpoint: Endpoint = { family: options.family, address: own, port }
         return success({
           endpoint,
           send: (bytes, toAddress, toPort) => {
-            if (isOpen) this.carry(bytes.slice(), endpoint, `${toAddress}|${toPort}`)
+            const leaves = isAnyAddress(address) ? host.addressOf(options.family) : own
+            if (sockets.get(key) === sink && leaves !== undefined && host.addresses.includes(leaves)) {
+              this.parts.observer?.datagram?.(endpoint, toAddress, toPort, bytes)
+              this.send(host, leaves, port, bytes, toAddress, toPort)
+            }
             return true
           },
           close: async () => {
-            if (isOpen) this.bound.delete(key)
-            isOpen = false
+            if (sockets.get(key) === sink) sockets.delete(key)
           },
         })
       },
     }
   }
 
-  private carry(bytes: Uint8Array, from: Endpoint, to: string): void {
-    if (this.random.below(1_000) < this.options.lossPerMille || bytes.length > maxDatagramBytes) return
-    this.clock.after(this.options.latencyMs, () => {
-      this.bound.get(to)?.onDatagram(bytes, from.address, from.port)
-      bytes.fill(0xee)
-    })
+  crash(host: SimulatedHost): void {
+    this.socketsOf(host).clear()
+  }
+
+  due(datagram: Datagram): boolean {
+    const { hosts, clock } = this.parts
+    const { from, fromAddress, fromPort, toAddress, toPort, length } = datagram
+    if (from === undefined) return false
+    const seen = { address: fromAddress, port: fromPort }
+    const route = hosts.route(from, { address: toAddress, port: toPort }, 'udp', seen)
+    if (route.type === 'refused-by-nat') hosts.faults.refusedByNat++
+    if (route.type !== 'host') return this.drop(datagram)
+    const { host, inside } = route
+    if (datagram.stage === 'comes') {
+      if (!hosts.reaches(from, host)) {
+        hosts.faults.partitioned++
+        return this.drop(datagram)
+      }
+      if (hosts.lostPackets(from, host, Math.max(1, Math.ceil(length / fragmentBytes))) > 0) return this.drop(datagram)
+      const nowMs = clock.nowMs()
+      const queueMs = host.downlinkQueueMs(nowMs, length)
+      if (queueMs > Math.max(maxQueueMs, host.downloadMs(leastQueueBytes))) {
+        hosts.faults.overflowed++
+        return this.drop(datagram)
+      }
+      const wholeMs = host.occupyDownlink(nowMs, length)
+      if (wholeMs > nowMs) {
+        datagram.stage = 'is-whole'
+        clock.plan(datagram, wholeMs)
+        return false
+      }
+    }
+    const sockets = this.socketsOf(host)
+    const sink =
+      sockets.get(`${inside.address}|${inside.port}`) ?? sockets.get(`${anyOf(inside.address)}|${inside.port}`)
+    if (sink === undefined) return this.drop(datagram)
+    host.readDatagramBytes += length
+    const view = datagram.buffer.subarray(0, length)
+    sink.onDatagram(view, fromAddress, fromPort)
+    view.fill(0xee)
+    this.drop(datagram)
+    return true
+  }
+
+  private send(
+    from: SimulatedHost,
+    fromAddress: string,
+    fromPort: number,
+    bytes: Uint8Array,
+    toAddress: string,
+    toPort: number,
+  ): void {
+    const { hosts, clock } = this.parts
+    const nowMs = clock.nowMs()
+    if (bytes.length > maxDatagramBytes || familyOf(toAddress) !== familyOf(fromAddress)) return
+    const longestMs = Math.max(maxQueueMs, (leastQueueBytes / from.uploadBytesPerSecond) * 1_000)
+    if (from.uplinkFreeMs - nowMs > longestMs) {
+      hosts.faults.overflowed++
+      return
+    }
+    const leftMs = from.occupyUplink(nowMs, bytes.length)
+    from.sentDatagramBytes += bytes.length
+    let [seenAddress, seenPort] = [fromAddress, fromPort]
+    if (from.router !== undefined && hosts.isTranslated(from, toAddress)) {
+      const inside = { address: fromAddress, port: fromPort }
+      seenAddress = from.router.publicAddress
+      seenPort = from.router.sentPort(inside, { address: toAddress, port: toPort }, from.natRule, nowMs)
+    }
+    const seen = { address: seenAddress, port: seenPort }
+    const route = hosts.route(from, { address: toAddress, port: toPort }, 'udp', seen)
+    const to = route.type === 'host' ? route.host : undefined
+    const copies = hosts.isDuplicated(from, to ?? from) ? 2 : 1
+    for (let copy = 0; copy < copies; copy++) {
+      const datagram = this.free.pop() ?? new Datagram(this)
+      datagram.stage = 'comes'
+      datagram.buffer = this.parts.pool.takeBuffer(bytes.length)
+      datagram.buffer.set(bytes)
+      datagram.length = bytes.length
+      datagram.from = from
+      datagram.fromAddress = seenAddress
+      datagram.fromPort = seenPort
+      datagram.toAddress = toAddress
+      datagram.toPort = toPort
+      const travelMs = hosts.delayMs(from, to ?? from) + (to?.downloadMs(bytes.length) ?? 0)
+      clock.plan(datagram, leftMs + travelMs)
+    }
+  }
+
+  private drop(datagram: Datagram): false {
+    this.parts.pool.giveBuffer(datagram.buffer)
+    this.free.push(datagram)
+    return false
+  }
+
+  private socketsOf(host: SimulatedHost): Map<string, DatagramSink> {
+    const known = this.bound.get(host)
+    if (known !== undefined) return known
+    const made = new Map<string, DatagramSink>()
+    this.bound.set(host, made)
+    return made
   }
 }
 
-function isAny(address: string | undefined): address is undefined | '0.0.0.0' | '::' {
-  return address === undefined || address === '0.0.0.0' || address === '::'
+function anyOf(address: string): string {
+  return familyOf(address) === 6 ? '::' : '0.0.0.0'
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SimulatedClock } from '../../sim/ports/simulated-clock.ts'
-import { SimulatedDatagramNetwork } from '../../sim/ports/simulated-datagrams.ts'
+import { SimulatedNetwork } from '../../sim/ports/simulated-network.ts'
 import { simulatedRandom } from '../../sim/ports/simulated-random.ts'
 import { fromLatin1, toLatin1 } from '../../src/base/bytes.ts'
 import { DatagramRouting, kindOfDatagram } from '../../src/session/datagram-routing.ts'
@@ -30,15 +30,15 @@ test('answers of trackers, DHT messages and uTP packets are told apart by their 
 
 test('a datagram leaves by the socket of its family and comes in with its kind; without a socket it is refused', async () => {
   const clock = new SimulatedClock()
-  const network = new SimulatedDatagramNetwork(clock, simulatedRandom(1), { latencyMs: 5, lossPerMille: 0 })
+  const network = new SimulatedNetwork({ clock, random: simulatedRandom(1) })
   const seen: string[] = []
   const here = new DatagramRouting({
     onDatagram: (kind, bytes, address, port) => seen.push(`${kind} ${toLatin1(bytes)} ${address}:${port}`),
   })
   const there = new DatagramRouting({ onDatagram: () => undefined })
-  await here.open(network.datagrams('10.0.0.1'), [{ family: 4, address: '0.0.0.0' }], 7000)
+  await here.open(network.datagrams({ address: '10.0.0.1' }), [{ family: 4, address: '0.0.0.0' }], 7000)
   await there.open(
-    network.datagrams('10.0.0.2'),
+    network.datagrams({ address: '10.0.0.2' }),
     [
       { family: 6, address: '::' },
       { family: 4, address: '0.0.0.0' },
@@ -55,11 +55,11 @@ test('a datagram leaves by the socket of its family and comes in with its kind; 
 
 test('a port that is taken is done without: any free one serves', async () => {
   const clock = new SimulatedClock()
-  const network = new SimulatedDatagramNetwork(clock, simulatedRandom(1), { latencyMs: 5, lossPerMille: 0 })
+  const network = new SimulatedNetwork({ clock, random: simulatedRandom(1) })
   const first = new DatagramRouting({ onDatagram: () => undefined })
   const second = new DatagramRouting({ onDatagram: () => undefined })
-  await first.open(network.datagrams('10.0.0.1'), [{ family: 4, address: '0.0.0.0' }], 7000)
-  await second.open(network.datagrams('10.0.0.1'), [{ family: 4, address: '0.0.0.0' }], 7000)
+  await first.open(network.datagrams({ address: '10.0.0.1' }), [{ family: 4, address: '0.0.0.0' }], 7000)
+  await second.open(network.datagrams({ address: '10.0.0.1' }), [{ family: 4, address: '0.0.0.0' }], 7000)
   assert.equal(first.endpoint(4)?.port, 7000)
   assert.notEqual(second.endpoint(4)?.port, undefined)
   assert.notEqual(second.endpoint(4)?.port, 7000)

@@ -77,7 +77,7 @@ export function serveUdpTracker(world: World, address: string): { readonly url: 
   const tracker = new UdpTracker(new TrackerServer({ random }), new Uint8Array(32).fill(7))
   const port = 1337
   let socket: DatagramSocket | undefined
-  const binding = world.datagrams.datagrams(address).bind(
+  const binding = world.network.datagrams({ address }).bind(
     { family: 4, port },
     {
       onDatagram: (bytes, source, sourcePort) => {

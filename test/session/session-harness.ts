@@ -4,13 +4,13 @@ import assert from 'node:assert/strict'
 import { setImmediate } from 'node:timers/promises'
 import { KnownContents } from '../../sim/ports/known-contents.ts'
 import { SimulatedClock } from '../../sim/ports/simulated-clock.ts'
-import { SimulatedDatagramNetwork } from '../../sim/ports/simulated-datagrams.ts'
 import { SimulatedDisk } from '../../sim/ports/simulated-files.ts'
 import { SimulatedHasher } from '../../sim/ports/simulated-hasher.ts'
+import type { HostOptions } from '../../sim/ports/simulated-hosts.ts'
 import { SimulatedWeb } from '../../sim/ports/simulated-http.ts'
+import { SimulatedNetwork } from '../../sim/ports/simulated-network.ts'
 import { SimulatedPieceMemory, SpareSlots } from '../../sim/ports/simulated-piece-memory.ts'
 import { simulatedRandom } from '../../sim/ports/simulated-random.ts'
-import { type MachineOptions, SimulatedNetwork } from '../../sim/ports/simulated-streams.ts'
 import { unwrap } from '../../src/base/errors.ts'
 import { formatMagnet } from '../../src/formats/magnet.ts'
 import { buildMetainfo, encodeMetainfo } from '../../src/formats/metainfo/build-metainfo.ts'
@@ -31,9 +31,8 @@ export const contentFolder = '/content'
 export class World {
   // Promises are settled when the event loop comes round: nothing else is under way in this process.
   readonly clock = new SimulatedClock(() => setImmediate())
-  readonly network = new SimulatedNetwork(this.clock)
+  readonly network: SimulatedNetwork
   readonly web = new SimulatedWeb(this.clock, 5)
-  readonly datagrams: SimulatedDatagramNetwork
   /** What the machines have and will have on their disks. */
   readonly known = new KnownContents()
   readonly spares = new SpareSlots()
@@ -41,10 +40,10 @@ export class World {
 
   constructor(seed = 1) {
     this.seed = seed
-    this.datagrams = new SimulatedDatagramNetwork(this.clock, simulatedRandom(seed), { latencyMs: 5, lossPerMille: 0 })
+    this.network = new SimulatedNetwork({ clock: this.clock, random: simulatedRandom(seed) })
   }
 
-  machine(address: string, options: Omit<MachineOptions, 'address'> = {}): Machine {
+  machine(address: string, options: Omit<HostOptions, 'address'> = {}): Machine {
     const number = address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
     const random = simulatedRandom(this.seed * 1_000_003 + number)
     return new Machine(this, { address, ...options }, random)
@@ -67,12 +66,12 @@ export class Machine {
   private readonly interfaceListeners = new Set<() => void>()
   readonly memory = new SimulatedPieceMemory(16_777_216)
   private readonly world: World
-  private readonly options: MachineOptions
+  private readonly options: HostOptions
   private readonly random: ReturnType<typeof simulatedRandom>
   private running: Session | undefined
   private life = 0
 
-  constructor(world: World, options: MachineOptions, random: ReturnType<typeof simulatedRandom>) {
+  constructor(world: World, options: HostOptions, random: ReturnType<typeof simulatedRandom>) {
     this.world = world
     this.address = options.address
     this.interfaces = [
@@ -109,7 +108,7 @@ export class Machine {
         clock: ownClock,
         random,
         streams: world.network.streams(this.options),
-        datagrams: world.datagrams.datagrams(address),
+        datagrams: world.network.datagrams(this.options),
         resolver: world.web.resolver(),
         interfaces: {
           list: () =>

@@ -1,7 +1,7 @@
 // Simulated UDP keeps the promises of the datagrams port.
 import { setImmediate } from 'node:timers/promises'
 import { SimulatedClock } from '../../sim/ports/simulated-clock.ts'
-import { SimulatedDatagramNetwork } from '../../sim/ports/simulated-datagrams.ts'
+import { SimulatedNetwork } from '../../sim/ports/simulated-network.ts'
 import { simulatedRandom } from '../../sim/ports/simulated-random.ts'
 import { datagramsConformance } from '../conformance/datagrams-conformance.ts'
 import { passingUntil } from './running-clock.ts'
@@ -12,9 +12,9 @@ for (const { family, address, foreignAddress } of [
 ] as const) {
   datagramsConformance(`simulated, IPv${family}`, async () => {
     const clock = new SimulatedClock(() => setImmediate())
-    const network = new SimulatedDatagramNetwork(clock, simulatedRandom(1), { latencyMs: 5, lossPerMille: 0 })
+    const network = new SimulatedNetwork({ clock, random: simulatedRandom(1) })
     return {
-      datagrams: network.datagrams(address, (other) => other === address),
+      datagrams: network.datagrams({ address }),
       family,
       address,
       foreignAddress,
