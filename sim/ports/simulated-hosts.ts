@@ -8,7 +8,7 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { Random } from '../../src/ports/random.ts'
 import { type InsideEndpoint, type NatKind, NatRouter, type Transport } from './simulated-nat.ts'
 
-export interface NatOptions {
+interface NatOptions {
   readonly kind: NatKind
   /** Hosts with the same one are behind the same router and reach each other directly. */
   readonly publicAddress: string

@@ -12,7 +12,7 @@ const port = 7_000
 
 async function natWorld(kind: NatKind) {
   const world = new NetworkWorld()
-  const [here, there, elsewhere]: HeardDatagram[][] = [[], [], []]
+  const [here, there, elsewhere]: [HeardDatagram[], HeardDatagram[], HeardDatagram[]] = [[], [], []]
   const socket = await world.socket(inside, { nat: { kind, publicAddress: outside, mappingLifetimeMs: 30_000 } }, here)
   const firstSocket = await world.socket(first, {}, there)
   const secondSocket = await world.socket(second, {}, elsewhere)
