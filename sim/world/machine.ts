@@ -13,12 +13,12 @@ import { type SessionConfig, sessionConfig } from '../../src/session/session-con
 import type { Change, TorrentSnapshot } from '../../src/session/snapshots.ts'
 import type { KnownContents } from '../ports/known-contents.ts'
 import type { SimulatedClock } from '../ports/simulated-clock.ts'
-import type { SimulatedDatagramNetwork } from '../ports/simulated-datagrams.ts'
 import { SimulatedDisk } from '../ports/simulated-files.ts'
 import { SimulatedHasher } from '../ports/simulated-hasher.ts'
+import type { HostOptions } from '../ports/simulated-hosts.ts'
 import type { SimulatedWeb } from '../ports/simulated-http.ts'
+import type { SimulatedNetwork } from '../ports/simulated-network.ts'
 import { SimulatedPieceMemory, type SpareSlots } from '../ports/simulated-piece-memory.ts'
-import type { MachineOptions as HostOptions, SimulatedNetwork } from '../ports/simulated-streams.ts'
 import type { Content } from './content.ts'
 
 const listenPort = 6881
@@ -40,7 +40,6 @@ export interface MachineOptions extends HostOptions {
 export interface MachineWorld {
   readonly clock: SimulatedClock
   readonly network: SimulatedNetwork
-  readonly datagrams: SimulatedDatagramNetwork
   readonly web: SimulatedWeb
   readonly knownFiles: KnownContents
   readonly knownPieces: KnownContents
@@ -111,7 +110,7 @@ export class Machine {
         clock: this.clockOfLife(this.life),
         random,
         streams: world.streamsOf(this),
-        datagrams: world.datagrams.datagrams(address),
+        datagrams: world.network.datagrams(this.options),
         resolver: world.web.resolver(),
         interfaces: this.interfacesPort(),
         http: world.web.http(address),

@@ -6,11 +6,10 @@ import type { Streams } from '../../src/ports/streams.ts'
 import type { Change } from '../../src/session/snapshots.ts'
 import { KnownContents } from '../ports/known-contents.ts'
 import { SimulatedClock } from '../ports/simulated-clock.ts'
-import { SimulatedDatagramNetwork } from '../ports/simulated-datagrams.ts'
 import { SimulatedWeb } from '../ports/simulated-http.ts'
+import { SimulatedNetwork } from '../ports/simulated-network.ts'
 import { SpareSlots } from '../ports/simulated-piece-memory.ts'
 import { simulatedRandom } from '../ports/simulated-random.ts'
-import { SimulatedNetwork } from '../ports/simulated-streams.ts'
 import { type Content, pieceSpace } from './content.ts'
 import { EventLog } from './event-log.ts'
 import { Machine, type MachineOptions } from './machine.ts'
@@ -36,7 +35,6 @@ export class World {
   readonly clock: SimulatedClock
   readonly network: SimulatedNetwork
   readonly web: SimulatedWeb
-  readonly datagrams: SimulatedDatagramNetwork
   /** What disks recognise, and what hashers do: files, and the piece spaces they make up. */
   readonly knownFiles = new KnownContents()
   readonly knownPieces = new KnownContents()
@@ -49,9 +47,8 @@ export class World {
     this.seed = seed
     this.events = new EventLog(keepLine)
     this.clock = new SimulatedClock(settlePromises)
-    this.network = new SimulatedNetwork(this.clock)
+    this.network = new SimulatedNetwork({ clock: this.clock, random: this.randomOf('network') })
     this.web = new SimulatedWeb(this.clock, 5)
-    this.datagrams = new SimulatedDatagramNetwork(this.clock, simulatedRandom(seed), { latencyMs: 5, lossPerMille: 0 })
   }
 
   machine(address: string, options: Omit<MachineOptions, 'address'> = {}): Machine {
