@@ -42,6 +42,7 @@ export class WireTap implements WorldWatcher {
   }
 
   tap(machine: Machine, streams: Streams): Streams {
+    if (this.observers.length === 0) return streams
     return {
       listen: (address, port, accept) =>
         streams.listen(address, port, (stream) => {

@@ -18,22 +18,23 @@ export class MessageWriter {
   sentBytes = 0
   sentPayloadBytes = 0
   private readonly sink: ByteSink
+  private readonly onWaiting: (() => void) | undefined
   private end = 0
   private isEnded = false
   /** The usual case, a block with nothing waiting before it, needs no new view. */
   private pieceHeader: Uint8Array = emptyBytes
 
-  constructor(sink: ByteSink) {
+  /** `onWaiting` is told when the first message waits, to be flushed by somebody. */
+  constructor(sink: ByteSink, onWaiting?: () => void) {
     this.sink = sink
+    this.onWaiting = onWaiting
   }
 
   /** Offset in `bytes` of that much room, which the caller fills at once. */
   room(length: number): number {
     assert(length <= maxBufferBytes, 'a message that fits the buffer')
-    const { end } = this
-    if (end + length > this.bytes.length) return this.makeRoom(length)
-    this.end = end + length
-    return end
+    if (this.end === 0) this.onWaiting?.()
+    return this.take(length)
   }
 
   /** A message of any size: memory of its own to be filled, then to be given to `writeLarge`. */
@@ -52,7 +53,7 @@ export class MessageWriter {
 
   /** A piece message; `payload` as for ByteSink.write. False: the sink is full, though this was taken. */
   block(piece: number, begin: number, payload: Uint8Array): boolean {
-    const start = this.room(pieceHeaderLength)
+    const start = this.take(pieceHeaderLength)
     const end = encodePieceHeader(this.bytes, start, piece, begin, payload.length)
     this.end = 0
     return this.write(start === 0 ? this.pieceHeader : this.bytes.subarray(0, end), payload)
@@ -64,17 +65,24 @@ export class MessageWriter {
     this.end = 0
   }
 
+  private take(length: number): number {
+    const { end } = this
+    if (end + length > this.bytes.length) return this.makeRoom(length)
+    this.end = end + length
+    return end
+  }
+
   private makeRoom(length: number): number {
     const wanted = this.end + length
     if (wanted > maxBufferBytes) {
       this.flush()
-      return this.room(length)
+      return this.take(length)
     }
     const grown = new Uint8Array(Math.min(maxBufferBytes, Math.max(firstBufferBytes, wanted, 2 * this.bytes.length)))
     grown.set(this.bytes.subarray(0, this.end))
     this.bytes = grown
     this.pieceHeader = grown.subarray(0, pieceHeaderLength)
-    return this.room(length)
+    return this.take(length)
   }
 
   private write(header: Uint8Array, payload?: Uint8Array): boolean {

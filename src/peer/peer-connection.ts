@@ -37,6 +37,8 @@ export interface PeerConnectionOptions {
   readonly extension: ExtensionEvents
   /** Told answers to hash requests while there are no PeerEvents yet. */
   readonly hashAnswers?: HashAnswers
+  /** Something waits to be flushed where nothing did. */
+  readonly onWaiting?: () => void
   readonly nowMs: number
 }
 
@@ -87,7 +89,7 @@ export class PeerConnection {
     const names = new Set(offers.map(({ name }) => name))
     this.offers = [...offers, ...builtInOffers.filter(({ name }) => !names.has(name))]
     this.ownQueueLength = options.requestQueueLength
-    this.writer = new MessageWriter(this.stage.sealing(this.sink))
+    this.writer = new MessageWriter(this.stage.sealing(this.sink), options.onWaiting)
     this.nowMs = nowMs
     this.receivedAtMs = nowMs
     this.sentAtMs = nowMs

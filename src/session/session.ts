@@ -66,6 +66,9 @@ export class Session implements TorrentHost, CommandTarget {
   private readonly running = new Set<Torrent>()
   private config: SessionConfig
   private touched = new Set<Settling>()
+  /** Used again by each turn, empty between two. */
+  private settled = new Set<Settling>()
+  private readonly flushing = new Set<Settling>()
   /** Those whose place among those that run, or whose state, may be another one than before. */
   private reviewed = new Set<Torrent>()
   private isQueueStale = false
@@ -289,15 +292,17 @@ export class Session implements TorrentHost, CommandTarget {
 
   /** Carries out what a turn led to, until there is nothing left; then lets the bytes go. */
   private settle(nowMs: number): void {
-    const flushing = new Set<Settling>()
+    const { flushing } = this
     for (;;) {
       const { touched } = this
       if (touched.size > 0) {
-        this.touched = new Set()
+        this.touched = this.settled
+        this.settled = touched
         for (const settling of touched) {
           settling.settle(nowMs)
           flushing.add(settling)
         }
+        touched.clear()
       } else if (this.isQueueStale || this.reviewed.size > 0) {
         this.applyQueue(nowMs)
       } else if (this.isDiallingStale) {
@@ -306,6 +311,7 @@ export class Session implements TorrentHost, CommandTarget {
       } else break
     }
     for (const settling of flushing) settling.flush()
+    flushing.clear()
     this.room.log.announce()
   }
 

@@ -51,6 +51,8 @@ export class TorrentLinks implements ConnectionOwner, Settling {
   private readonly room: SessionRoom
   private readonly torrent: LinksTorrent
   private exchange: TorrentExchange
+  /** Peers with messages that wait, in the order they began to. */
+  private readonly waiting: LinkedPeer[] = []
   private nextNumber = 0
 
   constructor(room: SessionRoom, torrent: LinksTorrent, exchange: TorrentExchange) {
@@ -119,7 +121,8 @@ export class TorrentLinks implements ConnectionOwner, Settling {
 
   /** Hands what peers were told in this turn to their streams. */
   flush(): void {
-    for (const link of this.linked.values()) link.peer.flush()
+    for (const link of this.waiting) link.peer.flush()
+    this.waiting.length = 0
   }
 
   localHandshake(): LocalHandshake {
@@ -149,6 +152,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
         onHashes: (range, hashes) => this.exchange.takeHashes(link, range, hashes, room.turns.nowMs()),
         onHashReject: (range) => this.exchange.takeHashReject(link, range, room.turns.nowMs()),
       },
+      onWaiting: () => void this.waiting.push(link),
       nowMs,
     })
     const link: LinkedPeer = {
