@@ -73,6 +73,11 @@ export class Bandwidth {
     this.plan()
   }
 
+  /** Where a connection stands in the order in which its torrent's upload is handed out: 0 first, equal ones share. */
+  setSendRank(share: BandwidthShare, rank: number): void {
+    this.upload.setRank(share.upload, rank)
+  }
+
   /** Bytes to read now; 0: `mayReceive` follows. */
   receiveAllowance(share: BandwidthShare, nowMs: number): number {
     const allowed = this.download.allowance(share.download, nowMs)

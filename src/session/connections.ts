@@ -161,7 +161,8 @@ export class Connections implements ConnectionHost {
     const waiting = [...this.options.running].filter(
       (torrent) => torrent.isRunning && torrent.contacts.peers.nextWakeMs() <= nowMs,
     )
-    for (const { links, maxConnections } of waiting.map(({ contacts }) => contacts)) if (links.count >= maxConnections) links.makeRoom(nowMs)
+    for (const { links, maxConnections } of waiting.map(({ contacts }) => contacts))
+      if (links.count >= maxConnections) links.makeRoom(nowMs)
     if (this.all.size >= config.connections.maxConnections && waiting.some(hasPlace)) this.makeRoom(nowMs)
   }
 

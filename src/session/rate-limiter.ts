@@ -1,5 +1,6 @@
 // One direction's rate limits: a token bucket for the session, one for each torrent, and peers that take turns at both
-// (start-time fair queueing: who has had least for its weight is next).
+// (start-time fair queueing: who has had least for its weight is next). Among the peers of a torrent those of a lower rank
+// come first: the others get what they leave, and other torrents neither lose nor gain by it.
 // Guarantees: what goes through is within the limits but for what a transfer took beyond its allowance, which is paid
 // back before anybody goes on; peers that do not use their turn lose it to others. No timers: it says when to wake it.
 // The session owns two, one for each direction.
@@ -31,6 +32,9 @@ export interface RateGroup {
   readonly bucket: Bucket
   /** Of its peers that wait for a turn. */
   waitingWeight: number
+  /** The lowest rank among those, and the weight of those who have it. */
+  firstRank: number
+  firstWeight: number
   /** Of what the torrent may transfer now, in the round that is being given out. */
   bytesPerWeight: number
 }
@@ -38,7 +42,11 @@ export interface RateGroup {
 /** A peer's place at the limits. Its fields are the limiter's. */
 export interface RateChannel {
   readonly group: RateGroup
-  weight: number
+  readonly weight: number
+  /** Lower ones of the same torrent come first. */
+  rank: number
+  /** Its weight, and with it that of those who come after it. */
+  turnWeight: number
   /** Neither limited nor charged: the local network. */
   isExempt: boolean
   allowedBytes: number
@@ -76,7 +84,13 @@ export class RateLimiter {
 
   /** A torrent. It needs no closing. */
   openGroup(bytesPerSecond: number, nowMs: number): RateGroup {
-    return { bucket: makeBucket(bytesPerSecond, nowMs), waitingWeight: 0, bytesPerWeight: 0 }
+    return {
+      bucket: makeBucket(bytesPerSecond, nowMs),
+      waitingWeight: 0,
+      firstRank: 0,
+      firstWeight: 0,
+      bytesPerWeight: 0,
+    }
   }
 
   setGroupRate(group: RateGroup, bytesPerSecond: number, nowMs: number): void {
@@ -88,6 +102,8 @@ export class RateLimiter {
     const channel: RateChannel = {
       group,
       weight,
+      rank: 0,
+      turnWeight: weight,
       isExempt,
       allowedBytes: 0,
       allowedMs: 0,
@@ -107,6 +123,11 @@ export class RateLimiter {
     if (!channel.isWaiting) return
     channel.isWaiting = false
     this.waiting = this.waiting.filter((other) => other !== channel)
+  }
+
+  /** Where the peer stands in the order of its torrent, 0 before 1; equal ones take turns. */
+  setRank(channel: RateChannel, rank: number): void {
+    channel.rank = rank
   }
 
   /** The exemption of the local network was switched on or off. */
@@ -130,11 +151,12 @@ export class RateLimiter {
     refill(this.session, nowMs)
     refill(channel.group.bucket, nowMs)
     if (this.waiting.length === 0 && this.canServe(channel)) {
+      channel.turnWeight = channel.weight
       this.allow(channel, Math.min(this.available(channel), freeTurnBytes), nowMs)
       return channel.allowedBytes
     }
     channel.isWaiting = true
-    channel.servedBytes = Math.max(channel.servedBytes, this.servedBytes - mostCreditBytes / channel.weight)
+    this.holdBack(channel)
     this.waiting.push(channel)
     this.wakeAtMs = Math.min(this.wakeAtMs, this.readyMs(channel))
     return 0
@@ -151,7 +173,7 @@ export class RateLimiter {
     refill(channel.group.bucket, nowMs)
     spend(this.session, excess)
     spend(channel.group.bucket, excess)
-    channel.servedBytes += excess / channel.weight
+    channel.servedBytes += excess / channel.turnWeight
   }
 
   /** Infinity: nobody waits. */
@@ -216,7 +238,7 @@ export class RateLimiter {
     spend(this.session, bytes)
     spend(channel.group.bucket, bytes)
     this.servedBytes = Math.max(this.servedBytes, channel.servedBytes)
-    channel.servedBytes += bytes / channel.weight
+    channel.servedBytes += bytes / channel.turnWeight
     channel.allowedBytes += bytes
     channel.allowedMs = nowMs
   }
@@ -225,7 +247,7 @@ export class RateLimiter {
     const bytes = channel.allowedBytes
     spend(this.session, -bytes)
     spend(channel.group.bucket, -bytes)
-    channel.servedBytes -= bytes / channel.weight
+    channel.servedBytes -= bytes / channel.turnWeight
     channel.allowedBytes = 0
   }
 
@@ -245,18 +267,23 @@ export class RateLimiter {
     let leastServedBytes = Number.POSITIVE_INFINITY
     let isSpent = false
     for (const channel of this.waiting) {
-      const { group, weight } = channel
+      const { group, weight, turnWeight } = channel
       if (this.isUnlimited(channel)) {
         this.release(channel)
         continue
       }
+      if (channel.rank > group.firstRank) {
+        this.holdBack(channel)
+        stillWaiting.push(channel)
+        continue
+      }
       const isGroupSpent = tokensOf(group.bucket) < leastOfGroup(channel)
       const turnBytes = Math.max(
-        Math.min(bytesPerWeight, group.bytesPerWeight) * weight,
+        Math.min(bytesPerWeight, group.bytesPerWeight) * turnWeight,
         smallestShare(this.session, weight),
       )
       // Whoever took too much before stands back until the others have had as much.
-      const isAhead = channel.servedBytes - leastServedBytes > turnBytes / weight
+      const isAhead = channel.servedBytes - leastServedBytes > turnBytes / turnWeight
       // Whoever is next is waited for, or those who ask for little would get more turns.
       isSpent ||= !isGroupSpent && !isAhead && tokensOf(this.session) < this.sessionShare(channel)
       if (isSpent || isGroupSpent || isAhead) {
@@ -284,10 +311,10 @@ export class RateLimiter {
   /** What is left, because others are at the limits of their torrents, goes to those who can use it. */
   private shareRest(served: readonly RateChannel[], nowMs: number): void {
     let weight = 0
-    for (const channel of served) weight += channel.weight
+    for (const channel of served) weight += channel.turnWeight
     const bytesPerWeight = tokensOf(this.session) / weight
     for (const channel of served) {
-      const bytes = Math.min(Math.floor(bytesPerWeight * channel.weight), this.available(channel))
+      const bytes = Math.min(Math.floor(bytesPerWeight * channel.turnWeight), this.available(channel))
       if (bytes > 0 && bytes !== Number.POSITIVE_INFINITY) this.allow(channel, bytes, nowMs)
     }
   }
@@ -295,16 +322,33 @@ export class RateLimiter {
   /** What the session's and each torrent's tokens come to for a peer of weight 1; answers the session's. */
   private divide(nowMs: number): number {
     let weight = 0
-    for (const { group } of this.waiting) group.waitingWeight = 0
+    for (const { group } of this.waiting) {
+      group.waitingWeight = 0
+      group.firstWeight = 0
+      group.firstRank = Number.POSITIVE_INFINITY
+    }
+    for (const { group, rank, weight: own } of this.waiting) {
+      weight += own
+      group.waitingWeight += own
+      if (rank < group.firstRank) group.firstWeight = 0
+      group.firstRank = Math.min(group.firstRank, rank)
+      if (rank === group.firstRank) group.firstWeight += own
+    }
     for (const channel of this.waiting) {
-      weight += channel.weight
-      channel.group.waitingWeight += channel.weight
+      const { waitingWeight, firstWeight } = channel.group
+      channel.turnWeight = channel.weight * (waitingWeight / firstWeight)
     }
     for (const { group } of this.waiting) {
       refill(group.bucket, nowMs)
       group.bytesPerWeight = tokensOf(group.bucket) / group.waitingWeight
     }
     return tokensOf(this.session) / weight
+  }
+
+  /** One that others of its torrent come before takes no turns later for those it did not have now. */
+  private holdBack(channel: RateChannel): void {
+    const least = this.servedBytes - mostCreditBytes / channel.weight
+    channel.servedBytes = Math.max(channel.servedBytes, least)
   }
 
   private release(channel: RateChannel): void {

@@ -38,6 +38,7 @@ export class Swarming implements TorrentExchange {
   join(link: LinkedPeer, nowMs: number): undefined {
     const peer = this.swarm.addPeer(link.peer, link.connection.remote, nowMs)
     link.swarmPeer = peer
+    this.room.bandwidth.setSendRank(link.share, peer.uploadRank)
     this.links.set(peer, link)
     this.peers.touch()
     return undefined
@@ -116,6 +117,9 @@ export class Swarming implements TorrentExchange {
         if (link !== undefined) this.maySend(link, nowMs)
         break
       }
+      case 'upload-order':
+        for (const [peer, { share }] of this.links) this.room.bandwidth.setSendRank(share, peer.uploadRank)
+        break
       case 'piece':
       case 'piece-damaged':
         break

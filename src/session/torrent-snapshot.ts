@@ -64,26 +64,28 @@ function trackerRow({ url, tier, state, warning, seeders, leechers, downloads }:
 
 function peerRows(torrent: Torrent, swarm: SwarmSnapshot | undefined): PeerRow[] {
   const rows = new Map(swarm?.peers.map((row) => [row.peer, row]))
-  return [...torrent.contacts.links.linked.values()].map(({ connection, peer, swarmPeer, metadataLengthBytes }): PeerRow => {
-    const row = swarmPeer === undefined ? undefined : rows.get(swarmPeer.number)
-    return {
-      endpoint: connection.remote,
-      direction: connection.direction,
-      client: peer.client,
-      offersMetadata: metadataLengthBytes > 0,
-      progress: row?.progress ?? 0,
-      isChoking: peer.isChoking,
-      isInterested: peer.isInterested,
-      amChoking: peer.amChoking,
-      amInterested: peer.amInterested,
-      requestsOut: row?.requestsOut ?? 0,
-      requestsIn: row?.requestsIn ?? 0,
-      downloadedBytes: row?.downloadedBytes ?? 0,
-      uploadedBytes: row?.uploadedBytes ?? 0,
-      downloadRate: row?.downloadRate ?? 0,
-      uploadRate: row?.uploadRate ?? 0,
-    }
-  })
+  return [...torrent.contacts.links.linked.values()].map(
+    ({ connection, peer, swarmPeer, metadataLengthBytes }): PeerRow => {
+      const row = swarmPeer === undefined ? undefined : rows.get(swarmPeer.number)
+      return {
+        endpoint: connection.remote,
+        direction: connection.direction,
+        client: peer.client,
+        offersMetadata: metadataLengthBytes > 0,
+        progress: row?.progress ?? 0,
+        isChoking: peer.isChoking,
+        isInterested: peer.isInterested,
+        amChoking: peer.amChoking,
+        amInterested: peer.amInterested,
+        requestsOut: row?.requestsOut ?? 0,
+        requestsIn: row?.requestsIn ?? 0,
+        downloadedBytes: row?.downloadedBytes ?? 0,
+        uploadedBytes: row?.uploadedBytes ?? 0,
+        downloadRate: row?.downloadRate ?? 0,
+        uploadRate: row?.uploadRate ?? 0,
+      }
+    },
+  )
 }
 
 function fileRows(torrent: Torrent): FileSnapshot[] {

@@ -2,7 +2,7 @@
 // everyone else is choked. When a slot is free and a peer becomes interested, the policy is asked at once.
 // Guarantees: never more unchoked than the policy said; the same snapshots lead to the same calls. Owns the slots, the
 // epochs and the choking fields of peers.
-import type { EpochSnapshot, PeerSnapshot, UploadPolicy } from './policies.ts'
+import type { EpochSnapshot, PeerSnapshot, UploadPolicy, UploadSlot } from './policies.ts'
 import type { SwarmContext } from './swarm-context.ts'
 import type { SwarmPeer } from './swarm-peer.ts'
 import type { Uploading } from './uploading.ts'
@@ -26,6 +26,8 @@ export class Choking {
   private slotCount = 0
   private isPaused = false
   private isDue = false
+  /** Of those who have no slot. */
+  private restRank = 0
   private allocatedMs = Number.NEGATIVE_INFINITY
 
   constructor(context: SwarmContext, uploading: Uploading, options: ChokingOptions) {
@@ -50,6 +52,10 @@ export class Choking {
   setPaused(isPaused: boolean): void {
     this.isPaused = isPaused
     this.isDue = true
+  }
+
+  added(peer: SwarmPeer): void {
+    peer.uploadRank = this.restRank
   }
 
   interested(): void {
@@ -88,14 +94,15 @@ export class Choking {
   private allocate(isSeeding: boolean): void {
     const { peers } = this.context
     const slots = this.isPaused ? [] : this.policy.allocate(this.snapshot(isSeeding))
-    const byNumber = new Map<number, { rank: number; allowanceBytes: number }>()
-    for (const { peer, allowanceBytes } of slots) {
-      if (!byNumber.has(peer)) byNumber.set(peer, { rank: byNumber.size, allowanceBytes })
-    }
+    const { byNumber, restRank } = ranked(slots)
+    this.restRank = restRank
     this.slotCount = 0
+    let isReordered = false
     for (const peer of peers) {
       const slot = peer.isGone ? undefined : byNumber.get(peer.number)
-      peer.uploadRank = slot?.rank ?? Number.POSITIVE_INFINITY
+      const rank = slot?.rank ?? restRank
+      isReordered ||= rank !== peer.uploadRank
+      peer.uploadRank = rank
       peer.allowanceBytes = slot?.allowanceBytes ?? 0
       if (slot === undefined) this.choke(peer)
       else {
@@ -104,6 +111,7 @@ export class Choking {
         this.uploading.allowed(peer)
       }
     }
+    if (isReordered) this.context.outputs.push({ type: 'upload-order' })
   }
 
   private choke(peer: SwarmPeer): void {
@@ -147,4 +155,27 @@ export class Choking {
       connectedAtMs: peer.connectedAtMs,
     }
   }
+}
+
+interface RankedSlot {
+  readonly rank: number
+  readonly allowanceBytes: number
+}
+
+/**
+ * Slots in the order of the policy, a peer's first one counts. Neighbours without a bound have one rank: each would
+ * leave nothing to the next. Choked peers (BEP 6) come with those if they are the last, else after all.
+ */
+function ranked(slots: readonly UploadSlot[]): { byNumber: Map<number, RankedSlot>; restRank: number } {
+  const byNumber = new Map<number, RankedSlot>()
+  let next = 0
+  let isSharing = false
+  for (const { peer, allowanceBytes } of slots) {
+    if (byNumber.has(peer)) continue
+    const isUnbound = allowanceBytes === Number.POSITIVE_INFINITY
+    if (!isUnbound || !isSharing) next++
+    isSharing = isUnbound
+    byNumber.set(peer, { rank: next - 1, allowanceBytes })
+  }
+  return { byNumber, restRank: isSharing ? next - 1 : next }
 }

@@ -40,7 +40,8 @@ export interface UploadSlot {
 
 export interface UploadPolicy {
   /**
-   * Who is unchoked until the next epoch, most important first: that is the order in which bandwidth is handed out.
+   * Who is unchoked until the next epoch, most important first: that is the order in which bandwidth is handed out. Slots
+   * without a bound that follow one another share evenly what those before them leave.
    * Also asked within an epoch, a few times a second at most, when slots are free and peers come, leave or change their
    * interest; allowances stay those of the whole epoch, of which what was sent is subtracted.
    */

@@ -16,6 +16,8 @@ export type SwarmOutput =
   | { readonly type: 'ban'; readonly remote: Endpoint; readonly failure: Failure }
   /** `pumpUpload` has something to send to it. */
   | { readonly type: 'upload-ready'; readonly peer: SwarmPeer }
+  /** `uploadRank` of peers is another than before. */
+  | { readonly type: 'upload-order' }
   /** Verified and written. */
   | { readonly type: 'piece'; readonly piece: number }
   | { readonly type: 'piece-damaged'; readonly piece: number }

@@ -90,8 +90,8 @@ export class SwarmPeer {
   roundUploadedBytes = 0
   /** -Infinity: never. */
   unchokedAtMs = Number.NEGATIVE_INFINITY
-  /** Its place in the order in which bandwidth is handed out, 0 first; choked peers come last. */
-  uploadRank = Number.POSITIVE_INFINITY
+  /** Its place in the order in which bandwidth is handed out, 0 first; who has the same shares evenly. */
+  uploadRank = 0
 
   constructor(number: number, connection: PeerConnection, remote: Endpoint, pieceCount: number, nowMs: number) {
     this.number = number

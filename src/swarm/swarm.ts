@@ -111,6 +111,7 @@ export class Swarm {
     const peer = new SwarmPeer(++this.lastNumber, connection, remote, pieceCount, nowMs)
     context.peers.push(peer)
     this.byNumber.set(peer.number, peer)
+    parts.choking.added(peer)
     parts.announcing.greet(peer)
     const wrong = connection.setPieceCount(pieceCount)
     if (wrong !== undefined) disconnect(context, peer, wrong.code, wrong.detail)

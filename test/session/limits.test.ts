@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import type { TorrentLimits } from '../../src/session/commands.ts'
 import type { SessionConfig } from '../../src/session/session-config.ts'
 import { noRateLimits } from '../../src/session/session-config.ts'
+import type { UploadPolicy } from '../../src/swarm/policies.ts'
 import { type Machine, makeContent, World } from './session-harness.ts'
 import { SimplePeer } from './simple-peer.ts'
 
@@ -128,6 +129,33 @@ test('no more peers are uploaded to at once than there are slots for', async () 
   await seeder.run({ type: 'add-peers', id, peers: leechers.map(({ endpoint }) => endpoint) })
   await world.clock.run(25_000)
   assert.equal(served(), 1)
+})
+
+test('an upload policy decides within the limits: the first in its order has its allowance before the next gets anything', async () => {
+  const world = new World()
+  const { seeder, id, content } = await swarm(world, 0, 3_000_000, {
+    rates: { ...noRateLimits, uploadBytesPerSecond: rate },
+  })
+  const torrent = seeder.session.registry.find(id)
+  assert.ok(torrent?.phase.type === 'ready')
+  const { swarm: seeding } = torrent.phase.transfer
+  const lastFirst: UploadPolicy = {
+    allocate: ({ peers }) => [...peers].reverse().map(({ peer }) => ({ peer, allowanceBytes: 5 * rate })),
+  }
+  seeder.session.room.turns.run((nowMs) => seeding.setPolicies(lastFirst, undefined, nowMs))
+  const leechers = [world.machine('10.0.0.1'), world.machine('10.0.0.2'), world.machine('10.0.0.3')]
+  for (const leecher of leechers) {
+    await leecher.start({ exemptLocalNetwork: false })
+    await leecher.add(content.metainfo, { peers: [seeder.endpoint] })
+    await world.until('the next is connected', () => leecher.torrent(id).connectedPeers === 1)
+  }
+  await world.clock.run(4_000)
+  const [third = 0, second = 0, first = 0] = leechers.map((leecher) => leecher.torrent(id).downloadedBytes)
+  assert.ok(first > 3 * rate, `${first} bytes to the first`)
+  assert.ok(second + third < 0.5 * rate, `${second} and ${third} bytes to the others`)
+  await world.clock.run(4_500)
+  const later = leechers[1]?.torrent(id).downloadedBytes ?? 0
+  assert.ok(later > 2 * rate, `${later} bytes to the second, whose turn it is then`)
 })
 
 test('the same seed makes the same history, to the last byte and millisecond', async () => {

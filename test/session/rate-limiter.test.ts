@@ -147,6 +147,27 @@ test('with twice the weight a peer gets twice as much', () => {
   isWithin(heavy.bytes, 2 * light.bytes, 0.05)
 })
 
+test('in the order of a torrent the first get all they can use, the next what they leave, and other torrents lose nothing', () => {
+  const simulation = new Simulation(600 * kib)
+  const group = simulation.limiter.openGroup(unlimited, 0)
+  const last = simulation.join(group)
+  const first = simulation.join(group)
+  const second = simulation.join(group, { bytesPerSecond: 50 * kib })
+  const others = simulation.limiter.openGroup(unlimited, 0)
+  const strangers = [simulation.join(others), simulation.join(others), simulation.join(others)]
+  for (const [rank, { channel }] of [first, second, last].entries()) simulation.limiter.setRank(channel, rank)
+  simulation.run({ untilMs: 10_000 })
+  isWithin(first.bytes, 10 * 300 * kib, 0.1)
+  ok(second.bytes + last.bytes < 0.05 * first.bytes, `${second.bytes} and ${last.bytes} beside ${first.bytes}`)
+  isWithin(total(strangers), 10 * 300 * kib, 0.1)
+  simulation.limiter.leave(first.channel)
+  simulation.peers.splice(simulation.peers.indexOf(first), 1)
+  simulation.run({ untilMs: 20_000 })
+  isWithin(second.bytes, 20 * 50 * kib, 0.05)
+  ok(last.bytes > 10 * 90 * kib, `${last.bytes} of what the others leave`)
+  isWithin(first.bytes + total(simulation.peers), 20 * 600 * kib, 0.05)
+})
+
 test('peers that want less than their share leave the rest to others', () => {
   const simulation = new Simulation(mib)
   const group = simulation.limiter.openGroup(unlimited, 0)
