@@ -101,8 +101,8 @@ test('peers that share among themselves all finish, and the seed sends little mo
         }
       }
       ok(swarm.bits.every((bits) => bits.isComplete))
-      // Those that were under way to each when the last one had been shown come twice.
-      ok(swarm.sentCount <= pieceCount + 3 * count, `${swarm.sentCount}`)
+      // What was under way to each when the last one had been shown comes twice, some of it more often.
+      ok(swarm.sentCount <= pieceCount + 5 * count, `${swarm.sentCount}`)
     }),
     { numRuns: 40 },
   )
