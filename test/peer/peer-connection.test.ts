@@ -503,6 +503,22 @@ describe('extensions', () => {
     assert.equal(wrong?.code, 'peer-frame-too-large')
   })
 
+  test('of the names of a peer 200 are kept over all its handshakes, and a handshake has 64 KiB at most', () => {
+    const { connection } = livePeer({ offers: [{ name: 'large', maxPayloadBytes: 100_000 }] })
+    const say = (text: string) =>
+      connection.receive(encodeMessage({ type: 'extended', id: 0, payload: toHex(fromLatin1(text)) }), 0)
+    for (const hundred of ['1', '2', '3']) {
+      const names = Array.from({ length: 100 }, (_, index) => `3:${hundred}${String(index).padStart(2, '0')}i9e`)
+      say(`d1:md${names.join('')}ee`)
+    }
+    assert.deepEqual(
+      ['100', '199', '200', '299', '300', '399'].map((name) => connection.supports(name)),
+      [true, true, true, true, false, false],
+    )
+    assert.equal(say(`d1:v65500:${'v'.repeat(65_500)}e`), undefined)
+    assert.equal(say(`d1:v65600:${'v'.repeat(65_600)}e`)?.code, 'peer-frame-too-large')
+  })
+
   test('upload only is told when it changes, by handshake or message, and said by message where the peer has it', () => {
     const [one, other] = [livePeer(), livePeer()]
     one.connection.uploadOnly(true)

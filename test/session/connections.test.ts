@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import { unwrap } from '../../src/base/errors.ts'
 import { peerId } from '../../src/base/ids.ts'
 import { encodeHandshake } from '../../src/formats/peer/handshake.ts'
-import { listenPort, makeContent, World } from './session-harness.ts'
+import { noRateLimits } from '../../src/session/session-config.ts'
+import { listenPort, type Machine, makeContent, World } from './session-harness.ts'
 
 test('two that dial each other at once keep one connection, the same on both sides', async () => {
   const world = new World()
@@ -69,6 +70,53 @@ test('who does not send a handshake within 10 s is cut off', async () => {
   await world.clock.run(2_000)
   assert.equal(closed, true)
   assert.equal(machine.session.snapshot().connections, 0)
+})
+
+test('each side hears how many requests the other keeps, and whether it wants anything itself', async () => {
+  const world = new World()
+  const content = makeContent()
+  const [a, b] = [world.machine('10.0.0.1'), world.machine('10.0.0.2')]
+  a.put(content)
+  await a.start({ requestQueueLength: 77 })
+  await b.start({ exemptLocalNetwork: false, rates: { ...noRateLimits, downloadBytesPerSecond: 20_000 } })
+  const id = await a.add(content.metainfo)
+  await world.until('seeding', () => a.stateOf(id) === 'seeding')
+  await b.add(content.metainfo, { peers: [a.endpoint] })
+  await world.until('a connection', () => a.torrent(id).connectedPeers === 1)
+  await world.clock.run(100)
+  const linkOf = ({ session }: Machine) =>
+    [...(session.registry.find(id)?.contacts.links.linked.values() ?? [])][0]?.peer
+  assert.equal(linkOf(b)?.requestQueueLength, 77)
+  assert.deepEqual([linkOf(b)?.isUploadOnly, linkOf(a)?.isUploadOnly], [true, false])
+})
+
+test('those who come and say nothing take half of the places at most: the others are for peers', async () => {
+  const world = new World()
+  const machine = world.machine('10.0.0.1')
+  await machine.start({
+    connections: { maxConnections: 6, maxConnectionsPerTorrent: 6, maxHalfOpen: 6, maxSlotsPerTorrent: 4 },
+  })
+  const content = makeContent()
+  const id = await machine.add(content.metainfo)
+  const streams = world.network.streams({ address: '10.0.0.66' })
+  const silent = {
+    onOpen: () => undefined,
+    allowedBytes: () => 1_000,
+    onData: () => undefined,
+    onWritten: () => undefined,
+    onEnd: () => undefined,
+    onClose: () => undefined,
+  }
+  for (let count = 0; count < 6; count++) {
+    streams.dial({ family: 4, address: '10.0.0.1', port: listenPort }, { timeoutMs: 1_000 }, silent)
+  }
+  await world.clock.run(1_000)
+  assert.equal(machine.session.snapshot().connections, 3)
+  const peer = world.machine('10.0.0.2')
+  await peer.start()
+  await machine.run({ type: 'add-peers', id, peers: [peer.endpoint] })
+  await peer.add(content.metainfo)
+  await world.until('a peer', () => machine.torrent(id).connectedPeers === 1, 5_000)
 })
 
 test('no more connections than the limits of session and torrent, and no more half-open ones', async () => {

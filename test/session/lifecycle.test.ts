@@ -194,6 +194,23 @@ test('what is incomplete lies in its own folder, with its own names, and moves w
   await world.until('seeding', () => leecher.stateOf(id) === 'seeding')
 })
 
+test('files take their space as they come, or all of it at once', async () => {
+  for (const allocation of ['sparse', 'full'] as const) {
+    const world = new World()
+    const content = makeContent({ lengths: [2_000_000] })
+    const [seeder, leecher] = [world.machine('10.0.0.1'), world.machine('10.0.0.2')]
+    seeder.put(content)
+    await seeder.start()
+    await leecher.start({ allocation, exemptLocalNetwork: false })
+    await seeder.add(content.metainfo)
+    const limits = { downloadBytesPerSecond: 200_000 }
+    const id = await leecher.add(content.metainfo, { peers: [seeder.endpoint], limits })
+    await world.until('some of it', () => leecher.torrent(id).doneBytes > 200_000)
+    const used = leecher.disk.usedBytes()
+    assert.ok(allocation === 'full' ? used >= 2_000_000 : used < 1_000_000, `${used} bytes, ${allocation}`)
+  }
+})
+
 test('content that is in its place already is seeded from there', async () => {
   const content = makeContent()
   const world = new World()
@@ -236,6 +253,24 @@ test('trackers hear when it starts, is complete and stops, and name its peers', 
   assert.equal(last?.left, 0)
   assert.equal(last?.downloaded, 300_000)
   assert.equal(seeder.torrent(seeded).trackers[0]?.state, 'working')
+})
+
+test('a tracker does not hear that a torrent is complete of which a part is not wanted, until all of it is here', async () => {
+  const world = new World()
+  const tracker = new FakeTracker(world, '10.0.0.9')
+  const content = makeContent({ lengths: [65_536, 65_536], trackers: [[tracker.url]] })
+  const [seeder, leecher] = [world.machine('10.0.0.1'), world.machine('10.0.0.2')]
+  seeder.put(content)
+  await seeder.start()
+  await leecher.start()
+  await seeder.add(content.metainfo)
+  const id = await leecher.add(content.metainfo, { priorities: [4, 0] })
+  await world.until('what is wanted', () => leecher.torrent(id).isFinished)
+  await world.clock.run(10_000)
+  assert.ok(!tracker.events('10.0.0.2').includes('completed'))
+  await leecher.run({ type: 'set-priorities', id, priorities: [4, 4] })
+  await world.until('the rest', () => leecher.torrent(id).isFinished)
+  await world.until('it is said', () => tracker.events('10.0.0.2').includes('completed'))
 })
 
 test('a tracker that keeps silent does not keep the session from ending', async () => {

@@ -333,6 +333,12 @@ test('what is added again gets the peers and trackers it lacked', async () => {
   assert.deepEqual(again, { type: 'added', id, isNew: false })
   await world.until('finished', () => machine.torrent(id).isFinished)
   await world.until('an announce', () => tracker.seen.length > 0)
+  // Peers of the link itself as well (BEP 9, x.pe).
+  const other = world.machine('10.0.0.3')
+  await other.start()
+  await other.add(content.metainfo)
+  await other.addMagnet(`${content.magnet}&x.pe=${seeder.endpoint}`)
+  await world.until('finished', () => other.torrent(id).isFinished)
 })
 
 test('a private torrent takes no trackers but its own, and leaves the peers of one tracker when another takes over', async () => {

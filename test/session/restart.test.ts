@@ -163,6 +163,26 @@ test('files that are gone are reported, and downloaded again only when that is a
   await world.until('whole', () => machine.has(content))
 })
 
+test('files that go while they are seeded stop the torrent with the reason when somebody asks for them', async () => {
+  const world = new World()
+  const content = makeContent()
+  const machine = await seeder(world, content)
+  await machine.stop()
+  await machine.start()
+  await world.until('seeding', () => machine.session.snapshot().torrents[0]?.state.type === 'seeding')
+  const path = `${contentFolder}/torrent`
+  machine.disk.delete(path)
+  const leecher = world.machine('10.0.0.2')
+  await leecher.start()
+  const id = await leecher.add(content.metainfo, { peers: [machine.endpoint] })
+  await world.until('an error', () => machine.stateOf(id) === 'error')
+  const { state } = machine.torrent(id)
+  assert.ok(state.type === 'error' && state.problem.code === 'files-missing' && !state.resumesByItself)
+  await world.clock.run(60_000)
+  assert.equal(machine.disk.content(path), undefined)
+  assert.equal(leecher.torrent(id).doneBytes, 0)
+})
+
 test('a damaged record costs one torrent a check, and no other anything', async () => {
   const world = new World()
   const content = makeContent()
@@ -195,6 +215,10 @@ test('a full disk pauses the download with the reason, seeding goes on, and it r
   assert.equal(state.type === 'error' && state.problem.code, 'disk-full')
   assert.equal(state.type === 'error' && state.resumesByItself, true)
   assert.ok(doneBytes > 0)
+  assert.deepEqual(
+    machine.torrent(id).peers.map(({ amInterested, requestsOut }) => [amInterested, requestsOut]),
+    [[false, 0]],
+  )
   const third = world.machine('10.0.0.3')
   await third.start()
   await third.add(content.metainfo, { peers: [machine.endpoint] })

@@ -98,6 +98,24 @@ describe('where files lie', () => {
     assert.equal(rig.memory.reservedBytes, 0)
   })
 
+  test('links of the torrent are not made, nor looked for', async () => {
+    const made = makeTorrent({ lengths: [40_000, 0, 30_000], pieceLengthBytes: 32_768 })
+    const { info } = made.metainfo
+    const files = info.files.map((file, index) => (index === 1 ? { ...file, symlinkTarget: ['elsewhere'] } : file))
+    const torrent = { ...made, metainfo: { ...made.metainfo, info: { ...info, files } } }
+    const rig = new Rig()
+    const opened = await TestStorage.open(rig, torrent)
+    await opened.download()
+    await rig.clock.run(100)
+    assert.deepEqual(rig.disk.paths(), [pathOf(torrent, 0), pathOf(torrent, 2)])
+    unwrap(await rig.settle(opened.storage.close()))
+    // What stands there is somebody else's.
+    rig.disk.put(pathOf(torrent, 1), Uint8Array.of(7))
+    const again = await TestStorage.open(rig, torrent)
+    unwrap(await rig.settle(again.storage.remove()))
+    assert.deepEqual(rig.disk.paths(), [pathOf(torrent, 1)])
+  })
+
   test('the suffix is on incomplete files only, and found again', async () => {
     const torrent = makeTorrent({ lengths: [100_000, 100_000], pieceLengthBytes: 32_768 })
     const rig = new Rig()
@@ -248,6 +266,20 @@ describe('where files lie', () => {
     await opened.assertServes(0)
   })
 
+  test('names of a resume record are made safe as well', async () => {
+    const torrent = makeTorrent({ lengths: [40_000, 30_000], pieceLengthBytes: 32_768 })
+    const rig = new Rig()
+    const opened = await TestStorage.open(rig, torrent)
+    await opened.download()
+    const record = unwrap(await rig.settle(opened.storage.resume()))
+    rig.restart(false)
+    const [first, second] = record.files
+    assert.ok(first !== undefined && second !== undefined)
+    const files = [{ ...first, path: ['..', '..', 'evil\u0000', 'a/b'] }, second]
+    const again = await TestStorage.open(rig, torrent, {}, { ...record, files })
+    for (const component of again.storage.pathOf(0)) assert.match(component, /^(?!\.\.?$)[^/\0]+$/)
+  })
+
   test('moving within a root renames, and undoes what it did when a name is taken', async () => {
     const torrent = makeTorrent({ lengths: [100_000, 50_000], pieceLengthBytes: 32_768 })
     const rig = new Rig()
@@ -310,6 +342,21 @@ describe('where files lie', () => {
       assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: [] }))), 'ok')
       assertSameBytes(rig.disk.content(pathOf(torrent, 0, '/other')), torrent.contents[0])
     }
+  })
+
+  test('a move to another root writes over nothing that stands there', async () => {
+    const torrent = makeTorrent({ lengths: [50_000, 40_000], pieceLengthBytes: 32_768 })
+    const rig = new Rig()
+    const opened = await TestStorage.open(rig, torrent)
+    await opened.download()
+    const target = pathOf(torrent, 1, '/other')
+    rig.disk.put(target, Uint8Array.of(1, 2, 3))
+    const root = await otherRoot(rig, '/other')
+    assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: [] }))), 'file-exists')
+    assert.deepEqual(rig.disk.content(target), Uint8Array.of(1, 2, 3))
+    for (const [file, content] of torrent.contents.entries())
+      assertSameBytes(rig.disk.content(pathOf(torrent, file)), content)
+    assert.equal(rig.disk.content(pathOf(torrent, 0, '/other')), undefined)
   })
 
   test('a copy that is not the original is found before the original goes', async () => {

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { simulatedRandom } from '../../sim/ports/simulated-random.ts'
 import type { TorrentVersion } from '../../src/formats/metainfo/metainfo.ts'
 import type { SwarmBehaviour } from '../../src/swarm/swarm-behaviour.ts'
-import { type NodeOptions, World } from './swarm-harness.ts'
+import { habit, type NodeOptions, World } from './swarm-harness.ts'
 
 interface Scene {
   readonly version: TorrentVersion
@@ -65,7 +65,7 @@ test('blame in version 2: liars are banned by the hashes of single blocks, befor
   const meanMs = (blockBlame: boolean) => {
     let sumMs = 0
     for (let seed = 1; seed <= 6; seed++) {
-      const { world, leech } = liarScene({ version: 'v2', seed, behaviour: { blockBlame } })
+      const { world, leech } = liarScene({ version: 'v2', seed, behaviour: habit('blockBlame', blockBlame) })
       assert.ok(world.runUntil(() => leech.outputs.some(({ type }) => type === 'piece-damaged')))
       const damagedMs = world.time.nowMs()
       assert.ok(world.runUntil(() => leech.bans.length > 0))
@@ -147,6 +147,18 @@ test('leaves are served also when the piece has to be read first', () => {
   const { bans, liarAddresses, leech } = withLiars({ version: 'v2', seed: 2, seedOptions: { readMs: 50 } })
   assert.ok(leech.storage.have.isComplete)
   assert.deepEqual(bans, liarAddresses)
+})
+
+test('who sent all of a damaged piece is banned also where its blocks could not be hashed, but none of several', () => {
+  for (const honest of [0, 3]) {
+    const { world, leech, liarAddresses } = liarScene({ version: 'v1', seed: 3, honest })
+    const { swarm } = leech
+    const pieceDamaged = swarm.pieceDamaged.bind(swarm)
+    swarm.pieceDamaged = (piece, _leaves, nowMs) => pieceDamaged(piece, new Uint8Array(0), nowMs)
+    assert.ok(world.runUntil(() => leech.outputs.some(({ type }) => type === 'piece-damaged')))
+    world.run(100)
+    assert.deepEqual(new Set(leech.bans), honest === 0 ? liarAddresses : new Set())
+  }
 })
 
 test('a liar that left before it was found out is banned all the same', () => {

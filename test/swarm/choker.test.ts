@@ -46,6 +46,15 @@ test('while leeching the slots go to those who give most, in that order', () => 
   equal(slots.length, 4)
 })
 
+test('of those who give alike who has a slot keeps it', () => {
+  const peers = [0, 1, 2].map((peer) => peerOf(peer, { downloadRate: 50, isUnchoked: peer === 2 }))
+  const slots = policyOf(1, 0).allocate(snapshotOf(peers, { maxSlots: 2 }))
+  deepEqual(
+    slots.map(({ peer }) => peer),
+    [2, 0],
+  )
+})
+
 test('one who stops giving loses its slot to one who gives', () => {
   const policy = policyOf(1, 0)
   const of = (rates: readonly number[], epoch: number): number[] =>
@@ -179,6 +188,15 @@ test('while seeding a peer keeps its slot until its turn is over, and then yield
     policy.allocate(snapshotOf([inTurn, late, early], { epoch, isSeeding: true, maxSlots: 1 })).map(({ peer }) => peer)
   deepEqual(at(2), [0])
   deepEqual(at(3), [2])
+})
+
+test('while seeding the turn of a peer too slow for all of it ends after three minutes', () => {
+  const policy = policyOf(1, 0)
+  const slow = peerOf(0, { isUnchoked: true, unchokedAtMs: 0, roundUploadedBytes: 1000, uploadRate: 1 })
+  const at = (epoch: number): number[] =>
+    policy.allocate(snapshotOf([slow, peerOf(1)], { epoch, isSeeding: true, maxSlots: 1 })).map(({ peer }) => peer)
+  deepEqual(at(17), [0])
+  deepEqual(at(18), [1])
 })
 
 test('while seeding peers that ask for nothing do not keep those waiting that do', () => {

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { simulatedRandom } from '../../sim/ports/simulated-random.ts'
 import { plainUploadPolicy } from '../../src/swarm/choker.ts'
-import type { UploadPolicy } from '../../src/swarm/policies.ts'
-import { type NodeOptions, type TestNode, World } from './swarm-harness.ts'
+import type { EpochSnapshot, UploadPolicy } from '../../src/swarm/policies.ts'
+import { habit, type NodeOptions, type TestNode, World } from './swarm-harness.ts'
 
 /** Serves whoever connected first, whatever they do. */
 const firstCome: UploadPolicy = {
@@ -93,11 +93,19 @@ test('snubbing: who does not send what it promised loses its slot', () => {
     const world = new World(4, { pieces: 300, blocksPerPiece: 2 })
     const options = { upBytesPerSecond: 30_000, behaviour: { allowedFast: false } }
     const silent = world.node('silent', { ...options, has: every(1, 3, 300) })
+    const plain = plainUploadPolicy({ random: world.random })
+    let judged: EpochSnapshot | undefined
     const us = world.node('us', {
       ...options,
       has: every(0, 3, 300),
       maxSlots: 3,
-      behaviour: { allowedFast: false, antiSnubbing },
+      behaviour: { ...habit('antiSnubbing', antiSnubbing), allowedFast: false },
+      uploadPolicy: {
+        allocate: (snapshot) => {
+          judged = snapshot
+          return plain.allocate(snapshot)
+        },
+      },
     })
     const others = [0, 1, 2].map((index) =>
       world.node(`o${index}`, { ...options, upBytesPerSecond: 5_000, has: every(2, 3, 300) }),
@@ -106,9 +114,11 @@ test('snubbing: who does not send what it promised loses its slot', () => {
     for (const other of others) world.connect(us, other)
     world.run(10_000)
     silent.occupyUplink(30_000 * 100_000)
-    world.run(65_000)
+    world.run(75_000)
     const { peers } = us.swarm.snapshot(world.time.nowMs())
     const row = peers.find(({ remote }) => remote === silent.endpoint)
+    const { number } = us.link(silent).peer
+    assert.equal(judged?.peers.find(({ peer }) => peer === number)?.isSnubbing, row?.isSnubbing)
     return row?.isSnubbing
   }
   assert.equal(shareOfSilent(true), true)
@@ -137,7 +147,7 @@ test('upload policy: slots as it says, in its order, and never more bytes in an 
   for (const sum of sums.slice(1)) assert.ok(sum >= allowed && sum < allowed + 16_384, `${sum} bytes`)
   assert.deepEqual(
     leeches.map((leech) => seed.link(leech).peer.uploadRank),
-    [Number.POSITIVE_INFINITY, 1, 0],
+    [2, 1, 0],
   )
   world.run(10_000)
   for (const leech of leeches.slice(1)) {
@@ -145,6 +155,28 @@ test('upload policy: slots as it says, in its order, and never more bytes in an 
     assert.ok(sum >= 2 * allowed && sum < 2 * (allowed + 16_384), `${sum} bytes in two epochs`)
   }
   assert.ok(new Set(seen).size >= 2)
+})
+
+test('upload policy: slots without a bound next to each other have one rank, as all peers have without a policy', () => {
+  const ranks = (allowances: readonly number[] | undefined) => {
+    const world = new World(11, { pieces: 100 })
+    const uploadPolicy: UploadPolicy = {
+      allocate: ({ peers }) =>
+        (allowances ?? []).map((allowanceBytes, index) => ({ peer: peers[index]?.peer ?? 0, allowanceBytes })),
+    }
+    const options: NodeOptions = { has: 'all', maxSlots: 2, upBytesPerSecond: 50_000 }
+    const seed = world.node('seed', allowances === undefined ? options : { ...options, uploadPolicy })
+    const leeches = [0, 1, 2, 3].map((index) => world.node(`l${index}`))
+    for (const leech of leeches) world.connect(seed, leech)
+    world.run(1_000)
+    // Who has just come stands where those without a slot do.
+    world.connect(seed, world.node('late'))
+    return seed.swarm.peers.map(({ uploadRank }) => uploadRank)
+  }
+  const free = Number.POSITIVE_INFINITY
+  assert.deepEqual(ranks(undefined), [0, 0, 0, 0, 0])
+  assert.deepEqual(ranks([free, 9, free, free]), [0, 1, 2, 2, 2])
+  assert.deepEqual(ranks([free, free, 9]), [0, 0, 1, 2, 2])
 })
 
 test('policies that do what plain BitTorrent does change nothing: the history is the same', () => {
@@ -192,6 +224,34 @@ test('slots: never more are unchoked than there are, and a free one is given at 
   assert.equal(most, 3)
   seed.setPaused({ download: false, upload: true })
   assert.equal(unchoked(), 0)
+})
+
+test('slots: one whose peer wants nothing any more is given to another at once, not with the next epoch', () => {
+  const world = new World(9, { pieces: 200 })
+  const options = { upBytesPerSecond: 40_000, behaviour: { allowedFast: false } }
+  const seed = world.node('seed', { ...options, has: 'all', maxSlots: 1 })
+  const leeches = ['a', 'b'].map((name) => world.node(name, options))
+  for (const leech of leeches) world.connect(seed, leech)
+  world.run(1_000)
+  const hasSlot = (leech: TestNode) => !seed.link(leech).connection.amChoking
+  assert.deepEqual(leeches.map(hasSlot), [true, false])
+  leeches[0]?.setPaused({ download: true, upload: false })
+  world.run(500)
+  assert.deepEqual(leeches.map(hasSlot), [false, true])
+})
+
+test('slots: none for a partial seed, whatever interest it claims', () => {
+  const world = new World(10, { pieces: 200 })
+  const options = { upBytesPerSecond: 40_000, behaviour: { allowedFast: false } }
+  const us = world.node('us', { ...options, has: every(0, 2, 200) })
+  const other = world.node('other', { ...options, has: every(1, 2, 200) })
+  world.connect(us, other)
+  world.run(1_000)
+  const { connection } = us.link(other)
+  assert.deepEqual([connection.amChoking, connection.isInterested], [false, true])
+  other.turn(() => other.link(us).connection.uploadOnly(true))
+  world.run(1_000)
+  assert.deepEqual([connection.amChoking, connection.isInterested], [true, true])
 })
 
 test('a peer whose interest flickers does not make the policy busy', () => {

@@ -135,6 +135,18 @@ test('a higher priority comes before rarity, and what is not wanted is never ask
   deepEqual(table.ask(1), [7])
 })
 
+test('of the pieces under way those of higher priority are joined first', () => {
+  for (const urgent of [7, 12]) {
+    const table = new Table({ pieceCount: 20, blocksPerPiece: 512, have: fourHad })
+    for (let peer = 1; peer <= 3; peer++) table.join(peer)
+    table.picker.setPriority(urgent, 6)
+    for (const [index, piece] of [7, 12].entries()) {
+      table.ask(index + 1, { maxBlocks: 10, ranges: [{ first: piece, last: piece }] })
+    }
+    equal(table.pieceOf(table.ask(3, { maxBlocks: 10 })), urgent)
+  }
+})
+
 test('a peer gets the blocks of one piece in a row, and goes on where it stopped', () => {
   const table = new Table({ pieceCount: 5, blocksPerPiece: 8, have: fourHad })
   table.join(1)
@@ -313,6 +325,14 @@ test('a peer that becomes a suspect does not go on with a piece that holds block
   table.join(1)
   const shared = table.ask(1, { maxBlocks: 2 })
   ok(table.pieceOf(table.ask(1, { isAlone: true })) !== table.pieceOf(shared))
+})
+
+test('a deadline does not lead out of the ranges given', () => {
+  const table = new Table({ pieceCount: 20, blocksPerPiece: 1, have: fourHad })
+  table.join(1)
+  table.picker.setDeadline(15, 1000)
+  deepEqual(table.ask(1, { ranges: [{ first: 7, last: 7 }], maxBlocks: 2 }), [7])
+  deepEqual(table.ask(1), [15])
 })
 
 test('only pieces within the ranges given are asked for', () => {

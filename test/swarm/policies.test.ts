@@ -67,6 +67,7 @@ test('allowance: never more is asked of a peer than allowed, and more as soon as
   assert.equal(requests, 5)
   allowance += 3 * 16_384
   leech.turn(() => leech.swarm.allowanceChanged(world.time.nowMs()))
+  assert.equal(requests, 8, 'at once')
   world.run(30_000)
   assert.equal(requests, 8)
   allowance = Number.POSITIVE_INFINITY
@@ -106,11 +107,17 @@ test('policies can be bound and unbound while it runs', () => {
   set(undefined)
   assert.ok(world.runUntil(() => leech.swarm.isFinished, 60_000))
   const serveNobody = { allocate: () => [] }
-  const late = world.node('late')
+  const late = world.node('late', { behaviour: { allowedFast: false } })
   world.connect(late, seed)
+  // In the middle of an epoch, the next of which is not waited for.
+  world.run(14_000 - (world.time.nowMs() % 10_000))
+  const { connection } = late.link(seed).peer
+  assert.equal(connection.isChoking, false)
   seed.turn(() => seed.swarm.setPolicies(serveNobody, undefined, world.time.nowMs()))
-  world.run(5_000)
-  assert.equal(late.link(seed).peer.connection.isChoking, true)
+  world.run(500)
+  assert.equal(connection.isChoking, true)
   seed.turn(() => seed.swarm.setPolicies(undefined, undefined, world.time.nowMs()))
+  world.run(500)
+  assert.equal(connection.isChoking, false)
   assert.ok(world.runUntil(() => late.swarm.isFinished, 60_000))
 })

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SwarmBehaviour } from '../../src/swarm/swarm-behaviour.ts'
-import { type TestNode, World } from './swarm-harness.ts'
+import { habit, type TestNode, World } from './swarm-harness.ts'
 
 function isDone(node: TestNode): boolean {
   return node.swarm.isFinished
@@ -95,7 +95,7 @@ test('snubbing: a peer that sends nothing for a minute is known for it', () => {
   const isSnubbing = (antiSnubbing: boolean) => {
     const world = new World(8, { pieces: 24 })
     const silent = world.node('silent', { has: 'all', upBytesPerSecond: 300_000 })
-    const leech = world.node('leech', { behaviour: { antiSnubbing } })
+    const leech = world.node('leech', { behaviour: habit('antiSnubbing', antiSnubbing) })
     world.connect(silent, leech)
     world.runUntil(() => leech.storage.have.count >= 2)
     silent.occupyUplink(300_000 * 100_000)
@@ -109,7 +109,7 @@ test('snubbing: a peer that sends nothing for a minute is known for it', () => {
 test('end game: what came from one peer is cancelled at the others', () => {
   const wasted = (cancelsDuplicates: boolean) => {
     const world = new World(4, { pieces: 20, blocksPerPiece: 4 })
-    const behaviour = { cancelsDuplicates, leavesUseless: false }
+    const behaviour = { ...habit('cancelsDuplicates', cancelsDuplicates), leavesUseless: false }
     world.node('slow', { has: 'all', upBytesPerSecond: 30_000, behaviour })
     for (const name of ['a', 'b']) world.node(name, { has: 'all', upBytesPerSecond: 200_000, behaviour })
     const leech = world.node('leech', { behaviour })
@@ -125,7 +125,7 @@ test('suggest: pieces that a peer suggests are asked of it first', () => {
   const placeOf = (suggestions: boolean) => {
     const world = new World(6, { pieces: 60 })
     const seed = world.node('seed', { has: 'all', upBytesPerSecond: 200_000, maxSlots: 0 })
-    const leech = world.node('leech', { behaviour: { suggestions } })
+    const leech = world.node('leech', { behaviour: habit('suggestions', suggestions) })
     world.connect(seed, leech)
     world.run(1_000)
     seed.turn(() => seed.link(leech).connection.suggest(41))
@@ -144,14 +144,16 @@ test('suggest: pieces that a peer suggests are asked of it first', () => {
 test('a choke gives all requests back, with and without the fast extension, and the rest comes from others', () => {
   for (const fast of [true, false]) {
     const world = new World(9, { pieces: 40 })
-    const a = world.node('a', { has: 'all', upBytesPerSecond: 300_000, fast })
+    const a = world.node('a', { has: 'all', upBytesPerSecond: 300_000, fast, behaviour: { allowedFast: false } })
     const b = world.node('b', { has: 'all', upBytesPerSecond: 300_000, fast })
     const leech = world.node('leech', { fast, behaviour: { endGame: false, antiSnubbing: false, allowedFast: false } })
     world.connect(a, leech)
     world.connect(b, leech)
     world.runUntil(() => leech.storage.have.count >= 8)
     assert.ok(leech.link(a).peer.outstanding.heldCount > 0)
+    assert.ok(a.link(leech).peer.uploads.size > 0)
     a.turn(() => a.swarm.setMaxSlots(0, world.time.nowMs()))
+    assert.equal(a.link(leech).peer.uploads.size, 0)
     world.run(2_000)
     assert.equal(leech.link(a).peer.outstanding.heldCount, 0)
     assert.equal(a.link(leech).peer.uploads.size, 0)
@@ -181,7 +183,7 @@ test('a seed that chokes and unchokes us again and again costs no more than the 
 test('allowed fast: a choked newcomer gets its set, and no more', () => {
   const piecesOf = (allowedFast: boolean) => {
     const world = new World(10, { pieces: 60 })
-    const seed = world.node('seed', { has: 'all', maxSlots: 0, behaviour: { allowedFast } })
+    const seed = world.node('seed', { has: 'all', maxSlots: 0, behaviour: habit('allowedFast', allowedFast) })
     const leech = world.node('leech')
     world.connect(seed, leech)
     world.run(60_000)
@@ -190,6 +192,49 @@ test('allowed fast: a choked newcomer gets its set, and no more', () => {
   }
   assert.equal(piecesOf(true), 10)
   assert.equal(piecesOf(false), 0)
+})
+
+/** Counts what is asked over a connection from now on, and at how many moments. */
+function countRequests(node: TestNode, other: TestNode, world: World) {
+  const { connection } = node.link(other)
+  const request = connection.request.bind(connection)
+  const counted = { requests: 0, moments: new Set<number>() }
+  connection.request = (piece, begin, length) => {
+    counted.requests++
+    counted.moments.add(world.time.nowMs())
+    request(piece, begin, length)
+  }
+  return counted
+}
+
+test('allowed fast: a choke leaves requests for such pieces as they are, and they are answered', () => {
+  const world = new World(22, { pieces: 10, blocksPerPiece: 4 })
+  const seed = world.node('seed', { has: 'all', upBytesPerSecond: 60_000 })
+  const leech = world.node('leech', { behaviour: { endGame: false } })
+  world.connect(seed, leech)
+  const counted = countRequests(leech, seed, world)
+  world.runUntil(() => leech.storage.have.count >= 2)
+  const { connection, peer } = leech.link(seed)
+  assert.equal(peer.allowedFast.length, 10)
+  assert.ok(peer.outstanding.heldCount > 4)
+  seed.turn(() => seed.swarm.setMaxSlots(0, world.time.nowMs()))
+  assert.ok(world.runUntil(() => connection.isChoking))
+  assert.ok(peer.outstanding.heldCount > 4)
+  assert.equal(peer.outstanding.size, peer.outstanding.heldCount, 'nothing is given up')
+  assert.ok(world.runUntil(() => isDone(leech), 20_000))
+  assert.equal(leech.swarm.snapshot(world.time.nowMs()).wastedBytes, 0)
+  assert.equal(counted.requests, 40, 'each block is asked for once')
+})
+
+test('requests leave in batches, not one for each block that comes', () => {
+  const world = new World(25, { pieces: 50, blocksPerPiece: 8 })
+  const seed = world.node('seed', { has: 'all', upBytesPerSecond: 1_000_000 })
+  const leech = world.node('leech')
+  world.connect(seed, leech)
+  const counted = countRequests(leech, seed, world)
+  assert.ok(world.runUntil(() => isDone(leech)))
+  assert.equal(counted.requests, 400)
+  assert.ok(counted.moments.size < 100, `${counted.moments.size} moments`)
 })
 
 test('donthave: a piece that a peer lost is not asked of it any more', () => {
@@ -212,6 +257,42 @@ test('donthave: a piece that a peer lost is not asked of it any more', () => {
   assert.equal(leech.link(seed).peer.outstanding.heldCount, 0)
 })
 
+test('donthave: what was asked of a piece is asked of others, also when no reject follows', () => {
+  const world = new World(24, { pieces: 20 })
+  const seed = world.node('seed', { has: 'all', upBytesPerSecond: 20_000 })
+  const leech = world.node('leech')
+  world.connect(seed, leech)
+  world.runUntil(() => leech.storage.have.count >= 1)
+  const { messages, peer } = leech.link(seed)
+  const { outstanding } = peer
+  const piece = Math.floor(outstanding.blockAt(outstanding.next(outstanding.first)) / 2)
+  const heldOf = () => {
+    let count = 0
+    for (let position = outstanding.first; position < outstanding.end; position = outstanding.next(position)) {
+      if (outstanding.isHeld(position) && Math.floor(outstanding.blockAt(position) / 2) === piece) count++
+    }
+    return count
+  }
+  assert.ok(heldOf() > 0)
+  leech.turn(() => messages.onDonthave(piece))
+  assert.equal(heldOf(), 0)
+})
+
+test('donthave: a piece that nobody has any more does not hold up the end game', () => {
+  const world = new World(23, { pieces: 6 })
+  const seed = world.node('seed', { has: 'all', upBytesPerSecond: 20_000, behaviour: { allowedFast: false } })
+  const leech = world.node('leech')
+  world.connect(seed, leech)
+  world.runUntil(() => leech.link(seed).peer.isSeed)
+  leech.setPaused({ download: true, upload: false })
+  seed.storage.have.clear(3)
+  seed.turn(() => seed.swarm.pieceLost(3, world.time.nowMs()))
+  world.run(1_000)
+  assert.equal(leech.storage.have.count, 0)
+  leech.setPaused({ download: false, upload: false })
+  assert.ok(world.runUntil(() => leech.swarm.snapshot(world.time.nowMs()).isEndGame, 10_000))
+})
+
 test('selection: only wanted pieces come, what is deselected on the way is cancelled, and may come back', () => {
   const world = new World(12, { pieces: 40 })
   const seed = world.node('seed', { has: 'all', upBytesPerSecond: 300_000 })
@@ -223,7 +304,17 @@ test('selection: only wanted pieces come, what is deselected on the way is cance
   select((piece) => piece < 30)
   world.connect(seed, leech)
   world.runUntil(() => leech.storage.have.count >= 10)
+  const { outstanding } = leech.link(seed).peer
+  const unwantedOut = () => {
+    let count = 0
+    for (let position = outstanding.first; position < outstanding.end; position = outstanding.next(position)) {
+      if (outstanding.isHeld(position) && outstanding.blockAt(position) >= 2 * 15) count++
+    }
+    return count
+  }
+  assert.ok(unwantedOut() > 0)
   select((piece) => piece < 15)
+  assert.equal(unwantedOut(), 0)
   assert.ok(world.runUntil(() => isDone(leech)))
   world.run(3_000)
   const early = leech.storage.have.count
@@ -321,7 +412,9 @@ test('paused: nothing is asked for until it goes on', () => {
   const leech = world.node('leech')
   world.connect(seed, leech)
   world.runUntil(() => leech.storage.have.count >= 5)
+  assert.ok(leech.link(seed).peer.outstanding.heldCount > 0)
   leech.setPaused({ download: true, upload: false })
+  assert.equal(leech.link(seed).peer.outstanding.heldCount, 0)
   world.run(2_000)
   const atPause = leech.storage.have.count
   world.run(20_000)
@@ -343,4 +436,20 @@ test('a peer that unchokes while all is paused is asked as soon as it goes on', 
   assert.equal(leech.link(seed).peer.connection.isChoking, false)
   leech.setPaused({ download: false, upload: false })
   assert.ok(world.runUntil(() => leech.storage.have.count > 0, 3_000))
+})
+
+test('no more is asked of a peer than it says it keeps, and as much as it says where the way is long', () => {
+  for (const requestQueueLength of [3, 300]) {
+    const world = new World(21, { pieces: 70, blocksPerPiece: 16 })
+    const seed = world.node('seed', { has: 'all', requestQueueLength, behaviour: { allowedFast: false } })
+    const leech = world.node('leech')
+    world.connect(seed, leech, 1_000)
+    const { outstanding } = leech.link(seed).peer
+    let most = 0
+    world.runUntil(() => {
+      most = Math.max(most, outstanding.heldCount)
+      return leech.swarm.isFinished
+    }, 30_000)
+    assert.equal(most, requestQueueLength)
+  }
 })

@@ -107,6 +107,11 @@ export interface NodeOptions {
   readonly requestQueueLength?: number
 }
 
+/** A habit as it is in production, or switched off. */
+export function habit(name: keyof SwarmBehaviour, isUsual: boolean): Partial<SwarmBehaviour> {
+  return isUsual ? {} : { [name]: false }
+}
+
 /** What a stream keeps before it asks to hold on. */
 const streamBufferBytes = 16_384
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SwarmBehaviour } from '../../src/swarm/swarm-behaviour.ts'
-import { type NodeOptions, type TestNode, World } from './swarm-harness.ts'
+import { habit, type NodeOptions, type TestNode, World } from './swarm-harness.ts'
 
 function isDone(node: TestNode): boolean {
   return node.swarm.isFinished
@@ -48,7 +48,15 @@ test('greeting: the first message says what we have, to peers with and without t
     const empty = world.node('empty', { fast, maxSlots: 0 })
     us.setPaused({ download: true, upload: true })
     world.connectAll()
+    let haveAlls = 0
+    const { messages } = us.link(seed)
+    const onHaveAll = messages.onHaveAll.bind(messages)
+    messages.onHaveAll = () => {
+      haveAlls++
+      onHaveAll()
+    }
     world.run(100)
+    assert.equal(haveAlls, fast ? 1 : 0)
     assert.equal(us.link(seed).peer.isSeed, true)
     assert.equal(us.link(empty).peer.bits.hasAny, false)
     assert.deepEqual([seed.link(us).peer.bits.count, seed.link(us).peer.bits.get(7)], [2, true])
@@ -115,19 +123,21 @@ function piecesOf(node: TestNode): number[] {
 
 test('super-seeding: what was not shown is not served, and switched off all is told', () => {
   const world = new World(4, { pieces: 30 })
-  const seed = world.node('seed', { has: 'all', behaviour: { allowedFast: false } })
+  const seed = world.node('seed', { has: 'all', upBytesPerSecond: 20_000, behaviour: { allowedFast: false } })
   seed.swarm.setSuperSeeding(true)
   const leech = world.node('leech')
   // As long as somebody lacks what the leech got, it is to be passed on before there is more.
   const other = world.node('other')
   for (const node of [leech, other]) world.connect(seed, node)
   other.setPaused({ download: true, upload: true })
-  world.run(3_000)
+  world.run(1_000)
   const shown = leech.link(seed).peer.bits
   assert.ok(shown.count < 30)
   const hidden = shown.nextClear(0)
+  assert.equal(leech.link(seed).connection.isChoking, false)
   leech.turn(() => leech.link(seed).connection.request(hidden, 0, 16_384))
   world.run(3_000)
+  assert.ok(seed.storage.served.length > 0)
   assert.ok(!seed.storage.served.some(({ piece }) => piece === hidden))
   seed.turn(() => seed.swarm.setSuperSeeding(false))
   assert.ok(world.runUntil(() => isDone(leech)))
@@ -147,7 +157,7 @@ function partialSeeds(behaviour: Partial<SwarmBehaviour>) {
 
 test('partial seeds: two that want nothing of each other part, though neither has all', () => {
   for (const leavesUseless of [true, false]) {
-    const { world, a, b, wanting } = partialSeeds({ leavesUseless })
+    const { world, a, b, wanting } = partialSeeds(habit('leavesUseless', leavesUseless))
     wanting(a, [0, 1])
     wanting(b, [10, 11])
     world.connect(a, b)

@@ -5,8 +5,10 @@ import fc from 'fast-check'
 import { toHex } from '../../src/base/bytes.ts'
 import { success } from '../../src/base/errors.ts'
 import { unknownLeftBytes } from '../../src/formats/tracker/announce.ts'
+import { TrackerClient } from '../../src/tracker/tracker-client.ts'
 import type { TrackerInput } from '../../src/tracker/tracker-events.ts'
 import { ClientHarness, hashV1, hashV2, response, trackerAddress } from './client-harness.ts'
+import { seededRandom } from './seeded-random.ts'
 
 const http = 'http://tracker.example/announce'
 const udp = 'udp://tracker.example:6969'
@@ -37,6 +39,24 @@ describe('events', () => {
       claimedEndpoints: [],
       supportsEncryption: true,
     })
+  })
+
+  test('unless a session can use one family only, each tracker is announced to over IPv4 and IPv6 (BEP 7)', () => {
+    const client = new TrackerClient({
+      infoHashes: [hashV1],
+      peerId: new Uint8Array(20),
+      key: 1,
+      port: 6881,
+      isPrivate: false,
+      tiers: [['http://a.example/announce']],
+      random: seededRandom(),
+    })
+    client.handle({ type: 'start' }, 0)
+    const families: number[] = []
+    for (let output = client.poll(); output !== undefined; output = client.poll()) {
+      if (output.type === 'announce') families.push(output.family)
+    }
+    assert.deepEqual(families, [4, 6])
   })
 
   test('nothing is announced before start, nor after stop', () => {

@@ -252,6 +252,7 @@ describe('retransmission', () => {
     assert.equal(requestTransactionId(second), requestTransactionId(first))
     harness.pass(29_000)
     assert.equal(harness.done.length, 0)
+    assert.deepEqual(harness.take(), [], 'the second time it waits twice as long')
     harness.receive(announceReply(requestTransactionId(first)))
     assert.equal(harness.done[0]?.outcome.ok, true)
   })
