@@ -1,10 +1,11 @@
 // Who works on which torrents in a state folder: a small file for each, naming the process.
 // Guarantees: two living processes never have the lock of one torrent; that of a process that died, or whose number
 // went to another one since, is taken over. Owns the lock files until they are released or the process is gone.
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { linkSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { failure, type Result, success } from '../base/errors.ts'
 import { explainSystemError, isSystemError } from '../host/file-error.ts'
+import { makeFolders } from '../host/make-folders.ts'
 
 export interface TorrentLock {
   release(): void
@@ -122,7 +123,7 @@ function release(path: string, own: string): void {
 
 /**
  * Locks a torrent by all its names, info hashes in hexadecimal. Errors: torrent-locked (by another process, or by this
- * one already), file-unwritable.
+ * one already), and those of makeFolders.
  */
 export function lockTorrent(stateFolder: string, names: readonly string[]): Result<TorrentLock> {
   const own = `${process.pid} ${factsOf(process.pid).start}\n`
@@ -133,7 +134,8 @@ export function lockTorrent(stateFolder: string, names: readonly string[]): Resu
     },
   }
   try {
-    mkdirSync(stateFolder, { recursive: true })
+    const made = makeFolders(resolve(stateFolder))
+    if (!made.ok) return made
     for (const name of names) {
       const path = join(stateFolder, `${name}.lock`)
       const holder = take(path, own)

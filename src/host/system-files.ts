@@ -1,14 +1,15 @@
 // The Files port on Node: roots by their path, made when missing.
 // Guarantees: a root that was made here is on the disk when it is handed out. Transfers of all roots share the objects
 // they are made with; each root owns its own notes.
-import { mkdir, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { assert } from '../base/assert.ts'
-import { SwarmbidError } from '../base/errors.ts'
+import { SwarmbidError, unwrap } from '../base/errors.ts'
 import type { Files } from '../ports/files.ts'
 import { rootedResult } from './file-error.ts'
 import { SystemFileRoot } from './file-root.ts'
 import { systemCalls, type TransferCalls, TransferPool } from './file-transfer.ts'
+import { makeFolders } from './make-folders.ts'
 import { isAbsent } from './rooted-entry.ts'
 import { canAnchor, checkedFolder } from './rooted-folder.ts'
 
@@ -46,7 +47,7 @@ export function systemFiles(options: Partial<SystemFilesOptions> = {}): Files {
       assert(isAbsolute(path), 'an absolute path')
       return rootedResult(path, 'write', async () => {
         if ((await folderAt(path)) === 'absent') {
-          const firstMade = await mkdir(path, { recursive: true })
+          const firstMade = unwrap(makeFolders(path))
           if (firstMade !== undefined) await settleMade(resolve(path), resolve(firstMade))
         }
         return new SystemFileRoot(path, pool, isAnchored)
