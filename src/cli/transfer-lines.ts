@@ -71,6 +71,7 @@ export function describeState(torrent: TorrentSnapshot, isLate: boolean): string
       return `checking what is here: ${formatPercent(share)}`
     }
     case 'downloading':
+      if (torrent.isFinished) return 'complete, putting files in their places'
       return isLonely ? lonelyReason(torrent, isLate) : 'downloading'
     case 'error':
       return `${state.resumesByItself ? 'waiting' : 'stopped'}: ${state.problem.detail} (${state.problem.code})`
@@ -110,9 +111,9 @@ function figuresLine(torrent: TorrentSnapshot, { columns, isUnicode }: Screen): 
 
 /** `NAME: 43.2 %, …`, not fitted to anything. */
 export function plainLine(torrent: TorrentSnapshot, isLate: boolean): string {
-  const { state, downloadRate, uploadRate } = torrent
-  if (state.type !== 'downloading' && state.type !== 'seeding')
-    return `${torrent.name}: ${describeState(torrent, isLate)}`
+  const { state, downloadRate, uploadRate, isFinished } = torrent
+  const isMoving = (state.type === 'downloading' && !isFinished) || state.type === 'seeding'
+  if (!isMoving) return `${torrent.name}: ${describeState(torrent, isLate)}`
   const rates = `${formatRate(downloadRate)} down, ${formatRate(uploadRate)} up`
   const what = state.type === 'seeding' ? 'seeding' : formatPercent(shareOf(torrent))
   return `${torrent.name}: ${what}, ${amountText(torrent).replace('  ', ', ')}, ${rates}, ${peersText(torrent)}`

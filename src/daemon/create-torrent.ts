@@ -153,7 +153,7 @@ function readBack(bytes: Uint8Array, planned: Planned): Metainfo {
   throw new SwarmbidError('create-options', `no client would accept the result: ${parsed.detail}`)
 }
 
-/** Names that safe clients store under another name, which then cannot be seeded from where they are. */
+/** Names that safe clients store under another name; we find them where they are, others may not. */
 function warnOfRenamed(planned: Planned, metainfo: Metainfo, onEvent: (event: CreateEvent) => void): void {
   for (const [position, { index }] of planned.plan.files.entries()) {
     const own = [planned.name, ...present(planned.found.files[index], 'a file found').path].join('/')

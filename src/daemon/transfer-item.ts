@@ -208,8 +208,10 @@ export class TransferItem {
   private reviewDownload(torrent: TorrentSnapshot): void {
     const { state } = torrent
     if (this.stage === 'looking' && state.type !== 'checking') this.stage = 'running'
-    // What came over the network is told of by the session once its files have their own names.
-    const isWhole = torrent.isFinished && (this.isToldFinished || torrent.transferSeconds === undefined)
+    // What came over the network is told of by the session once its files have their own names; what was here before may
+    // lack them too.
+    const isBusy = torrent.transferSeconds !== undefined || state.type === 'downloading' || state.type === 'error'
+    const isWhole = torrent.isFinished && (this.isToldFinished || !isBusy)
     if (this.stage === 'running' && isWhole) {
       this.stage = 'finished'
       this.options.onEvent({ type: 'done', torrent })

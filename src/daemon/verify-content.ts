@@ -9,7 +9,7 @@ import { defaultThreads, hashContent } from '../host/content-hasher.ts'
 import { explainSystemError, isSystemError } from '../host/file-error.ts'
 import { type PieceVerdict, pieceChecker } from '../storage/check-pieces.ts'
 import { filesOfPiece, planPieces } from '../storage/piece-plan.ts'
-import { diskPath, locateContent } from './locate-content.ts'
+import { diskPaths, locateContent } from './locate-content.ts'
 
 export interface VerifyRequest {
   readonly metainfo: Metainfo
@@ -75,8 +75,9 @@ export async function verifyContent(
   const { metainfo } = request
   const { info } = metainfo
   const contentPath = locateContent(info, request.path)
-  const files = info.files.map((file) => ({
-    path: diskPath(contentPath, file.path),
+  const paths = diskPaths(contentPath, info.files)
+  const files = info.files.map((file, index) => ({
+    path: present(paths[index], 'a path for each file'),
     lengthBytes: file.lengthBytes,
     offset: file.offset,
   }))

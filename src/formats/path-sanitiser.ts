@@ -5,6 +5,8 @@ import { toUtf8, toUtf8Lossy, utf8Length } from '../base/bytes.ts'
 
 /** Longest component in UTF-8 bytes: below the 255 of common file systems, with room for suffixes of our own. */
 export const maxComponentBytes = 240
+/** Longest name of common file systems. */
+const maxNameBytes = 255
 /** Longest path in UTF-8 bytes, separators counted: Linux takes no more in one call. */
 export const maxPathBytes = 4096
 export const maxPathDepth = 100
@@ -30,6 +32,11 @@ export function decodeName(raw: Uint8Array): string {
 /** Whether text, or latin1 of bytes, is safe as it stands: ASCII, and nothing special about it. */
 export function isPlainComponent(text: string): boolean {
   return plainName.test(text) && trimmedEnd(text) === text.length && !deviceName.test(text)
+}
+
+/** Whether a file or folder below another one may have this name somewhere: no separator, no way out, not too long. */
+export function isPossibleName(text: string): boolean {
+  return text !== '' && text !== '.' && text !== '..' && !/[/\\\0]/.test(text) && utf8Length(text) <= maxNameBytes
 }
 
 /** One safe component, or '' when nothing is left of it, as of `..`. Idempotent. */

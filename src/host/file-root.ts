@@ -101,12 +101,16 @@ export class SystemFileRoot implements FileRoot {
       const target = placeOf(to)
       // Files in a folder that moves are synced by the name they were opened with: nothing may be left to do there.
       await this.folders.settleBelow(from)
+      const move = async (sourceFolder: RootedFolder, targetFolder: RootedFolder) => {
+        await sourceFolder.verify()
+        await targetFolder.verify()
+        await moveEntry(sourceFolder.entry(source.name), targetFolder.entry(target.name), displayName)
+      }
+      const isSameFolder = source.parent.join('/') === target.parent.join('/')
       await this.within(source.parent, false, (sourceFolder) =>
-        this.within(target.parent, true, async (targetFolder) => {
-          await sourceFolder.verify()
-          await targetFolder.verify()
-          await moveEntry(sourceFolder.entry(source.name), targetFolder.entry(target.name), displayName)
-        }),
+        isSameFolder
+          ? move(sourceFolder, sourceFolder)
+          : this.within(target.parent, true, (targetFolder) => move(sourceFolder, targetFolder)),
       )
       this.folders.note(source.parent)
       this.folders.note(target.parent)

@@ -1,6 +1,7 @@
 // Which folders have entries that a power loss would take back, and putting them on the disk.
 // Guarantees: what was noted before a call to `settle` is on the disk when it returns; folders without news cost
-// nothing, and many callers at once share one sync of a folder. Owns the notes of one root.
+// nothing; of one folder only one sync runs at a time, and all who come meanwhile share the next. Owns the notes of one
+// root.
 import type { RelativePath } from '../ports/files.ts'
 
 /** Syncs one folder; an exception when it failed. */
@@ -14,6 +15,8 @@ export class FolderSync {
   private readonly sync: SyncFolder
   private readonly changed = new Map<string, RelativePath>()
   private readonly running = new Map<string, Promise<void>>()
+  /** Syncs that begin when the running one of their folder has ended. */
+  private readonly next = new Map<string, Promise<void>>()
 
   constructor(sync: SyncFolder) {
     this.sync = sync
@@ -40,15 +43,30 @@ export class FolderSync {
     for (const other of [...this.changed.keys()]) {
       if (other === key || other.startsWith(`${key}/`)) await this.settleOne(other)
     }
-    for (const [other, running] of [...this.running]) {
-      if (other === key || other.startsWith(`${key}/`)) await running
+    for (const syncs of [this.running, this.next]) {
+      for (const [other, sync] of [...syncs]) if (other === key || other.startsWith(`${key}/`)) await sync
     }
   }
 
   private settleOne(key: string): Promise<void> | undefined {
     const folder = this.changed.get(key)
+    const running = this.running.get(key)
     // A sync under way began after whatever is noted no more, so waiting for it is enough.
-    if (folder === undefined) return this.running.get(key)
+    if (folder === undefined) return running
+    if (running === undefined) return this.begin(key, folder)
+    const next = this.next.get(key) ?? running.catch(() => undefined).then(() => this.beginNext(key))
+    this.next.set(key, next)
+    return next
+  }
+
+  private beginNext(key: string): Promise<void> | undefined {
+    this.next.delete(key)
+    const folder = this.changed.get(key)
+    // No news any more: the folder is gone, or a sync began in the moment since the last one ended.
+    return folder === undefined ? this.running.get(key) : this.begin(key, folder)
+  }
+
+  private begin(key: string, folder: RelativePath): Promise<void> {
     this.changed.delete(key)
     const running = this.sync(folder)
       .catch((error: unknown) => {

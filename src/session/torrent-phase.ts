@@ -53,6 +53,6 @@ export function shownState(phase: TorrentPhase, wantsToRun: boolean, isRunning: 
   const problem = phase.type === 'ready' ? phase.transfer.problem : undefined
   if (problem !== undefined) return { type: 'error', problem, resumesByItself: true }
   if (!isRunning) return { type: 'queued' }
-  if (phase.type === 'ready') return { type: phase.transfer.isFinished ? 'seeding' : 'downloading' }
+  if (phase.type === 'ready') return { type: phase.transfer.isInPlace ? 'seeding' : 'downloading' }
   return { type: phase.type }
 }

@@ -1,7 +1,8 @@
 // A torrent's content while it can be downloaded and served: storage and swarm bound together, what comes of each piece,
 // and what keeps it from being written. From the end of the check until the content is left.
-// Guarantees: nothing is asked of peers that could not be written; what is whole goes to its own folder; progress is
-// counted anew only when it changed. Owns the swarm, the open content and what is wrong with writing it.
+// Guarantees: nothing is asked of peers that could not be written; what is whole goes to its own folder, and whoever
+// hears that it is finished finds the files there, under their own names; progress is counted anew only when it changed.
+// Owns the swarm, the open content and what is wrong with writing it.
 import { type Failure, failure, type Result } from '../base/errors.ts'
 import type { Metainfo } from '../formats/metainfo/metainfo.ts'
 import { Swarm } from '../swarm/swarm.ts'
@@ -44,6 +45,8 @@ export class TorrentTransfer implements ContentEvents {
   private readonly peers: ExchangePeers
   private readonly writing: WritingTrouble
   private counted: Progress | undefined
+  private isFinishUntold = false
+  private hasEnded = false
 
   constructor(room: SessionRoom, owner: TransferOwner, options: TransferOptions, nowMs: number) {
     const { facts, tally, metainfo, content, peers } = options
@@ -76,6 +79,11 @@ export class TorrentTransfer implements ContentEvents {
   /** All wanted pieces are verified. */
   get isFinished(): boolean {
     return this.swarm.isFinished
+  }
+
+  /** And the files have their own names, where they belong. */
+  get isInPlace(): boolean {
+    return this.isFinished && this.facts.isPlaced && !this.content.storage.isFinishing
   }
 
   /** Why nothing can be written now. */
@@ -162,6 +170,7 @@ export class TorrentTransfer implements ContentEvents {
   /** Nothing is done with the content any more. Settled when its storage is closed, or its files are removed. */
   end(how: 'close' | 'remove', nowMs: number): Promise<Result<void>> {
     const { storage } = this.content
+    this.hasEnded = true
     this.content.detach()
     this.tally.attach(undefined, nowMs)
     this.exchange.close()
@@ -180,8 +189,7 @@ export class TorrentTransfer implements ContentEvents {
   private finished(nowMs: number): void {
     const { room, facts, content } = this
     this.tally.countTime(nowMs)
-    // Whoever hears of it finds the files under their own names.
-    room.turns.after(content.storage.settled(), () => room.log.add({ type: 'finished', id: facts.id }))
+    this.isFinishUntold = true
     this.noteFinished()
     this.owner.transferFinished(content.storage.have.isComplete, nowMs)
     room.reviewSaving(facts.id)
@@ -189,27 +197,43 @@ export class TorrentTransfer implements ContentEvents {
 
   private noteFinished(): void {
     this.facts.completedMs ??= Math.floor(this.room.ports.clock.wallMs())
-    this.place()
+    this.conclude()
+  }
+
+  /** Waits for names and places, and tells of it. */
+  private conclude(): void {
+    const { room, facts, content } = this
+    room.turns.after(content.storage.settled(), () => {
+      if (this.hasEnded || !this.isFinished || content.storage.isFinishing) return
+      if (!facts.isPlaced) {
+        this.place()
+        return
+      }
+      if (this.isFinishUntold) room.log.add({ type: 'finished', id: facts.id })
+      this.isFinishUntold = false
+      this.owner.transferChanged()
+    })
   }
 
   /** Brings what is whole out of the folder for incomplete content. */
   private place(): void {
     const { room, facts, content } = this
-    if (facts.isPlaced) return
     const moving = room.openFolder(facts.folder).then(async (root) => {
       return root.ok ? await content.storage.move({ root: root.value, folder: [] }) : root
     })
     room.turns.after(moving, (moved, nowMs) => {
-      if (moved.ok) facts.isPlaced = true
-      else this.writing.take(moved, nowMs)
+      if (moved.ok) {
+        facts.isPlaced = true
+        this.conclude()
+      } else this.writing.take(moved, nowMs)
       room.log.add({ type: 'changed', id: facts.id })
       room.reviewSaving(facts.id)
     })
   }
 
   private writingChanged(): void {
-    // What was to be moved when it was whole may have been what failed.
-    if (this.problem === undefined && this.isFinished) this.place()
+    // What was to be renamed or moved when it was whole may have been what failed.
+    if (this.problem === undefined && this.isFinished) this.conclude()
     this.peers.touch()
     this.owner.transferChanged()
   }

@@ -1,5 +1,6 @@
 // Moves the files of one torrent about: renames, moves to other places, takes the suffix off whole files, brings bytes
-// out of the parts file, deletes. One thing after another, while no write is under way; reads go on.
+// out of the parts file, deletes. One thing after another, while no write is under way (but for suffixes, which many
+// files lose at once); reads go on.
 // Guarantees: between roots files are copied, brought to the disk and compared before the originals go; what fails
 // leaves everything where it was; nothing that stands at the target is replaced.
 import { equalBytes } from '../base/bytes.ts'
@@ -30,12 +31,16 @@ interface Step {
 }
 
 const copyStepBytes = 524_288
+/** Renames under way at once, which share the work of bringing their folder to the disk. */
+const finishedAtOnce = 32
 const done: Result<void> = success(undefined)
 
 export class ContentArranger {
   private readonly options: ContentArrangerOptions
   private lastTurn: Promise<unknown> = Promise.resolve()
-  /** Whole files whose suffix could not be taken off. */
+  /** Whole files that carry their suffix yet: those whose turn is to come, those under way, those that it failed for. */
+  private waiting = new Set<number>()
+  private readonly underWay = new Set<number>()
   private readonly unfinished = new Set<number>()
   /** Something was written already; before that nothing is made. */
   private mayMakeFiles = false
@@ -44,27 +49,16 @@ export class ContentArranger {
     this.options = options
   }
 
+  /** Whether a whole file does not have its own name yet. */
+  get isFinishing(): boolean {
+    return this.waiting.size + this.underWay.size + this.unfinished.size > 0
+  }
+
   /** Takes the suffix off a file that is whole. */
-  finishFile(file: number): Promise<void> {
-    return this.inTurn(async () => {
-      const { files, held, gate } = this.options
-      const { layout } = files
-      if (!layout.isSuffixed(file) || files.where(file) !== 'present' || !held.isWhole(file)) return
-      const { root } = layout.place
-      const target: FilePlace = { root, path: layout.diskPath(file, false) }
-      const renamed = await files.file(file).relocate(async () => {
-        const result = await root.rename(layout.diskPath(file, true), target.path)
-        return result.ok ? success(target) : result
-      })
-      if (renamed.ok) {
-        layout.setSuffixed(file, false)
-        files.noteChange(file)
-        this.unfinished.delete(file)
-      } else {
-        this.unfinished.add(file)
-        gate.fail(renamed)
-      }
-    })
+  finishFile(file: number): void {
+    if (!this.options.files.layout.isSuffixed(file)) return
+    this.waiting.add(file)
+    if (this.waiting.size === 1) void this.inTurn(() => this.finishWaiting())
   }
 
   /** Makes the wanted files that have no bytes, and therefore no piece that would. */
@@ -89,7 +83,7 @@ export class ContentArranger {
 
   /** Tries again what finishFile and makeEmptyFiles could not do. */
   retry(): void {
-    for (const file of this.unfinished) void this.finishFile(file)
+    for (const file of this.unfinished) this.finishFile(file)
     if (this.mayMakeFiles) void this.makeEmptyFiles()
   }
 
@@ -145,6 +139,41 @@ export class ContentArranger {
     return turn
   }
 
+  /** Those that come meanwhile have a turn of their own. */
+  private async finishWaiting(): Promise<void> {
+    const batch = this.waiting
+    this.waiting = new Set()
+    for (const file of batch) this.underWay.add(file)
+    const files = batch.values()
+    const lane = async () => {
+      for (const file of files) {
+        await this.finishNow(file)
+        this.underWay.delete(file)
+      }
+    }
+    await Promise.all(Array.from({ length: Math.min(finishedAtOnce, batch.size) }, lane))
+  }
+
+  private async finishNow(file: number): Promise<void> {
+    const { files, held, gate } = this.options
+    const { layout } = files
+    this.unfinished.delete(file)
+    if (!layout.isSuffixed(file) || files.where(file) !== 'present' || !held.isWhole(file)) return
+    const { root } = layout.place
+    const target: FilePlace = { root, path: layout.diskPath(file, false) }
+    const renamed = await files.file(file).relocate(async () => {
+      const result = await root.rename(layout.diskPath(file, true), target.path)
+      return result.ok ? success(target) : result
+    })
+    if (renamed.ok) {
+      layout.setSuffixed(file, false)
+      files.noteChange(file)
+    } else {
+      this.unfinished.add(file)
+      gate.fail(renamed)
+    }
+  }
+
   private arrangePaths(pathsOf: () => Result<readonly RelativePath[]>): Promise<Result<void>> {
     return this.arrange(() => {
       const paths = pathsOf()
@@ -165,14 +194,14 @@ export class ContentArranger {
         const oldPlace = layout.place
         const fromPaths = Array.from({ length: files.fileCount }, (_, file) => layout.diskPath(file))
         const handles = await this.handlesOnDisk()
-        const oldPaths = layout.allPaths
+        const oldNames = layout.names
         layout.place = wanted.value.place
         if (wanted.value.paths !== undefined) layout.setPaths(wanted.value.paths)
         const steps = this.stepsOf(handles, oldPlace, fromPaths)
         const arranged = isCopy ? await this.copyAll(steps) : await this.renameAll(steps)
         if (!arranged.ok) {
           layout.place = oldPlace
-          layout.setPaths(oldPaths)
+          layout.restoreNames(oldNames)
           return arranged
         }
         for (const [file, handle] of handles) if (!handle.isPresent) files.forgetHandle(file)
@@ -291,7 +320,7 @@ export class ContentArranger {
       const broughtOut = await this.bringOutFile(file)
       if (!broughtOut.ok) return broughtOut
       wasAnyBroughtOut = true
-      if (held.isWhole(file)) void this.finishFile(file)
+      if (held.isWhole(file)) this.finishFile(file)
     }
     if (wasAnyBroughtOut && !isAnyLeft) await this.removeParts()
     return done

@@ -7,7 +7,9 @@ import { type Failure, failure, type Result, success } from '../base/errors.ts'
 import type { FileRoot, FileStatus, RelativePath } from '../ports/files.ts'
 import { type Allocation, type FilePool, PooledFile } from './file-pool.ts'
 import { gap, type PiecePlan, pieceEnd, pieceStart, visitStretches } from './piece-plan.ts'
+import { filesUnderRawNames } from './raw-names.ts'
 import type { StorageLayout } from './storage-layout.ts'
+import { type FileRecord, isUnchanged } from './storage-record.ts'
 
 /** Not made yet; at its place; or only as parts of pieces, in the parts file. */
 export type Whereabouts = 'absent' | 'present' | 'parts'
@@ -228,6 +230,7 @@ export class ContentFiles {
   /** A handle for a file that is to be made, under the name it has while it is incomplete. */
   newFile(file: number, isSuffixed = this.layout.hasSuffix): PooledFile {
     this.layout.setSuffixed(file, isSuffixed)
+    this.layout.setRaw(file, false)
     this.pooled[file] = undefined
     return this.file(file)
   }
@@ -238,18 +241,63 @@ export class ContentFiles {
     else this.pooled[file] = undefined
   }
 
-  /** Finds out which files are there, under which of their two names. Errors: file-not-plain, file-unreadable. */
-  async locate(): Promise<Result<void>> {
+  /**
+   * Finds out which files are there, under which of their names: where there are several, under that which looks as
+   * `noted`. Errors: file-not-plain, file-unreadable.
+   */
+  async locate(noted: readonly FileRecord[] = []): Promise<Result<void>> {
     const { layout } = this
     const parts = await this.plainFileAt(layout.place.root, layout.partsPath())
     if (!parts.ok) return parts
     for (let first = 0; first < this.fileCount; first += statusBatch) {
       const files = Array.from({ length: Math.min(statusBatch, this.fileCount - first) }, (_, index) => first + index)
-      for (const located of await Promise.all(files.map((file) => this.locateFile(file, parts.value !== undefined)))) {
+      const hasParts = parts.value !== undefined
+      for (const located of await Promise.all(files.map((file) => this.locateFile(file, hasParts, noted[file])))) {
         if (!located.ok) return located
       }
     }
+    if (this.layout.hasRawPaths) await this.locateRaw(noted)
     return success(undefined)
+  }
+
+  /** Files that are here as the torrent calls them. What is no plain file there is nothing of ours. */
+  private async locateRaw(noted: readonly FileRecord[]): Promise<void> {
+    const { layout, fileCount } = this
+    const found = new Map<number, FileStatus>()
+    for (let first = 0; first < fileCount; first += statusBatch) {
+      const files = Array.from({ length: Math.min(statusBatch, fileCount - first) }, (_, index) => first + index)
+      const statuses = await Promise.all(files.map((file) => this.rawStatus(file)))
+      for (const [index, status] of statuses.entries()) if (status !== undefined) found.set(first + index, status)
+    }
+    if (found.size === 0) return
+    const isProven = (file: number, status: FileStatus | undefined) => {
+      const record = noted[file]
+      return record !== undefined && isUnchanged(record, status)
+    }
+    const underRaw = filesUnderRawNames(
+      Array.from({ length: fileCount }, (_, file) => {
+        const rawPath = layout.rawPathOf(file)
+        return { path: layout.pathOf(file), ...(rawPath === undefined ? {} : { rawPath }) }
+      }),
+      (file) => {
+        const isOther = isProven(file, found.get(file)) && !isProven(file, this.noted.get(file))
+        return { hasOwn: this.where(file) === 'present' && !isOther, hasRaw: found.has(file) }
+      },
+    )
+    for (const file of underRaw) {
+      layout.setSuffixed(file, false)
+      layout.setRaw(file, true)
+      this.setWhere(file, 'present')
+      this.noted.set(file, found.get(file) as FileStatus)
+    }
+  }
+
+  private async rawStatus(file: number): Promise<FileStatus | undefined> {
+    const { root, folder } = this.layout.place
+    const path = this.layout.rawPathOf(file)
+    if (path === undefined || this.isLink(file)) return undefined
+    const status = await root.status([...folder, ...path])
+    return status.ok && status.value?.kind === 'file' ? status.value : undefined
   }
 
   /** The files as a resume record wants them: only those that changed are asked about again. */
@@ -293,21 +341,39 @@ export class ContentFiles {
   }
 
   /** See locate, for one file. */
-  async locateFile(file: number, hasParts: boolean): Promise<Result<void>> {
+  private async locateFile(file: number, hasParts: boolean, noted: FileRecord | undefined): Promise<Result<void>> {
     if (this.isLink(file)) return success(undefined)
     const { layout } = this
-    for (const isSuffixed of [false, true]) {
-      const found = await this.plainFileAt(layout.place.root, layout.diskPath(file, isSuffixed))
-      if (!found.ok) return found
-      if (found.value === undefined) continue
-      layout.setSuffixed(file, isSuffixed)
+    const whole = await this.plainFileAt(layout.place.root, layout.diskPath(file, false))
+    if (!whole.ok) return whole
+    const isProven = noted !== undefined && isUnchanged(noted, whole.value)
+    const suffixed = isProven
+      ? success(undefined)
+      : await this.plainFileAt(layout.place.root, layout.diskPath(file, true))
+    if (!suffixed.ok) return suffixed
+    const found = this.isRather(file, suffixed.value, whole.value, noted) ? suffixed.value : whole.value
+    if (found !== undefined) {
+      layout.setSuffixed(file, found === suffixed.value)
       this.setWhere(file, 'present')
-      this.noted.set(file, found.value)
+      this.noted.set(file, found)
       return success(undefined)
     }
     const isShared = this.lengthOf(file) > 0 && hasParts
     this.setWhere(file, isShared ? 'parts' : 'absent')
     return success(undefined)
+  }
+
+  /** Whether what has the suffix is the file: as it was noted, or of the right length where the other is not. */
+  private isRather(
+    file: number,
+    suffixed: FileStatus | undefined,
+    whole: FileStatus | undefined,
+    noted: FileRecord | undefined,
+  ): boolean {
+    if (suffixed === undefined || whole === undefined) return suffixed !== undefined
+    if (noted !== undefined && isUnchanged(noted, suffixed)) return true
+    const lengthBytes = this.lengthOf(file)
+    return suffixed.lengthBytes === lengthBytes && whole.lengthBytes !== lengthBytes
   }
 
   private async plainFileAt(root: FileRoot, path: RelativePath): Promise<Result<FileStatus | undefined>> {

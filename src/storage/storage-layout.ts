@@ -1,6 +1,7 @@
 // Where each file of a torrent lies: a folder below a root, paths that may have been renamed, a suffix while a file is
 // incomplete, and the hidden parts file for bytes of unwanted files.
-// Guarantees: paths are sanitised and never collide, the names with the suffix included. Owned by one torrent's storage.
+// Guarantees: paths are sanitised and never collide, the names with the suffix included; only what was found under the
+// torrent's own name for it stays there. Owned by one torrent's storage.
 import { assert, present } from '../base/assert.ts'
 import { utf8Length } from '../base/bytes.ts'
 import { failure, type Result, success } from '../base/errors.ts'
@@ -18,10 +19,18 @@ export interface StorageLayoutOptions {
   readonly place: StoragePlace
   /** As the torrent has them (TorrentFile.path), the torrent's name first. */
   readonly paths: readonly RelativePath[]
+  /** By file: the path that content may lie under already (TorrentFile.rawPath). */
+  readonly rawPaths?: readonly (RelativePath | undefined)[]
   /** Whether files carry a suffix until they are whole. */
   readonly hasSuffix: boolean
   /** Tells torrents of one folder apart: an info hash. */
   readonly identity: string
+}
+
+/** What the files are called: for going back to it. */
+export interface FileNames {
+  readonly paths: readonly RelativePath[]
+  readonly atRaw: ReadonlySet<number>
 }
 
 const suffixWord = '.part'
@@ -36,6 +45,9 @@ export class StorageLayout {
   private readonly partsName: string
   /** One byte a file: whether it carries the suffix now. */
   private readonly suffixed: Uint8Array
+  private readonly rawPaths: readonly (RelativePath | undefined)[]
+  /** Files that lie under their raw paths. */
+  private atRaw = new Set<number>()
 
   constructor(options: StorageLayoutOptions) {
     this.place = options.place
@@ -45,6 +57,7 @@ export class StorageLayout {
     this.suffix = freeSuffix(options.paths)
     this.partsName = `.${options.identity.slice(0, 16)}.parts`
     this.suffixed = new Uint8Array(options.paths.length)
+    this.rawPaths = options.rawPaths ?? []
   }
 
   isSuffixed(file: number): boolean {
@@ -55,13 +68,35 @@ export class StorageLayout {
     this.suffixed[file] = isSuffixed ? 1 : 0
   }
 
-  /** Below the place's folder, without the suffix. */
+  /** Whether there may be files under raw paths. */
+  get hasRawPaths(): boolean {
+    return this.rawPaths.some((path) => path !== undefined)
+  }
+
+  /** Below the place's folder; undefined where it is no other than its own, or a rename gave it one. */
+  rawPathOf(file: number): RelativePath | undefined {
+    return this.paths[file] === this.originalPaths[file] ? this.rawPaths[file] : undefined
+  }
+
+  /** A file that is there, or is to be made, lies under its raw path or does not. */
+  setRaw(file: number, isRaw: boolean): void {
+    if (isRaw) this.atRaw.add(file)
+    else this.atRaw.delete(file)
+  }
+
+  /** Below the place's folder, without the suffix; safe to be shown, also where the disk has the raw path. */
   pathOf(file: number): RelativePath {
     return present(this.paths[file], 'a file of the torrent')
   }
 
-  get allPaths(): readonly RelativePath[] {
-    return this.paths
+  get names(): FileNames {
+    return { paths: this.paths, atRaw: new Set(this.atRaw) }
+  }
+
+  /** Goes back to what `names` were. */
+  restoreNames({ paths, atRaw }: FileNames): void {
+    this.paths = paths
+    this.atRaw = new Set(atRaw)
   }
 
   /** The path given by a rename; undefined where it is the torrent's own. */
@@ -72,7 +107,8 @@ export class StorageLayout {
 
   /** Below the root of `place`, with the suffix if wanted. */
   diskPath(file: number, isSuffixed = this.isSuffixed(file), place = this.place): RelativePath {
-    const path = [...place.folder, ...this.pathOf(file)]
+    const rawPath = this.atRaw.has(file) ? this.rawPathOf(file) : undefined
+    const path = [...place.folder, ...(rawPath ?? this.pathOf(file))]
     if (isSuffixed) path[path.length - 1] += this.suffix
     return path
   }
@@ -113,7 +149,9 @@ export class StorageLayout {
   /** Makes paths that one of the above returned those of the files. */
   setPaths(paths: readonly RelativePath[]): void {
     assert(paths.length === this.paths.length, 'a path for each file')
+    const before = this.paths
     this.paths = paths
+    this.atRaw = new Set([...this.atRaw].filter((file) => paths[file] === before[file]))
   }
 
   private checked(paths: readonly RelativePath[]): Result<readonly RelativePath[]> {

@@ -76,16 +76,17 @@ export class TorrentStorage {
     const { info } = metainfo
     this.options = options
     const paths = info.files.map((file) => file.path)
+    const rawPaths = info.files.map((file) => file.rawPath)
     const identity = info.infoHashV1 ?? info.infoHashV2 ?? info.name
     this.files = new ContentFiles({
       plan,
       pool,
-      layout: new StorageLayout({ place, paths, hasSuffix, identity }),
+      layout: new StorageLayout({ place, paths, rawPaths, hasSuffix, identity }),
       allocation,
       priorities: options.priorities.slice(),
       isLink: (file) => info.files[file]?.symlinkTarget !== undefined,
     })
-    this.held = new HeldPieces(plan, (file) => void this.arranger.finishFile(file))
+    this.held = new HeldPieces(plan, (file) => this.arranger.finishFile(file))
     this.have = this.held.have
     this.gate = new WriteGate(
       this.files,
@@ -179,7 +180,7 @@ export class TorrentStorage {
       if (!paths.ok) return paths
       layout.setPaths(paths.value)
     }
-    const located = await files.locate()
+    const located = await files.locate(record?.files.length === files.fileCount ? record.files : [])
     if (!located.ok) return located
     const recalled = recallPieces(this.options.plan, files, record)
     for (let piece = recalled.trusted.nextSet(0); piece !== -1; piece = recalled.trusted.nextSet(piece + 1)) {
@@ -366,6 +367,11 @@ export class TorrentStorage {
     const flushed = await this.flush()
     for (const [, handle] of this.files.handles()) await handle.shut()
     return flushed
+  }
+
+  /** Whether a file that is whole does not have its own name yet. */
+  get isFinishing(): boolean {
+    return this.arranger.isFinishing
   }
 
   /** Answers when files that are whole have their own names, and nothing is being moved. */

@@ -41,7 +41,7 @@ test('only as many downloads run as may; the next one starts when one is done, a
   assert.equal(leecher.stateOf(ids[3] as TorrentId), 'downloading')
   await leecher.run({ type: 'set-queue-position', id: ids[2] as TorrentId, position: 1 })
   await leecher.run({ type: 'add-peers', id: ids[0] as TorrentId, peers: [seeder.endpoint] })
-  await world.until('the first', () => leecher.torrent(ids[0] as TorrentId).isFinished)
+  await world.until('the first', () => leecher.stateOf(ids[0] as TorrentId) === 'seeding')
   assert.deepEqual(
     ids.map((id) => leecher.stateOf(id)),
     ['seeding', 'queued', 'downloading', 'downloading'],
@@ -305,6 +305,35 @@ test('commands for torrents that are not there, or values that make no sense, ch
   assert.equal(seeder.session.snapshot().cursor, cursor)
 })
 
+test('a torrent of many files seeds, and is called finished, only when all of them have their own names', async () => {
+  const content = makeContent({ lengths: Array.from({ length: 200 }, () => 100) })
+  const { world, seeder, leecher } = await pair(content)
+  const id = await leecher.add(content.metainfo)
+  let { cursor } = leecher.session.snapshot()
+  const suffixed = () => leecher.disk.paths().filter((path) => path.endsWith('.part')).length
+  const left: number[] = []
+  leecher.session.onChange(() => {
+    const told = leecher.session.changesSince(cursor)
+    cursor = told.cursor
+    if (told.type !== 'changes') return
+    const isEnd = told.changes.some(
+      (change) => change.type === 'finished' || (change.type === 'state' && change.state.type === 'seeding'),
+    )
+    if (isEnd) left.push(suffixed())
+  })
+  await leecher.run({ type: 'add-peers', id, peers: [seeder.endpoint] })
+  await world.until('all pieces', () => leecher.torrent(id).isFinished)
+  const [lastPieceMs, waiting] = [world.clock.nowMs(), suffixed()]
+  assert.ok(waiting > 100)
+  assert.equal(leecher.stateOf(id), 'downloading')
+  await world.until('seeding', () => leecher.stateOf(id) === 'seeding')
+  await world.clock.run(100)
+  assert.ok(left.length > 0)
+  assert.deepEqual([...new Set(left)], [0])
+  // One after the other they would take at least a millisecond each.
+  assert.ok(world.clock.nowMs() - lastPieceMs - 100 < waiting)
+})
+
 test('the change log tells a download from its beginning to its end', async () => {
   const content = makeContent({ lengths: [100_000] })
   const { world, seeder, leecher } = await pair(content)
@@ -320,7 +349,7 @@ test('the change log tells a download from its beginning to its end', async () =
   const told = changes.changes.map((change) => (change.type === 'state' ? change.state.type : change.type))
   assert.deepEqual(
     told.filter((type) => type !== 'changed' && type !== 'piece'),
-    ['added', 'checking', 'downloading', 'seeding', 'finished'],
+    ['added', 'checking', 'downloading', 'finished', 'seeding'],
   )
   const pieces = changes.changes.flatMap((change) => (change.type === 'piece' ? [change.piece] : []))
   assert.deepEqual(pieces.sort(), [0, 1, 2, 3])

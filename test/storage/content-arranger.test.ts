@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type ErrorCode, failure, type Result, unwrap } from '../../src/base/errors.ts'
 import type { FileRoot } from '../../src/ports/files.ts'
+import type { StorageRecord } from '../../src/storage/storage-record.ts'
 import { assertSameBytes, blockBytes, makeTorrent, Rig, TestStorage, type TestTorrent } from './storage-harness.ts'
 
 const partsName = /\/\.[0-9a-f]{16}\.parts$/
@@ -394,5 +395,55 @@ describe('where files lie', () => {
     await opened.assertServes(0)
     assert.equal(await opened.read(5, 0, blockBytes), undefined)
     assert.deepEqual(opened.piecesOf('lost'), [5])
+  })
+})
+
+describe('a file that is there with and without the suffix', () => {
+  const path = '/data/torrent'
+  const shape = { lengths: [100_000], pieceLengthBytes: 32_768 }
+  const check = (rig: Rig, { storage }: TestStorage) =>
+    rig.settle(storage.check('all', () => undefined, new AbortController().signal))
+
+  async function partly(): Promise<{ rig: Rig; torrent: TestTorrent; record: StorageRecord }> {
+    const torrent = makeTorrent(shape)
+    const rig = new Rig()
+    const opened = await TestStorage.open(rig, torrent, { hasSuffix: true })
+    await opened.download([0, 1])
+    const record = unwrap(await rig.settle(opened.storage.resume()))
+    unwrap(await rig.settle(opened.storage.close()))
+    await rig.clock.run(5_000)
+    return { rig, torrent, record }
+  }
+
+  test('is the one that the record proves; the other is not touched, and its name is waited for', async () => {
+    const { rig, torrent, record } = await partly()
+    const old = new Uint8Array(100_000).fill(7)
+    rig.disk.put(path, old.slice())
+    rig.restart(false)
+    const opened = await TestStorage.open(rig, torrent, { hasSuffix: true }, record)
+    assert.equal(opened.storage.have.count, 2)
+    await opened.download()
+    await rig.until(() => opened.count('write-failed') === 1)
+    assert.ok(opened.storage.isFinishing)
+    assertSameBytes(rig.disk.content(path), old)
+    assertSameBytes(rig.disk.content(`${path}.part`), torrent.contents[0])
+    rig.disk.delete(path)
+    opened.storage.retryWrites()
+    await rig.until(() => rig.disk.content(`${path}.part`) === undefined)
+    assert.ok(!opened.storage.isFinishing)
+    assertSameBytes(rig.disk.content(path), torrent.contents[0])
+  })
+
+  test('without a record is the one of the right length, else the one without', async () => {
+    const { rig, torrent } = await partly()
+    rig.disk.put(path, new Uint8Array(5_000).fill(7))
+    rig.restart(false)
+    const opened = await TestStorage.open(rig, torrent, { hasSuffix: true })
+    assert.equal(unwrap(await check(rig, opened)).goodPieces, 2)
+    unwrap(await rig.settle(opened.storage.close()))
+    rig.disk.put(path, (torrent.contents[0] as Uint8Array).slice())
+    rig.restart(false)
+    const again = await TestStorage.open(rig, torrent, { hasSuffix: true })
+    assert.equal(unwrap(await check(rig, again)).goodPieces, torrent.plan.pieceCount)
   })
 })

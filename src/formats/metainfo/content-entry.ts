@@ -1,16 +1,18 @@
 // One entry of a torrent's content as either half of the info dictionary lists it, read and sanitised but not
 // yet laid out: what the two lists have in common, and the reading of attributes and links (BEP 47).
-import { utf8Length } from '../../base/bytes.ts'
+import { toUtf8, utf8Length } from '../../base/bytes.ts'
 import { fail } from '../../base/errors.ts'
 import type { BencodeCursor } from '../bencode/cursor.ts'
 import { keyText } from '../bencode/key-text.ts'
 import { cellsPerNode, kindString, type Tape } from '../bencode/scan.ts'
-import { isPlainComponent, maxPathBytes, maxPathDepth, sanitiseComponent } from '../path-sanitiser.ts'
+import { isPlainComponent, isPossibleName, maxPathBytes, maxPathDepth, sanitiseComponent } from '../path-sanitiser.ts'
 import { kindAt, listAt, nodeAfter } from './file-fields.ts'
 
 export interface ContentEntry {
   /** Sanitised components, the torrent's name first unless the torrent is a lone file. */
   readonly path: readonly string[]
+  /** As listed: `path` itself where nothing differs, undefined if no disk could have it. */
+  readonly rawPath: readonly string[] | undefined
   readonly lengthBytes: number
   readonly isPad: boolean
   readonly isExecutable: boolean
@@ -18,6 +20,12 @@ export interface ContentEntry {
   /** Sanitised components below the torrent's root; undefined when the entry is no link. */
   readonly linkTarget: readonly string[] | undefined
   readonly piecesRoot: Uint8Array | undefined
+}
+
+/** What the paths of all entries begin with; `rawPath` undefined: no possible name. */
+export interface ContentRoot {
+  readonly path: readonly string[]
+  readonly rawPath: readonly string[] | undefined
 }
 
 export interface Attributes {
@@ -74,6 +82,51 @@ export function readPath(tape: Tape, list: number, base: readonly string[], code
     if (component !== '') scratch[count++] = component
   }
   return scratch.slice(0, count)
+}
+
+function isAscii(tape: Tape, node: number, text: string): boolean {
+  const start = tape.cells[node + 2] as number
+  if ((tape.cells[node + 1] as number) - start !== text.length) return false
+  for (let index = 0; index < text.length; index++) {
+    const byte = tape.bytes[start + index] as number
+    if (byte > 0x7f || byte !== text.charCodeAt(index)) return false
+  }
+  return true
+}
+
+/** The string at a node as it stands, if it is a possible name; `component` is what it is sanitised to. */
+export function rawComponentAt(tape: Tape, node: number, component: string): string | undefined {
+  // Nearly all names: no string is made for them.
+  if (component !== '' && isAscii(tape, node, component)) return component
+  const text = toUtf8(tape.bytes.subarray(tape.cells[node + 2] as number, tape.cells[node + 1] as number))
+  return text !== undefined && isPossibleName(text) ? text : undefined
+}
+
+/**
+ * Components of the list at a node as they stand, behind `rawBase`: `path`, which is the list sanitised behind as many
+ * others, if it is the same; undefined if it is no possible path.
+ */
+export function readRawPath(
+  tape: Tape,
+  list: number,
+  rawBase: readonly string[],
+  path: readonly string[],
+): readonly string[] | undefined {
+  const last = tape.cells[list + 2] as number
+  let raw: string[] | undefined
+  let count = rawBase.length
+  for (let index = 0; index < rawBase.length && raw === undefined; index++) {
+    if (rawBase[index] !== path[index]) raw = rawBase.slice()
+  }
+  for (let node = list + cellsPerNode; node < last; node = nodeAfter(tape, node)) {
+    const component = path[count] ?? ''
+    const own = rawComponentAt(tape, node, component)
+    if (own === undefined) return undefined
+    if (own !== component) raw ??= path.slice(0, count)
+    raw?.push(own)
+    count++
+  }
+  return raw ?? path
 }
 
 /**

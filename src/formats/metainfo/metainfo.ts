@@ -6,6 +6,11 @@ import type { InfoHashV1, InfoHashV2 } from '../../base/ids.ts'
 export interface TorrentFile {
   /** Components as on disk, the torrent's name first (a single file: only the name); safe on any system. */
   readonly path: readonly string[]
+  /**
+   * Components as the torrent has them, where `path` is not so: content may lie on a disk that allows such names. None
+   * is a separator or leads out of its folder; no two files of the torrent have the same, whatever the system.
+   */
+  readonly rawPath?: readonly string[]
   readonly lengthBytes: number
   /**
    * First byte in the piece space, the sequence of bytes that pieces cut up: piece p covers

@@ -7,8 +7,10 @@ import type { BencodeCursor } from '../bencode/cursor.ts'
 import { kindDictionary } from '../bencode/scan.ts'
 import {
   type ContentEntry,
+  type ContentRoot,
   checkPathLength,
   componentAt,
+  rawComponentAt,
   readAttributes,
   readLength,
   readLinkTarget,
@@ -22,7 +24,11 @@ function readRoot(cursor: BencodeCursor | undefined): Uint8Array {
   return root
 }
 
-function readLeaf(properties: BencodeCursor, path: readonly string[]): ContentEntry {
+function readLeaf(
+  properties: BencodeCursor,
+  path: readonly string[],
+  rawPath: readonly string[] | undefined,
+): ContentEntry {
   if (properties.kind !== kindDictionary) fail('metainfo-file-tree', 'properties of a file that are no dictionary')
   const { tape } = properties
   const fields = fileFields(tape, properties.node)
@@ -36,6 +42,7 @@ function readLeaf(properties: BencodeCursor, path: readonly string[]): ContentEn
   checkPathLength(path)
   return {
     path,
+    rawPath,
     lengthBytes,
     isPad,
     isExecutable,
@@ -56,6 +63,12 @@ const maxComponents = 2 ** 23
 interface Walk {
   readonly entries: Iterator<readonly [BencodeCursor, BencodeCursor], void>
   readonly path: readonly string[]
+  /** The same as `path` as long as nothing differs. */
+  readonly rawPath: readonly string[] | undefined
+}
+
+function behind(base: readonly string[], component: string): readonly string[] {
+  return component === '' ? base : [...base, component]
 }
 
 /** Name of the file if the tree is nothing but one file at its top. */
@@ -69,10 +82,10 @@ export function loneFileName(tree: BencodeCursor): BencodeCursor | undefined {
  * Entries of a file tree, below `root`, or as a lone file if `root` is empty.
  * Fails with metainfo-file-tree, -path, -file-length, -pad-file, -pieces-root.
  */
-export function readFileTree(tree: BencodeCursor, root: readonly string[]): ContentEntry[] {
+export function readFileTree(tree: BencodeCursor, root: ContentRoot): ContentEntry[] {
   const files: ContentEntry[] = []
   let components = 0
-  const walks: Walk[] = [{ entries: tree.entries(), path: root }]
+  const walks: Walk[] = [{ entries: tree.entries(), ...root }]
   for (let walk = walks.at(-1); walk !== undefined; walk = walks.at(-1)) {
     const next = walk.entries.next()
     if (next.done === true) {
@@ -83,13 +96,19 @@ export function readFileTree(tree: BencodeCursor, root: readonly string[]): Cont
     if (key.byteLength === 0) fail('metainfo-file-tree', 'a file tree with a name that is empty')
     if (value.kind !== kindDictionary) fail('metainfo-file-tree', 'a file tree with an entry that is no dictionary')
     const component = componentAt(key.tape, key.node)
+    const rawComponent = rawComponentAt(key.tape, key.node, component)
+    const isSame = rawComponent === component && walk.rawPath === walk.path
+    const rawBase = rawComponent === undefined || isSame ? undefined : walk.rawPath
+    const otherPath = rawBase === undefined ? undefined : behind(rawBase, rawComponent ?? '')
     const leaf = leafOf(value)
     if (leaf !== undefined) {
       components += walk.path.length + 1
       if (components > maxComponents) fail('metainfo-path', 'too many files too deep in folders')
-      files.push(readLeaf(leaf, [...walk.path, component === '' ? '_' : component]))
+      const path = behind(walk.path, component === '' ? '_' : component)
+      files.push(readLeaf(leaf, path, isSame ? path : otherPath))
     } else {
-      walks.push({ entries: value.entries(), path: component === '' ? walk.path : [...walk.path, component] })
+      const path = behind(walk.path, component)
+      walks.push({ entries: value.entries(), path, rawPath: isSame ? path : otherPath })
     }
   }
   return files

@@ -2,14 +2,14 @@
 // Guarantees: never throws on any bytes; version 1 is read tolerantly and hashed as it stands, versions from 2
 // on must be canonical; the result holds views of the bytes given, which must not change afterwards.
 
-import { toHex } from '../../base/bytes.ts'
+import { toHex, toUtf8 } from '../../base/bytes.ts'
 import { attempt, fail, type Result } from '../../base/errors.ts'
 import { sha1, sha1Length, sha256 } from '../../base/hash.ts'
 import { infoHashV1, infoHashV2 } from '../../base/ids.ts'
 import { BencodeCursor } from '../bencode/cursor.ts'
 import { kindDictionary, kindList, kindString, scan } from '../bencode/scan.ts'
-import { distinctPaths } from '../distinct-paths.ts'
-import { decodeName, sanitiseComponent } from '../path-sanitiser.ts'
+import { distinctPaths, foldedName } from '../distinct-paths.ts'
+import { decodeName, isPossibleName, sanitiseComponent } from '../path-sanitiser.ts'
 import type { ContentEntry } from './content-entry.ts'
 import { matchHalves, type Placement } from './match-halves.ts'
 import {
@@ -53,7 +53,9 @@ export function readInfo(info: BencodeCursor): TorrentInfo {
   const usableName = sanitiseComponent(rawName)
   const name = usableName === '' ? (hashV1 ?? toHex(sha1(raw))) : usableName
 
-  const content = readContent(info, version, usableName, name, pieceLengthBytes)
+  const text = toUtf8(rawName)
+  const names = { usableName, name, rawName: text !== undefined && isPossibleName(text) ? text : undefined }
+  const content = readContent(info, version, names, pieceLengthBytes)
   // BEP 52 names a lone file in its tree, and calls the name of the torrent advice.
   const loneName = content.isFolder ? undefined : content.files[0]?.path[0]
   const pieces = readPieces(info, version, content.pieceCount)
@@ -113,18 +115,27 @@ function readPieceLength(info: BencodeCursor, version: TorrentVersion): number {
 
 type Content = Pick<TorrentInfo, 'isFolder' | 'files' | 'pieceCount' | 'totalBytes' | 'spanBytes'>
 
+interface Names {
+  /** Sanitised; '' when nothing is left of it. */
+  readonly usableName: string
+  readonly name: string
+  /** As it stands, if that is a possible name. */
+  readonly rawName: string | undefined
+}
+
 function readContent(
   info: BencodeCursor,
   version: TorrentVersion,
-  usableName: string,
-  name: string,
+  { usableName, name, rawName }: Names,
   pieceLengthBytes: number,
 ): Content {
   const list = listOf(info, 'files')
   const tree = version === 'v1' ? undefined : info.get('file tree')
   const isFolder = list !== undefined || (tree !== undefined && loneFileName(tree) === undefined)
-  const root = isFolder ? [name] : []
-  const listed = version === 'v2' ? [] : list ? readFileList(list, root) : [readLoneFile(info, usableName)]
+  const path = isFolder ? [name] : []
+  const rawRoot = rawName === undefined ? undefined : [rawName]
+  const root = { path, rawPath: !isFolder || rawName === name ? path : rawRoot }
+  const listed = version === 'v2' ? [] : list ? readFileList(list, root) : [readLoneFile(info, usableName, rawName)]
   const v1 = placedInSequence(listed)
   const v2 = tree === undefined ? undefined : placedInPieces(readFileTree(tree, root), pieceLengthBytes)
   if (v2 !== undefined && version === 'hybrid') matchHalves(v1, v2, pieceLengthBytes)
@@ -137,7 +148,7 @@ function readContent(
   if (pieceCount > maxPieceCount) fail('metainfo-too-many-pieces', `${pieceCount} pieces, more than ${maxPieceCount}`)
   let totalBytes = 0
   for (const entry of placement.entries) totalBytes += entry.lengthBytes
-  return { isFolder, files: finished(placement, root), pieceCount, totalBytes, spanBytes }
+  return { isFolder, files: finished(placement, path), pieceCount, totalBytes, spanBytes }
 }
 
 function checkedOffset(bytes: number): number {
@@ -177,13 +188,34 @@ function finished({ entries, offsets }: Placement, root: readonly string[]): Tor
   if (!distinct.ok) fail(distinct.code, distinct.detail)
   const paths = distinct.value
   const targets = resolveLinks(entries, paths, root)
+  const rawPaths = distinctRawPaths(entries, paths)
   return entries.map(({ lengthBytes, isExecutable, isHidden, piecesRoot }, index) => {
     const path = paths[index] as readonly string[]
-    const file = { path, lengthBytes, offset: offsets[index] as number, isExecutable, isHidden }
+    const rawPath = rawPaths.get(index)
+    const named = rawPath === undefined ? { path } : { path, rawPath }
+    const file = { ...named, lengthBytes, offset: offsets[index] as number, isExecutable, isHidden }
     const symlinkTarget = targets.get(index)
     if (symlinkTarget !== undefined) return { ...file, symlinkTarget }
     return piecesRoot === undefined ? file : { ...file, piecesRoot }
   })
+}
+
+/** By index, where they are not `paths`; of those that are the same where case does not count, none. */
+function distinctRawPaths(
+  entries: readonly ContentEntry[],
+  paths: readonly (readonly string[])[],
+): Map<number, readonly string[]> {
+  const found = new Map<number, readonly string[]>()
+  if (entries.every(({ path, rawPath }, index) => (rawPath ?? path) === paths[index])) return found
+  const keyOf = ({ path, rawPath }: ContentEntry) => (rawPath ?? path).map(foldedName).join('/')
+  const counts = new Map<string, number>()
+  for (const entry of entries) counts.set(keyOf(entry), (counts.get(keyOf(entry)) ?? 0) + 1)
+  for (const [index, entry] of entries.entries()) {
+    const { rawPath } = entry
+    if (rawPath === undefined || rawPath === paths[index]) continue
+    if (counts.get(keyOf(entry)) === 1) found.set(index, rawPath)
+  }
+  return found
 }
 
 function readPieces(info: BencodeCursor, version: TorrentVersion, pieceCount: number): Uint8Array | undefined {
