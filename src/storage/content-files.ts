@@ -6,13 +6,10 @@ import { assert } from '../base/assert.ts'
 import { type Failure, failure, type Result, success } from '../base/errors.ts'
 import type { FileRoot, FileStatus, RelativePath } from '../ports/files.ts'
 import { type Allocation, type FilePool, PooledFile } from './file-pool.ts'
+import { type FileRecord, isUnchanged, type Whereabouts } from './file-record.ts'
 import { gap, type PiecePlan, pieceEnd, pieceStart, visitStretches } from './piece-plan.ts'
 import { filesUnderRawNames } from './raw-names.ts'
 import type { StorageLayout } from './storage-layout.ts'
-import { type FileRecord, isUnchanged } from './storage-record.ts'
-
-/** Not made yet; at its place; or only as parts of pieces, in the parts file. */
-export type Whereabouts = 'absent' | 'present' | 'parts'
 
 /** What became of a read: `missing` bytes were never written or are cut off, else a failure of the disk. */
 export type ReadOutcome =

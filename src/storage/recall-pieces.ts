@@ -4,9 +4,10 @@
 import { Bitfield } from '../base/bitfield.ts'
 import { blockLengthBytes } from '../formats/metainfo/metainfo.ts'
 import type { ContentFiles } from './content-files.ts'
+import { type FileRecord, isUnchanged } from './file-record.ts'
 import { countBlocks, type PartialPiece } from './piece-filling.ts'
 import { filesOfPiece, type PiecePlan, piecesOfFile } from './piece-plan.ts'
-import { type FileRecord, isUnchanged, type StorageRecord } from './storage-record.ts'
+import type { StorageRecord } from './storage-record.ts'
 
 export interface RecalledPieces {
   readonly trusted: Bitfield

@@ -14,9 +14,9 @@ import { kindDictionary, kindList, scan } from '../formats/bencode/scan.ts'
 import { compactEndpointLength, decodeCompactEndpoints, encodeCompactEndpoints } from '../formats/compact-endpoint.ts'
 import { maxPieceCount } from '../formats/metainfo/metainfo.ts'
 import { maxPathDepth, sanitisePath } from '../formats/path-sanitiser.ts'
-import type { Whereabouts } from './content-files.ts'
+import type { FileRecord, Whereabouts } from './file-record.ts'
 import type { PartialPiece } from './piece-filling.ts'
-import type { FileRecord, StorageRecord } from './storage-record.ts'
+import type { StorageRecord } from './storage-record.ts'
 
 export interface ResumeRecord {
   readonly infoHashV1?: InfoHashV1
