@@ -441,3 +441,14 @@ describe('seed', () => {
     assert.deepEqual(readdirSync(partFolder), ['content'])
   })
 })
+
+test('where no folder can be made, the download and the state are refused at once', async (t) => {
+  if (!existsSync('/proc/self')) return t.skip('needs a file system in which nothing can be made')
+  const place = await makePlace(t)
+  for (const wrong of ['--dir', '--state']) {
+    const options = [...place.options, wrong, '/proc/nothing-here/below', '--json']
+    const refused = await swarmbid(['download', place.torrent, ...options])
+    assert.equal(refused.exitCode, 1, refused.stderr)
+    assert.match(refused.stdout + refused.stderr, /"error":\{"code":"file-unwritable"/)
+  }
+})
