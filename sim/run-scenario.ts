@@ -32,6 +32,7 @@ export interface RunReport {
 }
 
 const maxViolations = 20
+const closingMs = 10_000
 
 /** Plays a scenario to its end, or to the first broken promise. */
 export async function runScenario(scenario: Scenario, options: RunOptions): Promise<RunReport> {
@@ -99,6 +100,8 @@ async function play(
   for (const check of checks) check.onEnd?.()
   if (isBroken()) return
   for (const machine of world.machines) if (machine.isUp) await machine.stop()
+  // What is on its way arrives.
+  await world.clock.run(closingMs)
   for (const check of checks) check.onClosed?.()
 }
 

@@ -1,8 +1,30 @@
 // Every check there is, in the order they report. A run has them all: which scenario it is makes no difference to
 // what is promised.
+import { announcesInOrder } from './announces-in-order.ts'
 import { answersRequests } from './answers-requests.ts'
 import { asksPolitely } from './asks-politely.ts'
+import { bansNobodyHonest } from './bans-nobody-honest.ts'
 import type { CheckMaker } from './check.ts'
+import { countsBytes } from './counts-bytes.ts'
+import { finishesHonestly } from './finishes-honestly.ts'
+import { keepsRates } from './keeps-rates.ts'
+import { keepsSlots } from './keeps-slots.ts'
+import { keepsTalking } from './keeps-talking.ts'
+import { releasesAll } from './releases-all.ts'
 import { tellsTheTruth } from './tells-the-truth.ts'
+import { wantsWhatItLacks } from './wants-what-it-lacks.ts'
 
-export const allChecks: readonly CheckMaker[] = [tellsTheTruth, answersRequests, asksPolitely]
+export const allChecks: readonly CheckMaker[] = [
+  tellsTheTruth,
+  answersRequests,
+  asksPolitely,
+  wantsWhatItLacks,
+  finishesHonestly,
+  keepsSlots,
+  keepsRates,
+  countsBytes,
+  announcesInOrder,
+  bansNobodyHonest,
+  keepsTalking,
+  releasesAll,
+]

@@ -24,10 +24,12 @@ export interface Check extends WorldWatcher {
   onClosed?(): void
 }
 
+export type ViolateMachine = (machine: Machine | undefined, detail: string) => void
+
 interface CheckContext {
   readonly world: World
   readonly tap: WireTap
-  violate(machine: Machine | undefined, detail: string): void
+  readonly violate: ViolateMachine
 }
 
 /** A check with its name, `kebab-case`, as it is reported. */

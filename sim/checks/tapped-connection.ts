@@ -17,6 +17,8 @@ import type { Machine } from '../world/machine.ts'
 export type Way = 'out' | 'in'
 
 export interface WireObserver {
+  /** Whatever they are, handshakes and what is no message included. */
+  onBytes?(connection: TappedConnection, way: Way, count: number): void
   /** Both sides' handshakes are there: nothing else was said before. */
   onOpened?(connection: TappedConnection): void
   onChoke?(connection: TappedConnection, way: Way): void
@@ -32,8 +34,12 @@ export interface WireObserver {
   onBlock?(connection: TappedConnection, way: Way, piece: number, begin: number, length: number): void
   /** Bytes of the current block from `begin` of the piece on, valid until the call returns. */
   onBlockBytes?(connection: TappedConnection, way: Way, piece: number, begin: number, bytes: Uint8Array): void
+  /** All of a block is there. */
+  onBlockEnd?(connection: TappedConnection, way: Way, piece: number, begin: number, length: number): void
   /** What the session was sent or sent that is no message of the protocol. */
   onGarbage?(connection: TappedConnection, way: Way, detail: string): void
+  /** The session ended it: what comes from now on it does not look at. */
+  onHungUp?(connection: TappedConnection): void
   onClosed?(connection: TappedConnection): void
 }
 
@@ -54,13 +60,19 @@ export class WireSide {
   readonly requests = new Map<number, number>()
   readonly cancelled = new Set<number>()
   readonly allowedFast = new Set<number>()
-  /** Payload of blocks. */
+  /** Payload of blocks that are whole. */
   payloadBytes = 0
+  /** When it said something last. */
+  saidMs = 0
 }
 
 /** Names a block of any begin. */
 export function blockKey(piece: number, begin: number): number {
   return piece * 2 ** 30 + begin
+}
+
+export function pieceOfKey(key: number): number {
+  return Math.floor(key / 2 ** 30)
 }
 
 export class TappedConnection {
@@ -75,10 +87,13 @@ export class TappedConnection {
   /** The session hung up: what it writes then goes nowhere. */
   isHungUp = false
   isClosed = false
+  /** When the session choked the peer last. */
+  chokedMs = 0
+  /** Both handshakes were there. */
+  isOpened = false
   private readonly observers: readonly WireObserver[]
   private readonly find: (infoHash: string) => Content | undefined
   private readonly nowMs: () => number
-  private isOpened = false
 
   constructor(
     whose: Pick<TappedConnection, 'machine' | 'life' | 'direction' | 'remote'>,
@@ -98,7 +113,9 @@ export class TappedConnection {
   /** The next bytes of one way. */
   push(way: Way, bytes: Uint8Array): void {
     const side = this[way]
-    if (way === 'out' && this.isHungUp) return
+    if (this.isHungUp) return
+    side.saidMs = this.nowMs()
+    for (const observer of this.observers) observer.onBytes?.(this, way, bytes.length)
     let rest = bytes
     if (side.handshake !== undefined) {
       const taken = side.handshake.push(rest)
@@ -115,6 +132,12 @@ export class TappedConnection {
     if (failed === undefined) return
     for (const observer of this.observers) observer.onGarbage?.(this, way, failed.detail)
     side.decoder = undefined
+  }
+
+  hangUp(): void {
+    if (this.isHungUp) return
+    this.isHungUp = true
+    for (const observer of this.observers) observer.onHungUp?.(this)
   }
 
   close(): void {
@@ -143,6 +166,7 @@ export class TappedConnection {
     const other = this[way === 'out' ? 'in' : 'out']
     let piece = 0
     let begin = 0
+    let blockBytes = 0
     const have = (number: number) => {
       for (const observer of observers) observer.onHave?.(this, way, number)
       side.have?.set(number)
@@ -153,6 +177,7 @@ export class TappedConnection {
       choke: () => {
         for (const observer of observers) observer.onChoke?.(this, way)
         side.isChoking = true
+        if (way === 'out') this.chokedMs = this.nowMs()
         // Without BEP 6 a choke ends all requests, told by nothing else.
         if (!(side.supportsFast && other.supportsFast)) other.requests.clear()
       },
@@ -187,16 +212,19 @@ export class TappedConnection {
       piece: (number, from, length) => {
         piece = number
         begin = from
+        blockBytes = length
         for (const observer of observers) observer.onBlock?.(this, way, number, from, length)
         const key = blockKey(number, from)
         other.requests.delete(key)
         other.cancelled.delete(key)
-        side.payloadBytes += length
       },
       blockFragment: (offset, chunk, start, end) => {
         for (const observer of observers) {
           observer.onBlockBytes?.(this, way, piece, begin + offset, chunk.subarray(start, end))
         }
+        if (offset + end - start < blockBytes) return
+        side.payloadBytes += blockBytes
+        for (const observer of observers) observer.onBlockEnd?.(this, way, piece, begin, blockBytes)
       },
       cancel: (number, from) => {
         for (const observer of observers) observer.onCancel?.(this, way, number, from)

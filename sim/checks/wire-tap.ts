@@ -106,11 +106,11 @@ function tappedStream(stream: Stream, connection: TappedConnection): Stream {
     },
     resume: () => stream.resume(),
     close: () => {
-      connection.isHungUp = true
+      connection.hangUp()
       stream.close()
     },
     abort: () => {
-      connection.isHungUp = true
+      connection.hangUp()
       stream.abort()
     },
   }

@@ -60,6 +60,8 @@ export class SimulatedDisk {
   failingOneIn: FailingRates
   /** How fast it is from now on. */
   speed: DiskSpeed | undefined
+  /** Files that the program that runs, or ran last, has open. */
+  openFileCount = 0
   /** What went wrong so far. */
   readonly faults: DiskFaultCounts = noFaults()
   readonly clock: SimulatedClock
@@ -107,6 +109,7 @@ export class SimulatedDisk {
   /** The program dies at once; with `isPowerLoss`, so does what the disk was not told to keep. */
   crash(isPowerLoss: boolean): void {
     this.life++
+    this.openFileCount = 0
     this.busyUntilMs = 0
     if (!isPowerLoss) return
     this.faults.lostNames += this.names.losePower(this.random)
@@ -300,6 +303,7 @@ export class SimulatedDisk {
   private openFile(node: FileNode, name: string, isWritable: boolean, sink: TransferSink, life: number): OpenFile {
     let isClosed = false
     let transferCount = 0
+    this.openFileCount++
     let onQuiet: (() => void) | undefined
     const begin = () => {
       assert(!isClosed, 'a file that is open')
@@ -361,6 +365,7 @@ export class SimulatedDisk {
       close: async () => {
         assert(!isClosed, 'a file closed once')
         isClosed = true
+        if (life === this.life) this.openFileCount--
         if (transferCount > 0) await new Promise<void>((resolve) => (onQuiet = resolve))
         return await this.answer(life, () => success(undefined))
       },

@@ -47,7 +47,7 @@ export interface MachineWorld {
   streamsOf(machine: Machine): Streams
   log(who: string, what: string): void
   onChange(machine: Machine, change: Change): void
-  onDown(machine: Machine): void
+  onDown(machine: Machine, isOrderly: boolean): void
 }
 
 export class Machine {
@@ -61,6 +61,10 @@ export class Machine {
   isTranslated = false
   /** How often a program was started on it. */
   life = 0
+  /** Of the program that runs, or ran last: alarms it has, whether they are set or not. */
+  alarmCount = 0
+  /** What it was told about itself, when it was started and later. */
+  config: SessionConfig
   private readonly world: MachineWorld
   private interfaces: readonly (readonly [name: string, address: string])[]
   private readonly interfaceListeners = new Set<() => void>()
@@ -83,6 +87,7 @@ export class Machine {
       ...(capacityBytes === undefined ? {} : { capacityBytes }),
     })
     this.memory = new SimulatedPieceMemory(memoryBytes, world.spares)
+    this.config = this.usualConfig()
   }
 
   get isUp(): boolean {
@@ -103,6 +108,8 @@ export class Machine {
     assert(this.running === undefined, 'one program at a time')
     const { world, random, address } = this
     this.life++
+    this.alarmCount = 0
+    this.config = sessionConfig({ ...this.usualConfig(), ...changes })
     this.memory = new SimulatedPieceMemory(this.memory.budgetBytes, world.spares)
     const { memory } = this
     const opening = openSession(
@@ -119,14 +126,7 @@ export class Machine {
         openHasher: (sink) =>
           new SimulatedHasher({ clock: world.clock, random, memory, sink, known: world.knownPieces }),
       },
-      sessionConfig({
-        stateFolder,
-        downloadFolder: contentFolder,
-        listenAddresses: ['0.0.0.0'],
-        listenPort,
-        ...this.options.config,
-        ...changes,
-      }),
+      this.config,
     )
     const session = unwrap(await world.clock.settle(opening))
     this.running = session
@@ -150,7 +150,7 @@ export class Machine {
     await this.world.clock.settle(this.session.close())
     this.running = undefined
     this.world.log(this.address, 'stopped')
-    this.world.onDown(this)
+    this.world.onDown(this, true)
   }
 
   /** The program dies at this moment; with `isPowerLoss`, so does what its disk was not told to keep. */
@@ -161,11 +161,13 @@ export class Machine {
     this.life++
     this.running = undefined
     this.world.log(this.address, isPowerLoss ? 'lost power' : 'killed')
-    this.world.onDown(this)
+    this.world.onDown(this, false)
   }
 
   async run(command: Command): Promise<Outcome> {
-    return unwrap(await this.world.clock.settle(this.session.run(command)))
+    const outcome = unwrap(await this.world.clock.settle(this.session.run(command)))
+    this.config = configAfter(this.config, command)
+    return outcome
   }
 
   async add(metainfo: Uint8Array, options: AddOptions = {}): Promise<TorrentId> {
@@ -207,16 +209,37 @@ export class Machine {
     })
   }
 
+  private usualConfig(): SessionConfig {
+    return sessionConfig({
+      stateFolder,
+      downloadFolder: contentFolder,
+      listenAddresses: ['0.0.0.0'],
+      listenPort,
+      ...this.options.config,
+    })
+  }
+
   /** A program that was killed is woken no more. */
   private clockOfLife(life: number): Clock {
     const { clock } = this.world
     return {
       nowMs: () => clock.nowMs(),
       wallMs: () => clock.wallMs(),
-      alarm: (onRing) =>
-        clock.alarm(() => {
+      alarm: (onRing) => {
+        const alarm = clock.alarm(() => {
           if (life === this.life) onRing()
-        }),
+        })
+        let isClosed = false
+        this.alarmCount++
+        return {
+          set: (atMs) => alarm.set(atMs),
+          close: () => {
+            if (!isClosed && life === this.life) this.alarmCount--
+            isClosed = true
+            alarm.close()
+          },
+        }
+      },
     }
   }
 
@@ -253,6 +276,17 @@ export class Machine {
     this.world.log(this.address, textOf(change))
     this.world.onChange(this, change)
   }
+}
+
+/** What a program was told later about itself. */
+function configAfter(config: SessionConfig, command: Command): SessionConfig {
+  if (command.type === 'set-rates') return { ...config, rates: { ...config.rates, ...command.rates } }
+  if (command.type === 'use-alternative-rates') return { ...config, useAlternativeRates: command.enabled }
+  if (command.type === 'set-alternative-rates') {
+    return { ...config, alternativeRates: { ...config.alternativeRates, ...command.rates } }
+  }
+  if (command.type !== 'set-connection-limits') return config
+  return { ...config, connections: { ...config.connections, ...command.limits } }
 }
 
 function added(outcome: Outcome): TorrentId {

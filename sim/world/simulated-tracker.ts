@@ -12,14 +12,19 @@ import { TrackerServer } from '../../src/tracker/tracker-server.ts'
 import type { World } from './world.ts'
 
 export interface SeenAnnounce {
+  readonly tracker: SimulatedTracker
   readonly from: string
   readonly atMs: number
   readonly infoHash: string
+  /** In hexadecimal. */
+  readonly peerId: string
   readonly event: AnnounceEvent
   readonly key: number | undefined
   readonly leftBytes: number
   readonly downloadedBytes: number
   readonly uploadedBytes: number
+  /** It was not silent. */
+  readonly isAnswered: boolean
 }
 
 export interface SimulatedTrackerOptions {
@@ -45,8 +50,22 @@ export class SimulatedTracker {
       const { event, key, leftBytes, downloadedBytes, uploadedBytes } = request
       const nowMs = world.clock.nowMs()
       const infoHash = toHex(request.infoHash)
-      this.seen.push({ from, atMs: nowMs, infoHash, event, key, leftBytes, downloadedBytes, uploadedBytes })
+      const seen = {
+        tracker: this,
+        from,
+        atMs: nowMs,
+        infoHash,
+        peerId: toHex(request.peerId),
+        event,
+        key,
+        leftBytes,
+        downloadedBytes,
+        uploadedBytes,
+        isAnswered: !this.isSilent,
+      }
+      this.seen.push(seen)
       world.log(from, `announced ${event} ${infoHash.slice(0, 8)} left ${leftBytes}`)
+      world.onAnnounce(seen)
       if (this.isSilent) return undefined
       const reply = this.server.announce(request, source, nowMs)
       const body = 'kind' in reply ? encodeTrackerFailure(reply) : encodeAnnounceResponse(reply)

@@ -13,6 +13,7 @@ import { simulatedRandom } from '../ports/simulated-random.ts'
 import { type Content, pieceSpace } from './content.ts'
 import { EventLog } from './event-log.ts'
 import { Machine, type MachineOptions } from './machine.ts'
+import type { SeenAnnounce } from './simulated-tracker.ts'
 
 export interface WorldOptions {
   readonly seed?: number
@@ -25,7 +26,9 @@ export interface WorldOptions {
 export interface WorldWatcher {
   onChange?(machine: Machine, change: Change): void
   /** Its program ended, in order or not. */
-  onDown?(machine: Machine): void
+  onDown?(machine: Machine, isOrderly: boolean): void
+  /** A tracker of this world was asked, and answered or not. */
+  onAnnounce?(announce: SeenAnnounce): void
   /** The streams of a machine's next life, to be wrapped. */
   tap?(machine: Machine, streams: Streams): Streams
 }
@@ -78,8 +81,12 @@ export class World {
     for (const watcher of this.watchers) watcher.onChange?.(machine, change)
   }
 
-  onDown(machine: Machine): void {
-    for (const watcher of this.watchers) watcher.onDown?.(machine)
+  onDown(machine: Machine, isOrderly: boolean): void {
+    for (const watcher of this.watchers) watcher.onDown?.(machine, isOrderly)
+  }
+
+  onAnnounce(announce: SeenAnnounce): void {
+    for (const watcher of this.watchers) watcher.onAnnounce?.(announce)
   }
 
   streamsOf(machine: Machine): Streams {

@@ -93,6 +93,11 @@ export class Connections implements ConnectionHost {
     this.bans.delete(address)
   }
 
+  /** By a person, of the whole session. */
+  get bannedAddresses(): readonly string[] {
+    return [...this.bans]
+  }
+
   isBanned(address: string): boolean {
     return this.bans.has(address)
   }

@@ -251,6 +251,10 @@ export class PeerList {
     this.nextMs = undefined
   }
 
+  bannedAddresses(nowMs: number): string[] {
+    return [...this.bans].filter(([, untilMs]) => untilMs > nowMs).map(([address]) => address)
+  }
+
   isBanned(address: string, nowMs: number): boolean {
     const untilMs = this.bans.get(address)
     if (untilMs === undefined) return false

@@ -157,6 +157,7 @@ export class Session implements TorrentHost, CommandTarget {
     return {
       listening: this.sockets.listening.map(({ endpoint }) => endpoint),
       externalAddresses: this.ownAddresses.map(({ address }) => address),
+      bannedAddresses: this.bannedAddresses(nowMs),
       torrents,
       connections: this.connections.count,
       halfOpen: this.connections.halfOpenCount,
@@ -374,6 +375,14 @@ export class Session implements TorrentHost, CommandTarget {
     await this.datagrams.close()
     await this.room.hashes.close()
     this.turns.close()
+  }
+
+  private bannedAddresses(nowMs: number): string[] {
+    const banned = new Set(this.connections.bannedAddresses)
+    for (const { contacts } of this.registry.order) {
+      for (const address of contacts.peers.bannedAddresses(nowMs)) banned.add(address)
+    }
+    return [...banned].sort()
   }
 
   private currentRates(): RateLimits {

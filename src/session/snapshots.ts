@@ -136,6 +136,8 @@ export interface SessionSnapshot extends Traffic {
   readonly listening: readonly Endpoint[]
   /** What peers and trackers say this machine's address is. */
   readonly externalAddresses: readonly string[]
+  /** Nobody there is dialled or accepted: banned by a person, or by a torrent for a while. Sorted. */
+  readonly bannedAddresses: readonly string[]
   readonly torrents: readonly TorrentSummary[]
   readonly connections: number
   readonly halfOpen: number

@@ -1,0 +1,60 @@
+// What trackers hear of one run of a torrent (BEP 3): `started` before all else and once, `completed` once at most,
+// `stopped` after all else when the program ends in order; and nothing without an event sooner than they allow.
+import type { SeenAnnounce } from '../world/simulated-tracker.ts'
+import type { CheckMaker } from './check.ts'
+
+interface Registration {
+  /** The last one that was answered. */
+  last: SeenAnnounce
+  isThere: boolean
+  hasCompleted: boolean
+}
+
+export const announcesInOrder: CheckMaker = {
+  name: 'announces-in-order',
+  make: ({ world, violate }) => {
+    /** By tracker, torrent and peer id, which is another one in each life of a program. */
+    const registrations = new Map<string, Registration>()
+    return {
+      onAnnounce: (announce) => {
+        const { tracker, from, infoHash, peerId, event, isAnswered } = announce
+        const machine = world.machines.find(({ address }) => address === from)
+        const key = `${tracker.url} ${infoHash} ${peerId}`
+        const known = registrations.get(key)
+        const wrong = fault(known, announce)
+        if (wrong !== undefined) violate(machine, `announced ${event} ${wrong}`)
+        // What was not answered is said again.
+        if (!isAnswered) return
+        registrations.set(key, {
+          last: announce,
+          isThere: event !== 'stopped',
+          hasCompleted: event === 'completed' || (known?.hasCompleted ?? false),
+        })
+      },
+      onDown: (machine, isOrderly) => {
+        for (const [key, { last, isThere }] of registrations) {
+          if (last.from !== machine.address) continue
+          registrations.delete(key)
+          if (!isOrderly || !isThere || last.tracker.isSilent) continue
+          if (world.clock.nowMs() < forgottenMs(last)) violate(machine, `ended, and ${last.tracker.url} was not told`)
+        }
+      },
+    }
+  },
+}
+
+/** Since then the tracker counts it out by itself. */
+function forgottenMs({ tracker, atMs }: SeenAnnounce): number {
+  return atMs + 2_000 * tracker.server.intervalSeconds
+}
+
+function fault(known: Registration | undefined, { event, atMs, tracker }: SeenAnnounce): string | undefined {
+  const isThere = known?.isThere === true && atMs < forgottenMs(known.last)
+  if (event === 'started') return isThere ? 'twice' : undefined
+  if (known?.isThere !== true) return 'before `started`'
+  if (event === 'completed') return known.hasCompleted ? 'twice' : undefined
+  if (event === 'stopped') return undefined
+  const pauseMs = atMs - known.last.atMs
+  const leastMs = 1_000 * tracker.server.minIntervalSeconds
+  return pauseMs < leastMs ? `after ${pauseMs} ms, of ${leastMs} at least` : undefined
+}
