@@ -305,10 +305,11 @@ export class PeerConnection {
   wake(nowMs: number): Failure | undefined {
     this.tellTime(nowMs)
     if (this.receiver.failed !== undefined) return this.receiver.failed
-    if (nowMs - this.receivedAtMs >= silenceMs) {
+    // As in `nextWakeMs`: a difference may be rounded to less, and then it would be woken for nothing at once.
+    if (nowMs >= this.receivedAtMs + silenceMs) {
       return this.fail(failure('timed-out', `the peer was silent for ${silenceMs / 1000} s`))
     }
-    if (nowMs - this.sentAtMs >= keepAliveMs) {
+    if (nowMs >= this.sentAtMs + keepAliveMs) {
       this.sentAtMs = nowMs
       const start = this.writer.room(wire.keepAliveLength)
       encoder.encodeKeepAlive(this.writer.bytes, start)

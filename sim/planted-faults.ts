@@ -1,0 +1,218 @@
+// Faults that a program like this could have, each as an edit of a source, to test the tests: every one must be found by
+// the scenarios and checks within 200 seeds. Data only; test/sim/planted-faults.test.ts plays them.
+
+export interface PlantedFault {
+  /** `kebab-case`. */
+  readonly name: string
+  readonly what: string
+  /** Below src/. */
+  readonly file: string
+  /** Is there exactly once, or the fault is not planted. */
+  readonly find: string
+  readonly replace: string
+  /** Played in turn with each seed, by name. */
+  readonly scenarios: readonly string[]
+  /** Who must complain: a check or a scenario, by name. */
+  readonly finder: string
+}
+
+export const plantedFaults: readonly PlantedFault[] = [
+  {
+    name: 'have-before-write',
+    what: 'peers are told of a piece before it is written',
+    file: 'storage/slot-filling.ts',
+    find: "    fill.state = 'writing'\n",
+    replace: "    fill.state = 'writing'\n    events.onPieceWritten(piece, fill.leaves)\n",
+    scenarios: ['flash-crowd'],
+    finder: 'tells-the-truth',
+  },
+  {
+    name: 'no-verification',
+    what: 'damaged pieces pass for good ones',
+    file: 'storage/promised-hashes.ts',
+    find: "return 'damaged'",
+    replace: "return 'good'",
+    scenarios: ['corrupt-peer'],
+    finder: 'tells-the-truth',
+  },
+  {
+    name: 'no-snubbing',
+    what: 'what a peer owes is never asked of others',
+    file: 'swarm/swarm-behaviour.ts',
+    find: 'antiSnubbing: true',
+    replace: 'antiSnubbing: false',
+    scenarios: ['silent-seeds'],
+    finder: 'silent-seeds',
+  },
+  {
+    name: 'no-end-game',
+    what: 'the last blocks are asked of one peer each',
+    file: 'swarm/swarm-behaviour.ts',
+    find: 'endGame: true',
+    replace: 'endGame: false',
+    scenarios: ['slow-seeds'],
+    finder: 'slow-seeds',
+  },
+  {
+    name: 'uploads-not-counted',
+    what: 'blocks that are sent are not counted',
+    file: 'swarm/uploading.ts',
+    find: 'this.uploadedBytes += contentBytes',
+    replace: '',
+    scenarios: ['flash-crowd'],
+    finder: 'counts-bytes',
+  },
+  {
+    name: 'wasted-downloads-not-counted',
+    what: 'blocks that come twice are not counted',
+    file: 'swarm/receiving.ts',
+    find: '    this.downloadedBytes += contentBytes\n    this.wastedBytes += contentBytes\n',
+    replace: '    this.wastedBytes += contentBytes\n',
+    scenarios: ['flash-crowd'],
+    finder: 'counts-bytes',
+  },
+  {
+    name: 'no-rate-limit',
+    what: 'everybody is exempt from rate limits',
+    file: 'session/rate-limiter.ts',
+    find: 'return channel.isExempt ||',
+    replace: 'return true ||',
+    scenarios: ['rate-limited'],
+    finder: 'keeps-rates',
+  },
+  {
+    name: 'serves-choked-peers',
+    what: 'a choke is told and not kept',
+    file: 'swarm/uploading.ts',
+    find: 'const isAllowed = !isChoked ||',
+    replace: 'const isAllowed = true ||',
+    scenarios: ['flash-crowd'],
+    finder: 'answers-requests',
+  },
+  {
+    name: 'blames-everybody',
+    what: 'all who sent blocks of a damaged piece are banned',
+    file: 'swarm/blame.ts',
+    find: 'if (sender === nobody || equalBytes(leaves.subarray(start, end), goodLeaves.subarray(start, end))) continue',
+    replace: 'if (sender === nobody) continue',
+    scenarios: ['corrupt-peer'],
+    finder: 'bans-nobody-honest',
+  },
+  {
+    name: 'leaks-memory',
+    what: 'the memory of damaged pieces is kept',
+    file: 'storage/slot-filling.ts',
+    find: '    this.context.slots.release(fill.slot)\n',
+    replace: '',
+    scenarios: ['corrupt-peer'],
+    finder: 'releases-all',
+  },
+  {
+    name: 'announces-twice',
+    what: 'an announce is repeated while the first is under way',
+    file: 'tracker/tracker-client.ts',
+    find: '      if (line.flight !== undefined) continue\n',
+    replace: '',
+    scenarios: ['late-seed', 'flash-crowd'],
+    finder: 'announces-in-order',
+  },
+  {
+    name: 'completes-for-ever',
+    what: 'trackers hear again and again that a download has completed',
+    file: 'tracker/tracker-client.ts',
+    find: '(isLeaving || isAccepted(answer))) line.owesCompleted = false',
+    replace: 'isLeaving) line.owesCompleted = false',
+    scenarios: ['flash-crowd'],
+    finder: 'announces-in-order',
+  },
+  {
+    name: 'trusts-what-was-not-synced',
+    what: 'records claim pieces that the disk was not told to keep',
+    file: 'storage/torrent-storage.ts',
+    find: '.filter(([, handle]) => handle.isUnsynced)',
+    replace: '.filter(() => false)',
+    scenarios: ['power-loss'],
+    finder: 'tells-the-truth',
+  },
+  {
+    name: 'never-rejects',
+    what: 'requests that are not served are not refused either',
+    file: 'swarm/uploading.ts',
+    find: 'if (peer.connection.supportsFast) peer.connection.reject(piece, begin, length)',
+    replace: '',
+    scenarios: ['flash-crowd'],
+    finder: 'answers-requests',
+  },
+  {
+    name: 'ignores-cancels',
+    what: 'what a peer cancels is sent all the same',
+    file: 'swarm/uploading.ts',
+    find: '    if (position === -1) return\n    peer.uploads.remove(position)\n',
+    replace: '    if (position !== -2) return\n    peer.uploads.remove(position)\n',
+    scenarios: ['flash-crowd'],
+    finder: 'answers-requests',
+  },
+  {
+    name: 'one-slot-too-many',
+    what: 'the choker gives away a slot more than there are',
+    file: 'swarm/choker.ts',
+    find: 'maxSlots - earned.length, random)',
+    replace: 'maxSlots + 1 - earned.length, random)',
+    scenarios: ['flash-crowd'],
+    finder: 'keeps-slots',
+  },
+  {
+    name: 'no-optimistic-unchoke',
+    what: 'slots are for those who gave something',
+    file: 'swarm/choker.ts',
+    find: 'const luckySlots = Math.min(optimisticSlots ?? usualLuckySlots(epoch, maxSlots), maxSlots)',
+    replace: 'const luckySlots = Math.min(optimisticSlots ?? usualLuckySlots(epoch, maxSlots), 0)',
+    scenarios: ['newcomer'],
+    finder: 'newcomer',
+  },
+  {
+    name: 'leaves-files-open',
+    what: 'files are not closed at the end',
+    file: 'storage/torrent-storage.ts',
+    find: '    for (const [, handle] of this.files.handles()) await handle.shut()\n',
+    replace: '',
+    scenarios: ['flash-crowd'],
+    finder: 'releases-all',
+  },
+  {
+    name: 'stays-interested',
+    what: 'interest is never taken back',
+    file: 'swarm/interest.ts',
+    find: '    else peer.connection.notInterested()\n',
+    replace: '',
+    scenarios: ['flash-crowd'],
+    finder: 'wants-what-it-lacks',
+  },
+  {
+    name: 'says-nothing',
+    what: 'no keep-alives are sent',
+    file: 'peer/peer-connection.ts',
+    find: '    if (nowMs >= this.sentAtMs + keepAliveMs) {\n      this.sentAtMs = nowMs\n',
+    replace: '    if (nowMs >= this.sentAtMs + keepAliveMs) {\n      this.sentAtMs = nowMs\n      return undefined\n',
+    scenarios: ['late-seed'],
+    finder: 'keeps-talking',
+  },
+  {
+    name: 'spins',
+    what: 'a swarm with nothing to do is woken every millisecond',
+    file: 'swarm/choking.ts',
+    find: 'this.allocatedMs + shortestPauseMs : this.nextEpochMs',
+    replace: 'this.allocatedMs + shortestPauseMs : this.context.nowMs + 1',
+    scenarios: ['late-seed'],
+    finder: 'keeps-talking',
+  },
+  {
+    name: 'finishes-early',
+    what: 'a download is called finished before its files have their names',
+    file: 'session/torrent-transfer.ts',
+    find: "room.turns.after(content.storage.settled(), () => room.log.add({ type: 'finished', id: facts.id }))",
+    replace: "room.log.add({ type: 'finished', id: facts.id })",
+    scenarios: ['late-seed'],
+    finder: 'finishes-honestly',
+  },
+]
