@@ -7,7 +7,7 @@ import { blockKey, pieceOfKey, type TappedConnection } from './tapped-connection
 /** Far beyond what a queue of a slow uplink takes. */
 const patienceMs = 300_000
 /** Refusing costs nothing. */
-const refusalMs = 5_000
+const refusalMs = 1_000
 
 export const answersRequests: CheckMaker = {
   name: 'answers-requests',

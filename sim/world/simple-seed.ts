@@ -18,11 +18,11 @@ import {
   stateMessageLength,
 } from '../../src/formats/peer/wire-messages.ts'
 import type { Stream, StreamSink } from '../../src/ports/streams.ts'
-import type { MachineOptions } from '../ports/simulated-streams.ts'
+import type { HostOptions } from '../ports/simulated-hosts.ts'
 import type { Content } from './content.ts'
 import type { World } from './world.ts'
 
-export interface SimpleSeedOptions extends MachineOptions {
+export interface SimpleSeedOptions extends HostOptions {
   readonly content: Content
   /** What it sends for a block; undefined: nothing, ever. */
   readonly serve: (piece: number, begin: number, length: number) => Uint8Array | undefined

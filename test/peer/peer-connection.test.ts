@@ -608,6 +608,20 @@ describe('floods and silence', () => {
     assert.equal(connection.nextWakeMs(), 180_000)
   })
 
+  test('who is woken when it asked to be has something to do, however times are rounded', () => {
+    for (const saidMs of [0.1, 8671.35504858475, 36252.705, 99_999.3]) {
+      const { connection, sink } = livePeer()
+      connection.receive(encodeMessage({ type: 'keepAlive' }), saidMs)
+      connection.have(1)
+      connection.flush()
+      sink.take()
+      const wakeMs = connection.nextWakeMs()
+      assert.equal(connection.wake(wakeMs), undefined)
+      assert.deepEqual(sink.take(), encodeMessage({ type: 'keepAlive' }))
+      assert.equal(connection.wake(connection.nextWakeMs())?.code, 'timed-out')
+    }
+  })
+
   test('a peer that is silent for 120 s has timed out, unless it was we who did not read', () => {
     const { connection, events } = livePeer()
     connection.receive(encodeMessage({ type: 'keepAlive' }), 10_000)

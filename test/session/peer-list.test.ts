@@ -243,6 +243,8 @@ test('a banned address is neither kept nor dialled, on any port, until the ban i
   const { address } = endpointOf(1)
   list.ban(address, 50_000)
   ok(list.isBanned(address, 49_999))
+  deepEqual(list.bannedAddresses(49_999), [address])
+  deepEqual(list.bannedAddresses(50_000), [])
   equal(drain(list, 0).length, 2)
   ok(!list.add(endpointOf(1, 7000), 'pex', undefined, 10_000))
   ok(!list.isBanned(address, 50_000))
