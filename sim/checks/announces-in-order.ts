@@ -1,6 +1,6 @@
 // What trackers hear of one run of a torrent (BEP 3): `started` before all else and once, `completed` once at most,
 // `stopped` after all else when the program ends in order; and nothing without an event sooner than they allow.
-import type { SeenAnnounce } from '../world/simulated-tracker.ts'
+import type { SeenAnnounce } from '../world/seen-announce.ts'
 import type { CheckMaker } from './check.ts'
 
 interface Registration {

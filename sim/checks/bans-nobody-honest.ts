@@ -1,4 +1,5 @@
-// Programs of the product never send what nobody honest sends, so none of them bans another.
+// Programs of the product never send what nobody honest sends, so none of them bans another. What a session shows of
+// its bans is looked at every ten seconds, and at the end.
 import type { Machine } from '../world/machine.ts'
 import type { CheckMaker } from './check.ts'
 

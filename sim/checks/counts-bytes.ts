@@ -3,7 +3,7 @@
 import { unknownLeftBytes } from '../../src/formats/tracker/announce.ts'
 import type { Content } from '../world/content.ts'
 import type { Machine } from '../world/machine.ts'
-import type { SeenAnnounce } from '../world/simulated-tracker.ts'
+import type { SeenAnnounce } from '../world/seen-announce.ts'
 import { torrentIdOf } from '../world/torrent-id.ts'
 import type { CheckMaker, ViolateMachine } from './check.ts'
 import { type Moved, TransferAccount } from './transfer-account.ts'

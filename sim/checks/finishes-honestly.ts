@@ -1,4 +1,5 @@
-// A session says that a torrent is finished only when every wanted file is whole, under its final name.
+// A session says that a torrent is finished only when every wanted file is whole, under its final name: looked at on the
+// disk in the moment in which it says so.
 import type { Content } from '../world/content.ts'
 import type { Machine } from '../world/machine.ts'
 import { torrentIdOf } from '../world/torrent-id.ts'

@@ -1,4 +1,5 @@
-// Whoever was ended in order leaves nothing behind: no connection, no memory of pieces, no open file, no alarm.
+// Whoever was ended in order leaves nothing behind: no connection, no memory of pieces, no open file, no alarm. Of those
+// that were killed their connections alone are looked at: the system ends these.
 import type { CheckMaker } from './check.ts'
 
 export const releasesAll: CheckMaker = {

@@ -1,4 +1,5 @@
-// One of the seeds sends rubbish: nobody takes it for content, and whoever sees through it parts with that one alone.
+// One of the seeds sends rubbish, and pieces come from several: nobody takes it for content, and whoever sees through it
+// parts with that one alone.
 import type { Scenario } from '../scenario.ts'
 import { SimpleSeed } from '../world/simple-seed.ts'
 

@@ -1,4 +1,5 @@
-// For minutes nobody has anything to give; connections stay, and cost next to nothing. Then a seed comes.
+// For minutes nobody has anything to give: connections stay, kept alive, and cost next to nothing. Then a seed comes,
+// and everybody is there to be served.
 import type { Scenario } from '../scenario.ts'
 
 const seedComesMs = 200_000

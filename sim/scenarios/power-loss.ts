@@ -1,4 +1,5 @@
-// The power fails again and again while content comes in: what is believed after each start is on the disk.
+// The power fails again and again while content comes in, and what was not synced is lost or torn: what is believed
+// after each start is on the disk.
 import type { Scenario } from '../scenario.ts'
 
 const powerLosses = 5

@@ -1,4 +1,5 @@
-// Lines are fast and everybody has limits: as fast as these allow, and no faster.
+// Lines are fast and everybody limits both directions of the whole session: content comes as fast as the limits allow,
+// and no faster.
 import type { Scenario } from '../scenario.ts'
 
 const seedBytesPerSecond = 60_000

@@ -9,23 +9,8 @@ import { parseAnnounceQuery } from '../../src/formats/tracker/announce-query.ts'
 import { encodeAnnounceResponse } from '../../src/formats/tracker/announce-response.ts'
 import { encodeTrackerFailure } from '../../src/formats/tracker/reply.ts'
 import { TrackerServer } from '../../src/tracker/tracker-server.ts'
+import type { SeenAnnounce } from './seen-announce.ts'
 import type { World } from './world.ts'
-
-export interface SeenAnnounce {
-  readonly tracker: SimulatedTracker
-  readonly from: string
-  readonly atMs: number
-  readonly infoHash: string
-  /** In hexadecimal. */
-  readonly peerId: string
-  readonly event: AnnounceEvent
-  readonly key: number | undefined
-  readonly leftBytes: number
-  readonly downloadedBytes: number
-  readonly uploadedBytes: number
-  /** It was not silent. */
-  readonly isAnswered: boolean
-}
 
 export interface SimulatedTrackerOptions {
   readonly intervalSeconds?: number

@@ -1,4 +1,5 @@
-// What sessions call the torrent of a content: any info hash of it is understood.
+// What sessions call the torrent of a content: any info hash of it is understood, whatever it was added by.
+// Keeps no state.
 import { assert } from '../../src/base/assert.ts'
 import type { TorrentId } from '../../src/session/commands.ts'
 import type { Content } from './content.ts'

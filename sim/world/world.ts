@@ -13,7 +13,7 @@ import { simulatedRandom } from '../ports/simulated-random.ts'
 import { type Content, pieceSpace } from './content.ts'
 import { EventLog } from './event-log.ts'
 import { Machine, type MachineOptions } from './machine.ts'
-import type { SeenAnnounce } from './simulated-tracker.ts'
+import type { SeenAnnounce } from './seen-announce.ts'
 
 export interface WorldOptions {
   readonly seed?: number

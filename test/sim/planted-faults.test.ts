@@ -2,11 +2,23 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
+import { allChecks } from '../../sim/checks/all-checks.ts'
 import { type PlantedFault, plantedFaults } from '../../sim/planted-faults.ts'
+import { runScenario } from '../../sim/run-scenario.ts'
+import { corruptPeer } from '../../sim/scenarios/corrupt-peer.ts'
+import { flashCrowd } from '../../sim/scenarios/flash-crowd.ts'
+import { lateSeed } from '../../sim/scenarios/late-seed.ts'
+import { newcomer } from '../../sim/scenarios/newcomer.ts'
+import { powerLoss } from '../../sim/scenarios/power-loss.ts'
+import { rateLimited } from '../../sim/scenarios/rate-limited.ts'
+import { silentSeeds } from '../../sim/scenarios/silent-seeds.ts'
+import { slowSeeds } from '../../sim/scenarios/slow-seeds.ts'
 import type { FaultOutcome, FaultTask } from './planted-fault-worker.ts'
 
 const lastSeed = 200
+const scenarios = [flashCrowd, corruptPeer, lateSeed, newcomer, powerLoss, rateLimited, silentSeeds, slowSeeds]
 
 async function find(fault: PlantedFault): Promise<FaultOutcome> {
   const workerData: FaultTask = { fault, lastSeed }
@@ -32,4 +44,17 @@ test('a fault that cannot be planted is no fault that was found', async () => {
   const [first] = plantedFaults
   assert.ok(first !== undefined)
   await assert.rejects(find({ ...first, find: 'what is nowhere in the product' }), /0 places for it/)
+})
+
+test('without a fault nobody complains in the scenarios that find them', async () => {
+  const played = new Set(plantedFaults.flatMap((fault) => fault.scenarios))
+  assert.deepEqual(scenarios.map(({ name }) => name).sort(), [...played].sort())
+  for (const scenario of scenarios) {
+    const { violations } = await runScenario(scenario, {
+      seed: 1,
+      checks: allChecks,
+      settlePromises: () => setImmediate(),
+    })
+    assert.deepEqual(violations, [], scenario.name)
+  }
 })
