@@ -379,9 +379,12 @@ export class Requesting {
     return count
   }
 
-  /** A block that others were to have and that is still to come from a peer that sends: no need to ask once more. */
-  private holdAgain({ outstanding, isSilent }: SwarmPeer, block: number): boolean {
-    if (isSilent || !outstanding.hasReleased) return false
+  /**
+   * A block that others were to have and that is still to come: no need to ask once more. Only who is silent and has no
+   * way to refuse (BEP 6) may have dropped the request.
+   */
+  private holdAgain({ outstanding, isSilent, connection }: SwarmPeer, block: number): boolean {
+    if ((isSilent && !connection.supportsFast) || !outstanding.hasReleased) return false
     const position = outstanding.find(block)
     if (position === noBlock) return false
     outstanding.hold(position)
