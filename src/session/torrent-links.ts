@@ -37,6 +37,8 @@ export interface LinksTorrent extends NamingTorrent {
 
 /** A metadata message with its bencoded head. */
 const maxMetadataMessageBytes = metadataPieceLengthBytes + 1_024
+/** Longer than two that dial each other take to find out. */
+const doubtfulMs = 10_000
 /** Ends that say nothing about the peer. */
 const ourReasons: ReadonlySet<string> = new Set(['interrupted', 'peer-surplus', 'peer-duplicate'])
 const fastFlags = { extensionProtocol: true, fast: true, dht: false }
@@ -234,7 +236,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     if (torrent.peers.isBanned(connection.remote.address, nowMs)) return failure('peer-surplus', 'a banned address')
     const known = [...this.linked.values()].find((link) => link.id === peerId)
     if (known !== undefined) {
-      if (!this.isBetter(connection, known)) return failure('peer-duplicate', 'the peer is connected already')
+      if (!this.isBetter(connection, known, nowMs)) return failure('peer-duplicate', 'the peer is connected already')
       known.connection.end(failure('peer-duplicate', 'the peer is connected another way'), nowMs)
     }
     if (this.linked.size >= torrent.maxConnections && !this.makeRoomFor(connection, nowMs)) {
@@ -244,8 +246,20 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     return isFirst ? undefined : failure('peer-duplicate', 'the peer is connected already')
   }
 
-  /** Two that dialled each other at once must keep the same connection: that of the one with the higher id. */
-  private isBetter(connection: Connection, known: LinkedPeer): boolean {
+  /**
+   * Two that dialled each other at once must keep the same connection: that of the one with the higher id. But anybody
+   * can say the id of another: from elsewhere it ends no connection of which anything came, or that only just began; and
+   * one of which nothing came for a while does not keep out who may be the right one.
+   */
+  private isBetter(connection: Connection, known: LinkedPeer, nowMs: number): boolean {
+    const { peer } = known
+    const [here, there] = [connection.remote, known.connection.remote]
+    if (here.address !== there.address) {
+      if (known.hasSentMetadata || peer.receivedPayloadBytes > 0 || peer.sentPayloadBytes > 0) return false
+      if (nowMs - known.connection.startedAtMs >= doubtfulMs) return true
+      // Each may have been told of the other's other address.
+      if (here.family === there.family) return false
+    }
     if (connection.direction === known.connection.direction) return false
     const isOurs = connection.direction === 'dialled'
     return isOurs === this.torrent.peerId > known.id

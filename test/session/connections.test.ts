@@ -1,10 +1,12 @@
 // Who is connected to whom: never twice, never oneself, never more than the limits say.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { present } from '../../src/base/assert.ts'
 import { unwrap } from '../../src/base/errors.ts'
-import { peerId } from '../../src/base/ids.ts'
-import { encodeHandshake } from '../../src/formats/peer/handshake.ts'
+import { type PeerId, peerId } from '../../src/base/ids.ts'
+import { encodeHandshake, HandshakeDecoder } from '../../src/formats/peer/handshake.ts'
 import { noRateLimits } from '../../src/session/session-config.ts'
+import { IdlePeer } from './idle-peer.ts'
 import { listenPort, type Machine, makeContent, World } from './session-harness.ts'
 
 test('two that dial each other at once keep one connection, the same on both sides', async () => {
@@ -23,6 +25,62 @@ test('two that dial each other at once keep one connection, the same on both sid
   assert.equal(b.torrent(id).connectedPeers, 1)
   assert.notEqual(a.torrent(id).peers[0]?.direction, b.torrent(id).peers[0]?.direction)
 })
+
+/** The id that a session says to whoever comes. */
+async function idOf(world: World, address: string, infoHash: string): Promise<PeerId> {
+  const streams = world.network.streams({ address: '10.0.9.99' })
+  const handshake = new Uint8Array(68)
+  const flags = { extensionProtocol: false, fast: false, dht: false, v2Upgrade: false }
+  encodeHandshake(handshake, 0, { flags, infoHash, peerId: peerId(new Uint8Array(20).fill(9)) })
+  const decoder = new HandshakeDecoder()
+  const stream = streams.dial(
+    { family: 4, address, port: listenPort },
+    { timeoutMs: 1_000 },
+    {
+      onOpen: () => stream.write(handshake),
+      allowedBytes: () => 65_536,
+      onData: (bytes) => void (decoder.handshake() === undefined && decoder.push(bytes)),
+      onWritten: () => undefined,
+      onEnd: () => undefined,
+      onClose: () => undefined,
+    },
+  )
+  await world.until('an answer', () => decoder.handshake() !== undefined)
+  stream.abort()
+  return present(decoder.handshake(), 'a handshake').peerId
+}
+
+for (const seed of [1, 2, 3, 4]) {
+  test(`who says the id of another neither ends a connection on which something came nor keeps him out, seed ${seed}`, async () => {
+    const world = new World(seed)
+    const content = makeContent({ lengths: [6_000_000] })
+    const a = world.machine('10.0.0.1', { uploadBytesPerSecond: 100_000 })
+    const b = world.machine('10.0.0.2')
+    a.put(content)
+    await a.start()
+    await b.start()
+    const id = await a.add(content.metainfo)
+    await b.add(content.metainfo, { stopped: false })
+    await world.until('b', () => b.stateOf(id) === 'downloading')
+    const stolen = await idOf(world, b.address, id)
+    const thief = new IdlePeer(
+      world,
+      { address: a.address, port: listenPort },
+      { address: '10.0.3.1', id: stolen, infoHash: id },
+    )
+    await world.until('the thief is there', () => a.torrent(id).connectedPeers === 1)
+    // Kept out at first; when nothing came of the other one he has his place, and nobody gets it any more.
+    await b.run({ type: 'add-peers', id, peers: [a.endpoint] })
+    await world.until('something is sent', () => b.torrent(id).downloadedBytes > 0)
+    assert.ok(thief.endCount > 0)
+    const [row] = a.torrent(id).peers
+    assert.equal(row?.endpoint.address, b.address)
+    await world.clock.run(30_000)
+    assert.ok(thief.endCount > 3)
+    assert.equal(a.torrent(id).peers.length, 1)
+    assert.equal(a.torrent(id).peers[0]?.endpoint.port, row?.endpoint.port)
+  })
+}
 
 test('a session that dials itself notices, and does not do it again', async () => {
   const world = new World()

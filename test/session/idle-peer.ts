@@ -1,6 +1,6 @@
 // A peer that opens with a handshake, says now and then that it is there, and nothing else; let go, it comes back soon.
 // Owns its connection.
-import { peerId } from '../../src/base/ids.ts'
+import { type PeerId, peerId } from '../../src/base/ids.ts'
 import { encodeHandshake, handshakeLength } from '../../src/formats/peer/handshake.ts'
 import type { Stream, StreamSink } from '../../src/ports/streams.ts'
 import type { World } from './session-harness.ts'
@@ -11,7 +11,9 @@ const pauseMs = 5_000
 export interface IdlePeerOptions {
   /** Where it comes from, and what makes its id another one than those of others. */
   readonly address: string
-  readonly number: number
+  readonly number?: number
+  /** Its own, in hexadecimal; else of its number. */
+  readonly id?: PeerId
   readonly infoHash: string
   /** What it says after its handshake. */
   readonly says?: Uint8Array
@@ -31,11 +33,11 @@ export class IdlePeer {
     this.options = options
     this.target = target
     const id = new Uint8Array(20)
-    new DataView(id.buffer).setUint32(0, options.number)
+    new DataView(id.buffer).setUint32(0, options.number ?? 0)
     encodeHandshake(this.handshake, 0, {
       flags: { extensionProtocol: false, fast: false, dht: false, v2Upgrade: false },
       infoHash: options.infoHash,
-      peerId: peerId(id),
+      peerId: options.id ?? peerId(id),
     })
     const keepAlive = world.clock.alarm(() => {
       this.stream?.write(new Uint8Array(4))
