@@ -5,6 +5,9 @@
 import { assert } from '../base/assert.ts'
 import { NumberRing } from './number-ring.ts'
 
+/** Refusals of cancelled requests that are waited for at most, and how long. */
+const maxCancelled = 1_024
+const cancelledMs = 60_000
 const held = 0
 const released = 1
 
@@ -12,6 +15,8 @@ export class OutstandingRequests {
   /** Requests that the picker counts as this peer's. */
   heldCount = 0
   private readonly ring = new NumberRing()
+  /** Blocks whose request was cancelled, with the time; in the order of cancelling. */
+  private readonly cancelled = new Map<number, number>()
 
   /** Released ones included. */
   get size(): number {
@@ -93,7 +98,23 @@ export class OutstandingRequests {
     }
   }
 
+  /** A request was cancelled that is answered all the same, by a refusal or by the block (BEP 6). */
+  cancel(block: number, nowMs: number): void {
+    const { cancelled } = this
+    cancelled.delete(block)
+    if (cancelled.size >= maxCancelled) for (const oldest of cancelled.keys()) if (cancelled.delete(oldest)) break
+    cancelled.set(block, nowMs)
+  }
+
+  /** An answer came: whether it is that to a cancelled request, rather than to one that was made since. */
+  takeCancelled(block: number, nowMs: number): boolean {
+    if (this.cancelled.size === 0) return false
+    const atMs = this.cancelled.get(block)
+    return this.cancelled.delete(block) && atMs !== undefined && nowMs - atMs < cancelledMs
+  }
+
   clear(): void {
+    this.cancelled.clear()
     this.ring.clear()
     this.heldCount = 0
   }

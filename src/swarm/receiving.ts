@@ -39,7 +39,10 @@ export class Receiving {
     const { outstanding } = peer
     const block = blockAt(grid, piece, begin)
     const position = block === noBlock ? noBlock : outstanding.find(block)
+    const wasCancelled = outstanding.takeCancelled(block, this.context.nowMs)
     if (position === noBlock) return this.waste(length)
+    // It crossed the cancel: what was asked anew need not come as well.
+    if (wasCancelled) this.requesting.cancelRequest(peer, block)
     if (length !== lengthOf(grid, block) && length !== wholeLengthOf(grid, block)) {
       this.requesting.rejected(peer, block)
       return this.waste(length)

@@ -151,6 +151,8 @@ export class Requesting {
   rejected(peer: SwarmPeer, block: number): void {
     const { grid } = this.context
     const { outstanding, connection } = peer
+    // It may have been asked for anew since it was cancelled.
+    if (outstanding.takeCancelled(block, this.context.nowMs)) return
     const position = block === noBlock ? noBlock : outstanding.find(block)
     if (position === noBlock) return
     const wasHeld = outstanding.isHeld(position)
@@ -238,8 +240,10 @@ export class Requesting {
   }
 
   cancelRequest(peer: SwarmPeer, block: number): void {
-    const { grid } = this.context
-    peer.connection.cancel(pieceOf(grid, block), beginOf(grid, block), this.askedLength(peer, block))
+    const { grid, nowMs } = this.context
+    const { connection, outstanding } = peer
+    connection.cancel(pieceOf(grid, block), beginOf(grid, block), this.askedLength(peer, block))
+    if (connection.supportsFast) outstanding.cancel(block, nowMs)
   }
 
   /** Once more for those who had room left, in turn; and once a second, what is overdue. */
