@@ -39,6 +39,7 @@ export class Torrent implements TransferOwner, ContactedTorrent {
   phase: TorrentPhase = { type: 'closed' }
   /** It has its place among those that run, and is able to. */
   isRunning = false
+  private wasComplete = false
   /** Its place in the queue: greater than that of all who come before it. The registry's. */
   rank = 0
   /** The queue's word. */
@@ -178,7 +179,9 @@ export class Torrent implements TransferOwner, ContactedTorrent {
   }
 
   transferFinished(isComplete: boolean, nowMs: number): void {
-    if (isComplete) this.contacts.announcing.handle({ type: 'completed' }, nowMs)
+    // Once (BEP 3), though pieces may be lost and come again.
+    if (isComplete && !this.wasComplete) this.contacts.announcing.handle({ type: 'completed' }, nowMs)
+    this.wasComplete ||= isComplete
     this.transferChanged()
   }
 

@@ -1,7 +1,7 @@
 // The life of torrents in one run of the program: queue, goals, selection, place, removal, trackers.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { unwrap } from '../../src/base/errors.ts'
+import { failure, unwrap } from '../../src/base/errors.ts'
 import { parseMetainfo } from '../../src/formats/metainfo/parse-metainfo.ts'
 import type { TorrentId } from '../../src/session/commands.ts'
 import { FakeTracker } from './fake-tracker.ts'
@@ -253,6 +253,21 @@ test('trackers hear when it starts, is complete and stops, and name its peers', 
   assert.equal(last?.left, 0)
   assert.equal(last?.downloaded, 300_000)
   assert.equal(seeder.torrent(seeded).trackers[0]?.state, 'working')
+})
+
+test('a tracker hears once that a torrent is complete, though a piece is lost and comes again', async () => {
+  const world = new World()
+  const tracker = new FakeTracker(world, '10.0.0.9')
+  const content = makeContent({ trackers: [[tracker.url]] })
+  const { leecher } = await pair(content, world)
+  const id = await leecher.add(content.metainfo)
+  await world.until('completed', () => tracker.events(leecher.address).includes('completed'), 10_000)
+  leecher.disk.failing = (operation) => (operation === 'sync' ? failure('file-unwritable', 'it fails') : undefined)
+  await world.until('what was not kept is gone', () => !leecher.torrent(id).isFinished)
+  leecher.disk.failing = () => undefined
+  await world.until('it is here again', () => leecher.stateOf(id) === 'seeding')
+  await world.clock.run(10_000)
+  assert.equal(tracker.events(leecher.address).filter((event) => event === 'completed').length, 1)
 })
 
 test('a tracker does not hear that a torrent is complete of which a part is not wanted, until all of it is here', async () => {
