@@ -41,7 +41,7 @@ export const answersRequests: CheckMaker = {
           }
           const [oldest] = asked.requests
           if (oldest === undefined || oldest[1] >= sinceMs) continue
-          asked.requests.clear()
+          asked.forgetRequests()
           violate(machine, `let a request wait for ${patienceMs / 1_000} s`)
         }
       },

@@ -21,7 +21,8 @@ export const asksPolitely: CheckMaker = {
         if (length > blockLengthBytes) violate(machine, `asked for ${length} bytes at once`)
         const key = blockKey(piece, begin)
         const mayBeDropped = !(out.supportsFast && peer.supportsFast)
-        if (!mayBeDropped && out.requests.has(key) && !out.cancelled.has(key)) violate(machine, `asked twice at once for ${block}`)
+        if (!mayBeDropped && out.requests.has(key) && !out.cancelled.has(key))
+          violate(machine, `asked twice at once for ${block}`)
         if (out.requests.size - out.cancelled.size >= (peer.requestQueueLength ?? usualQueueLength)) {
           violate(machine, 'asked for more at once than the peer keeps')
         }

@@ -14,6 +14,8 @@ export const countsBytes: CheckMaker = {
   name: 'counts-bytes',
   make: ({ world, tap, violate }) => {
     const accounts = new Map<Machine, Map<Content, TransferAccount>>()
+    /** Their disks may show more than they dare to believe. */
+    const killed = new Set<Machine>()
     let seconds = 0
     /** Of the life the machine is in. */
     const accountOf = (machine: Machine, content: Content): TransferAccount => {
@@ -71,9 +73,13 @@ export const countsBytes: CheckMaker = {
         const content = tap.contentOf(announce.infoHash)
         if (machine?.isUp !== true || content === undefined) return
         judgeAnnounce(machine, announce, accountOf(machine, content), violate)
-        judgeLeft(machine, content, announce, accountOf(machine, content), violate)
+        const doubtfulBytes = killed.has(machine) ? content.totalBytes : 0
+        judgeLeft(machine, content, announce, { account: accountOf(machine, content), doubtfulBytes }, violate)
       },
-      onDown: (machine) => void accounts.delete(machine),
+      onDown: (machine, isOrderly) => {
+        accounts.delete(machine)
+        if (!isOrderly) killed.add(machine)
+      },
       onEnd: compareAll,
     }
   },
@@ -108,7 +114,7 @@ function judgeLeft(
   machine: Machine,
   content: Content,
   { leftBytes, atMs, event }: SeenAnnounce,
-  account: TransferAccount,
+  { account, doubtfulBytes }: { readonly account: TransferAccount; readonly doubtfulBytes: number },
   violate: ViolateMachine,
 ): void {
   const torrent = machine.session.torrentSnapshot(torrentIdOf(content))
@@ -118,7 +124,7 @@ function judgeLeft(
   if (rotted + droppedPages + lostPages > 0 || files.some(({ priority }) => priority === 0)) return
   if (state.type !== 'downloading' && state.type !== 'seeding') return
   let lackedBytes = 0
-  let recentBytes = 0
+  let recentBytes = doubtfulBytes
   for (let piece = 0; piece < content.info.pieceCount; piece++) {
     if (!machine.holds(content, piece)) lackedBytes += contentBytes(content, piece, 0, content.info.pieceLengthBytes)
     else if (account.isRecent(piece, atMs))

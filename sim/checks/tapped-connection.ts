@@ -56,14 +56,38 @@ export class WireSide {
   requestQueueLength: number | undefined
   /** Of its extensions, what ids it wants them under. */
   readonly extensionNames = new Map<number, string>()
-  /** When each was asked for; see `blockKey`. */
+  /** When each was asked for last; see `blockKey`. */
   readonly requests = new Map<number, number>()
+  /** Of those that were asked for again before an answer came, how often: each is answered. */
+  readonly repeats = new Map<number, number>()
   readonly cancelled = new Set<number>()
   readonly allowedFast = new Set<number>()
   /** Payload of blocks that are whole. */
   payloadBytes = 0
   /** When it said something last. */
   saidMs = 0
+
+  request(key: number, nowMs: number): void {
+    if (this.requests.has(key)) this.repeats.set(key, (this.repeats.get(key) ?? 0) + 1)
+    this.requests.set(key, nowMs)
+    this.cancelled.delete(key)
+  }
+
+  /** Got, refused, or given up by the one who asked. */
+  answered(key: number): void {
+    const repeats = this.repeats.get(key) ?? 0
+    if (repeats > 1) this.repeats.set(key, repeats - 1)
+    else if (!this.repeats.delete(key)) {
+      this.requests.delete(key)
+      this.cancelled.delete(key)
+    }
+  }
+
+  forgetRequests(): void {
+    this.requests.clear()
+    this.repeats.clear()
+    this.cancelled.clear()
+  }
 }
 
 /** Names a block of any begin. */
@@ -86,6 +110,8 @@ export class TappedConnection {
   content: Content | undefined
   /** The session hung up: what it writes then goes nowhere. */
   isHungUp = false
+  /** Written by the session, and not yet with the system. */
+  queued: () => number = () => 0
   isClosed = false
   /** When the session choked the peer last. */
   chokedMs = 0
@@ -108,6 +134,10 @@ export class TappedConnection {
     this.observers = observers
     this.find = find
     this.nowMs = nowMs
+  }
+
+  get queuedBytes(): number {
+    return this.isHungUp ? 0 : this.queued()
   }
 
   /** The next bytes of one way. */
@@ -179,7 +209,7 @@ export class TappedConnection {
         side.isChoking = true
         if (way === 'out') this.chokedMs = this.nowMs()
         // Without BEP 6 a choke ends all requests, told by nothing else.
-        if (!(side.supportsFast && other.supportsFast)) other.requests.clear()
+        if (!(side.supportsFast && other.supportsFast)) other.forgetRequests()
       },
       unchoke: () => {
         for (const observer of observers) observer.onUnchoke?.(this, way)
@@ -205,18 +235,14 @@ export class TappedConnection {
       haveNone: nothing,
       request: (number, from, length) => {
         for (const observer of observers) observer.onRequest?.(this, way, number, from, length)
-        const key = blockKey(number, from)
-        side.requests.set(key, this.nowMs())
-        side.cancelled.delete(key)
+        side.request(blockKey(number, from), this.nowMs())
       },
       piece: (number, from, length) => {
         piece = number
         begin = from
         blockBytes = length
         for (const observer of observers) observer.onBlock?.(this, way, number, from, length)
-        const key = blockKey(number, from)
-        other.requests.delete(key)
-        other.cancelled.delete(key)
+        other.answered(blockKey(number, from))
       },
       blockFragment: (offset, chunk, start, end) => {
         for (const observer of observers) {
@@ -229,15 +255,15 @@ export class TappedConnection {
       cancel: (number, from) => {
         for (const observer of observers) observer.onCancel?.(this, way, number, from)
         const key = blockKey(number, from)
-        if (side.requests.has(key)) side.cancelled.add(key)
+        // Without BEP 6 nothing says that it was heard.
+        if (!(side.supportsFast && other.supportsFast)) side.answered(key)
+        else if (side.requests.has(key)) side.cancelled.add(key)
       },
       port: nothing,
       suggest: nothing,
       reject: (number, from) => {
         for (const observer of observers) observer.onReject?.(this, way, number, from)
-        const key = blockKey(number, from)
-        other.requests.delete(key)
-        other.cancelled.delete(key)
+        other.answered(blockKey(number, from))
       },
       allowedFast: (number) => void side.allowedFast.add(number),
       extended: (id, payload) => this.takeExtended(way, id, payload),

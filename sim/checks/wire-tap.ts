@@ -94,6 +94,7 @@ export class WireTap implements WorldWatcher {
 }
 
 function tappedStream(stream: Stream, connection: TappedConnection): Stream {
+  connection.queued = () => stream.queuedBytes
   return {
     local: stream.local,
     remote: stream.remote,
