@@ -92,8 +92,9 @@ async function play(
   const endMs = world.clock.nowMs() + scenario.limitMs
   const isInTime = await world.clock.runUntil(() => {
     for (const check of checks) check.onMoment?.()
-    return isBroken() || isOver()
+    return isBroken() || (isOver() && stage.isQuiet)
   }, endMs)
+  stage.close()
   stage.expect(isInTime, `not over after ${scenario.limitMs / 1_000} s`)
   if (isBroken()) return
   await judge?.()

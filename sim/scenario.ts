@@ -3,7 +3,7 @@
 import type { Stage } from './stage.ts'
 
 /** What became of a stage that was arranged. */
-interface Play {
+export interface Play {
   /** Asked after every moment: must be cheap. */
   readonly isOver: () => boolean
   /** What else must be true at the end; told through `stage.expect`. Faults that were to happen did happen. */

@@ -3,6 +3,7 @@
 // Owns the list of who takes part; the world owns the machines.
 import type { Random } from '../src/ports/random.ts'
 import type { AddOptions, TorrentId } from '../src/session/commands.ts'
+import type { TappedConnection } from './checks/tapped-connection.ts'
 import type { WireTap } from './checks/wire-tap.ts'
 import { type Content, type ContentShape, makeContent } from './world/content.ts'
 import type { Machine, MachineOptions } from './world/machine.ts'
@@ -13,11 +14,15 @@ import type { World } from './world/world.ts'
 export interface Participant {
   readonly machine: Machine
   readonly role: 'seed' | 'leecher'
-  id: TorrentId
+  readonly id: TorrentId
   /** Simulated milliseconds: when it came, had everything, and went. */
   readonly joinedMs: number
   finishedMs: number | undefined
   leftMs: number | undefined
+  /** Its program runs, and has the torrent. */
+  isHere: boolean
+  /** Pieces that its session said are verified and written, and when it said so first. */
+  readonly pieces: Map<number, number>
 }
 
 export interface StageSettings {
@@ -30,29 +35,46 @@ export interface StageSettings {
   readonly fail: (detail: string, machine?: Machine) => void
 }
 
-type Joining = Omit<MachineOptions, 'address'> & { readonly add?: AddOptions }
+type Joining = Omit<MachineOptions, 'address'> & {
+  readonly add?: AddOptions
+  /** Knows the link alone. */
+  readonly isByMagnet?: boolean
+}
+
+/** What a slow disk may take to give complete files their names. */
+const renameMs = 10_000
 
 export class Stage {
   readonly world: World
   readonly random: Random
   readonly peers: number
+  readonly contentBytes: number
   readonly participants: Participant[] = []
   /** Chosen when first asked for: one for the whole run. */
   private chosen: Content | undefined
   private trackerOfAll: SimulatedTracker | undefined
   private nextAddress = 0
+  /** Of what was planned, what is under way. */
+  private underWayCount = 0
+  private isClosed = false
   private readonly settings: StageSettings
 
   constructor(settings: StageSettings) {
     this.settings = settings
     this.world = settings.world
     this.peers = settings.peers
+    this.contentBytes = settings.contentBytes
     this.random = settings.world.randomOf('stage')
     this.world.watchers.push({
       onChange: (machine, change) => {
-        if (change.type !== 'finished') return
         const participant = this.participants.find((one) => one.machine === machine)
-        if (participant !== undefined) participant.finishedMs ??= this.world.clock.nowMs()
+        if (participant === undefined) return
+        if (change.type === 'piece' && !participant.pieces.has(change.piece)) {
+          participant.pieces.set(change.piece, this.nowMs)
+        }
+        // What is found complete after a start was finished as well.
+        const isComplete = change.type === 'finished' || (change.type === 'state' && change.state.type === 'seeding')
+        if (isComplete) participant.finishedMs ??= this.nowMs
       },
     })
   }
@@ -67,8 +89,13 @@ export class Stage {
 
   /** The content of this run, where it is to be another than one file of the scenario's size. */
   setContent(shape: ContentShape): Content {
-    const { contentBytes, pieceLengthBytes } = this.settings
-    this.chosen = makeContent({ pieceLengthBytes, lengths: [contentBytes], trackers: [[this.tracker().url]], ...shape })
+    const { pieceLengthBytes } = this.settings
+    this.chosen = makeContent({
+      pieceLengthBytes,
+      lengths: [this.contentBytes],
+      trackers: [[this.tracker().url]],
+      ...shape,
+    })
     this.settings.tap.knows(this.chosen)
     this.world.knows(this.chosen)
     return this.chosen
@@ -103,16 +130,62 @@ export class Stage {
     return joined
   }
 
-  /** Plans something for later. What fails in it fails the run. */
+  /** Ends its program in order, for good. */
+  async leave(participant: Participant): Promise<void> {
+    participant.isHere = false
+    participant.leftMs = this.nowMs
+    await participant.machine.stop()
+  }
+
+  /** Its program dies now; `comeBack` starts it anew. */
+  kill(participant: Participant, isPowerLoss = false): void {
+    participant.isHere = false
+    participant.machine.kill(isPowerLoss)
+  }
+
+  /** Ends its program in order, to be started again. */
+  async pause(participant: Participant): Promise<void> {
+    participant.isHere = false
+    await participant.machine.stop()
+  }
+
+  /** Starts its program with what is on its disk. */
+  async comeBack(participant: Participant): Promise<void> {
+    const { machine } = participant
+    await machine.start()
+    // One that died before it wrote the torrent down is told of it again.
+    await machine.add(this.content.metainfo)
+    participant.isHere = true
+  }
+
+  /** Plans something for later; once the scenario is over it does not happen. What fails in it fails the run. */
   after(delayMs: number, act: () => void | Promise<void>): void {
     this.world.clock.after(delayMs, () => {
+      if (this.isClosed) return
       const acting = act()
-      if (acting instanceof Promise) {
-        void acting.catch((error: unknown) =>
-          this.settings.fail(error instanceof Error ? error.message : String(error)),
-        )
-      }
+      if (!(acting instanceof Promise)) return
+      this.underWayCount++
+      void acting
+        .catch((error: unknown) => this.settings.fail(error instanceof Error ? error.message : String(error)))
+        .finally(() => this.underWayCount--)
     })
+  }
+
+  every(intervalMs: number, act: () => void): void {
+    this.after(intervalMs, () => {
+      act()
+      this.every(intervalMs, act)
+    })
+  }
+
+  /** Nothing that was planned is under way. */
+  get isQuiet(): boolean {
+    return this.underWayCount === 0
+  }
+
+  /** Nothing that was planned happens any more. */
+  close(): void {
+    this.isClosed = true
   }
 
   /** From 0 to `mean`, 2 `mean` and more: the time between two that come independently of each other. */
@@ -120,22 +193,49 @@ export class Stage {
     return -Math.log1p(-this.random.below(2 ** 32) / 2 ** 32) * meanMs
   }
 
+  /** Of all sessions, as the wiretap sees them. */
+  connections(): ReadonlySet<TappedConnection> {
+    return this.settings.tap.connections
+  }
+
+  /** Everybody who did not leave runs, and has all it wants. */
   allFinished(): boolean {
-    return this.participants.every(({ finishedMs, leftMs, role }) => {
-      return role === 'seed' || finishedMs !== undefined || leftMs !== undefined
+    return this.participants.every(({ finishedMs, leftMs, isHere, role }) => {
+      return leftMs !== undefined || (isHere && (role === 'seed' || finishedMs !== undefined))
     })
   }
 
-  private async join(role: Participant['role'], { add = {}, ...options }: Joining): Promise<Participant> {
+  /** Everybody who is here has the content, or what is meant of it, on the disk, moments after being finished. */
+  async expectContent(isMeant?: (participant: Participant, file: number) => boolean): Promise<void> {
+    const lacking = () =>
+      this.participants.filter((one) => {
+        return one.isHere && !one.machine.has(this.content, (file) => isMeant?.(one, file) ?? true)
+      })
+    await this.world.clock.runUntil(() => lacking().length === 0, this.nowMs + renameMs)
+    for (const { machine } of lacking()) {
+      this.expect(false, 'is finished, and its disk does not have the content', machine)
+    }
+  }
+
+  private async join(role: Participant['role'], { add = {}, isByMagnet = false, ...options }: Joining) {
     const machine = this.world.machine(this.address(), options)
     const { content } = this
     if (role === 'seed') machine.put(content)
-    const joinedMs = this.nowMs
     await machine.start()
-    const id = await machine.add(content.metainfo, add)
-    const finishedMs = role === 'seed' ? joinedMs : undefined
-    const participant: Participant = { machine, role, id, joinedMs, finishedMs, leftMs: undefined }
+    const joinedMs = this.nowMs
+    const participant: Participant = {
+      machine,
+      role,
+      id: (content.info.infoHashV1 ?? content.info.infoHashV2) as string as TorrentId,
+      joinedMs,
+      finishedMs: role === 'seed' ? joinedMs : undefined,
+      leftMs: undefined,
+      isHere: false,
+      pieces: new Map(),
+    }
     this.participants.push(participant)
+    await (isByMagnet ? machine.addMagnet(content.magnet, add) : machine.add(content.metainfo, add))
+    participant.isHere = true
     return participant
   }
 }

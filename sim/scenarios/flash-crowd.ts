@@ -5,9 +5,9 @@ import type { Scenario } from '../scenario.ts'
 export const flashCrowd: Scenario = {
   name: 'flash-crowd',
   about: 'everybody comes at once to one seed; all finish',
-  peers: 20,
-  contentBytes: 2_000_000,
-  pieceLengthBytes: 65_536,
+  peers: 16,
+  contentBytes: 1_000_000,
+  pieceLengthBytes: 32_768,
   limitMs: 600_000,
   async arrange(stage) {
     await stage.seed({ uploadBytesPerSecond: 1_000_000, latencyMs: 10 })

@@ -2,7 +2,9 @@
 // program. Guarantees: the session is the daemon's own, on simulated ports; a program that was killed does nothing more;
 // everything it does follows from the world's seed. Owns the running program.
 import { assert } from '../../src/base/assert.ts'
+import { equalBytes } from '../../src/base/bytes.ts'
 import { unwrap } from '../../src/base/errors.ts'
+import type { TorrentInfo } from '../../src/formats/metainfo/metainfo.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Interfaces } from '../../src/ports/interfaces.ts'
 import type { Random } from '../../src/ports/random.ts'
@@ -13,7 +15,8 @@ import { type SessionConfig, sessionConfig } from '../../src/session/session-con
 import type { Change, TorrentSnapshot } from '../../src/session/snapshots.ts'
 import type { KnownContents } from '../ports/known-contents.ts'
 import type { SimulatedClock } from '../ports/simulated-clock.ts'
-import { SimulatedDisk } from '../ports/simulated-files.ts'
+import type { FailingRates } from '../ports/simulated-disk-faults.ts'
+import { type DiskSpeed, SimulatedDisk } from '../ports/simulated-files.ts'
 import { SimulatedHasher } from '../ports/simulated-hasher.ts'
 import type { HostOptions } from '../ports/simulated-hosts.ts'
 import type { SimulatedWeb } from '../ports/simulated-http.ts'
@@ -32,6 +35,8 @@ export interface MachineOptions extends HostOptions {
   /** The disk's longest answer. */
   readonly maxDelayMs?: number
   readonly capacityBytes?: number
+  readonly diskSpeed?: DiskSpeed
+  readonly failingOneIn?: FailingRates
   /** What every life of its session is told. */
   readonly config?: Partial<SessionConfig>
 }
@@ -58,7 +63,7 @@ export class Machine {
   /** Of the program that runs, or ran last. */
   memory: SimulatedPieceMemory
   /** Others see it under an address that it does not have itself. */
-  isTranslated = false
+  isTranslated: boolean
   /** How often a program was started on it. */
   life = 0
   /** Of the program that runs, or ran last: alarms it has, whether they are set or not. */
@@ -77,7 +82,8 @@ export class Machine {
     this.options = options
     this.random = random
     this.interfaces = [['eth0', address], ...otherAddresses.map((other, index) => [`wg${index}`, other] as const)]
-    const { maxDelayMs, capacityBytes } = options
+    this.isTranslated = this.publicAddress !== address
+    const { maxDelayMs, capacityBytes, diskSpeed, failingOneIn } = options
     this.disk = new SimulatedDisk({
       clock: world.clock,
       random,
@@ -85,6 +91,8 @@ export class Machine {
       areNamesDurable: false,
       ...(maxDelayMs === undefined ? {} : { maxDelayMs }),
       ...(capacityBytes === undefined ? {} : { capacityBytes }),
+      ...(diskSpeed === undefined ? {} : { speed: diskSpeed }),
+      ...(failingOneIn === undefined ? {} : { failingOneIn }),
     })
     this.memory = new SimulatedPieceMemory(memoryBytes, world.spares)
     this.config = this.usualConfig()
@@ -97,6 +105,12 @@ export class Machine {
   get session(): Session {
     assert(this.running !== undefined, 'a session that was started')
     return this.running
+  }
+
+  /** As the rest of the world sees it. */
+  get publicAddress(): string {
+    const { nat } = this.options
+    return nat === undefined || nat === 'none' ? this.address : nat.publicAddress
   }
 
   get endpoint(): string {
@@ -120,7 +134,7 @@ export class Machine {
         datagrams: world.network.datagrams(this.options),
         resolver: world.web.resolver(),
         interfaces: this.interfacesPort(),
-        http: world.web.http(address),
+        http: world.web.http(this.publicAddress),
         files: this.disk.files(),
         memory,
         openHasher: (sink) =>
@@ -191,12 +205,12 @@ export class Machine {
     for (const { path, bytes } of files) this.disk.put(pathOf(path), bytes)
   }
 
-  /** The disk has the content, under its final names. */
-  has({ files }: Content): boolean {
-    return files.every(({ path, bytes }) => this.disk.matches(pathOf(path), bytes))
+  /** The disk has the content, or these of its files, under its final names. */
+  has({ files }: Content, isMeant: (file: number) => boolean = () => true): boolean {
+    return files.every(({ path, bytes }, index) => !isMeant(index) || this.disk.matches(pathOf(path), bytes))
   }
 
-  /** The disk shows the bytes of a piece, in files that are complete or not. */
+  /** The disk shows the bytes of a piece, in files that are complete or not, or kept for files that are not wanted. */
   holds({ info, files }: Content, piece: number): boolean {
     const start = piece * info.pieceLengthBytes
     const end = Math.min(start + info.pieceLengthBytes, info.spanBytes)
@@ -205,7 +219,17 @@ export class Machine {
       const to = Math.min(end, offset + bytes.length) - offset
       if (from >= to) return true
       const name = pathOf(path)
-      return [name, `${name}.part`].some((candidate) => this.disk.shows(candidate, bytes, from, to))
+      if ([name, `${name}.part`].some((candidate) => this.disk.shows(candidate, bytes, from, to))) return true
+      return this.keepsApart(bytes.subarray(from, to), partsPosition(info, piece) + offset + from - start)
+    })
+  }
+
+  /** What wanted pieces share with files that are not wanted lies in a file of its own, piece after piece. */
+  private keepsApart(bytes: Uint8Array, position: number): boolean {
+    return this.disk.paths().some((path) => {
+      if (!path.endsWith('.parts')) return false
+      const kept = this.disk.content(path)?.subarray(position, position + bytes.length)
+      return kept !== undefined && equalBytes(kept, bytes)
     })
   }
 
@@ -292,6 +316,18 @@ function configAfter(config: SessionConfig, command: Command): SessionConfig {
 function added(outcome: Outcome): TorrentId {
   assert(outcome.type === 'added', 'what was asked for')
   return outcome.id
+}
+
+/** Where the parts file has a piece: those with bytes of several files lie there in their order. */
+function partsPosition({ files, pieceLengthBytes, spanBytes }: TorrentInfo, piece: number): number {
+  let sharedCount = 0
+  for (let other = 0; other < Math.min(piece, Math.ceil(spanBytes / pieceLengthBytes)); other++) {
+    const start = other * pieceLengthBytes
+    const isOf = ({ offset, lengthBytes }: TorrentInfo['files'][number]) =>
+      lengthBytes > 0 && offset < start + pieceLengthBytes && offset + lengthBytes > start
+    if (files.filter(isOf).length > 1) sharedCount++
+  }
+  return sharedCount * pieceLengthBytes
 }
 
 function pathOf(path: readonly string[]): string {

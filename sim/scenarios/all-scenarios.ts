@@ -1,0 +1,58 @@
+// Every scenario there is, by name, as the command line and the tests know them.
+// In the order in which they are listed and played: what everybody does first, then faults, then harm.
+import type { Scenario } from '../scenario.ts'
+import { behindNat } from './behind-nat.ts'
+import { changedLimits } from './changed-limits.ts'
+import { churn } from './churn.ts'
+import { corruptPeer } from './corrupt-peer.ts'
+import { failingDisk } from './failing-disk.ts'
+import { flashCrowd } from './flash-crowd.ts'
+import { freeRiders } from './free-riders.ts'
+import { fullDisk } from './full-disk.ts'
+import { hostileCrowd } from './hostile-crowd.ts'
+import { hostileOneKind } from './hostile-one-kind.ts'
+import { lateSeed } from './late-seed.ts'
+import { lossyLinks } from './lossy-links.ts'
+import { magnets } from './magnets.ts'
+import { newcomer } from './newcomer.ts'
+import { partition } from './partition.ts'
+import { powerCuts } from './power-cuts.ts'
+import { powerLoss } from './power-loss.ts'
+import { privateTracker } from './private-tracker.ts'
+import { rateLimited } from './rate-limited.ts'
+import { seederLeaves } from './seeder-leaves.ts'
+import { selection } from './selection.ts'
+import { silentSeeds } from './silent-seeds.ts'
+import { slowDisk } from './slow-disk.ts'
+import { slowSeeds } from './slow-seeds.ts'
+import { steadyArrivals } from './steady-arrivals.ts'
+
+const scenarios: readonly Scenario[] = [
+  flashCrowd,
+  steadyArrivals,
+  churn,
+  seederLeaves,
+  freeRiders,
+  partition,
+  slowDisk,
+  fullDisk,
+  failingDisk,
+  powerLoss,
+  powerCuts,
+  magnets,
+  selection,
+  privateTracker,
+  behindNat,
+  lossyLinks,
+  rateLimited,
+  changedLimits,
+  lateSeed,
+  newcomer,
+  slowSeeds,
+  silentSeeds,
+  corruptPeer,
+  hostileOneKind,
+  hostileCrowd,
+]
+
+export const allScenarios: ReadonlyMap<string, Scenario> = new Map(scenarios.map((one) => [one.name, one]))

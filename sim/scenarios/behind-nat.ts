@@ -1,0 +1,31 @@
+// Half of the peers are behind routers that let nobody in: they come to those who can be reached, and give to them as
+// much as they take.
+import type { Scenario } from '../scenario.ts'
+
+export const behindNat: Scenario = {
+  name: 'behind-nat',
+  about: 'half of the peers cannot be reached; all finish',
+  peers: 10,
+  contentBytes: 1_000_000,
+  pieceLengthBytes: 32_768,
+  limitMs: 300_000,
+  async arrange(stage) {
+    await stage.seed({ uploadBytesPerSecond: 150_000 })
+    const leechers = await stage.leechers(stage.peers, (index) => ({
+      latencyMs: 5 + stage.random.below(60),
+      uploadBytesPerSecond: 100_000,
+      ...(index % 2 === 0 ? {} : { nat: { kind: 'port-restricted', publicAddress: stage.address() } }),
+    }))
+    return {
+      isOver: () => stage.allFinished(),
+      judge: async () => {
+        stage.expect(stage.world.network.faults.refusedByNat > 0, 'no router refused anybody')
+        for (const { machine, id } of leechers.filter(({ machine }) => machine.isTranslated)) {
+          const { uploadedBytes } = machine.torrent(id)
+          stage.expect(uploadedBytes > 0 || stage.peers < 5, 'gave nothing from behind its router', machine)
+        }
+        await stage.expectContent()
+      },
+    }
+  },
+}
