@@ -20,10 +20,9 @@ export const behindNat: Scenario = {
       isOver: () => stage.allFinished(),
       judge: async () => {
         stage.expect(stage.world.network.faults.refusedByNat > 0, 'no router refused anybody')
-        for (const { machine, id } of leechers.filter(({ machine }) => machine.isTranslated)) {
-          const { uploadedBytes } = machine.torrent(id)
-          stage.expect(uploadedBytes > 0 || stage.peers < 5, 'gave nothing from behind its router', machine)
-        }
+        const hidden = leechers.filter(({ machine }) => machine.isTranslated)
+        const givenBytes = hidden.reduce((sum, { machine, id }) => sum + machine.torrent(id).uploadedBytes, 0)
+        stage.expect(givenBytes > 0, 'nobody gave anything from behind a router')
         await stage.expectContent()
       },
     }
