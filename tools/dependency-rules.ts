@@ -25,6 +25,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   cli: ['base', 'formats', 'api', 'daemon'],
 }
 const mayTouchNode = 'host|rails|api|daemon|cli'
+const simCommandLine = '^sim/(main\\.ts$|command-line/)'
 
 const direction: IForbiddenRuleType[] = Object.entries(mayImport).map(([folder, allowed]) => ({
   name: `${folder}-imports-only-what-lies-below`,
@@ -64,14 +65,26 @@ const forbidden: IForbiddenRuleType[] = [
   {
     name: 'sim-has-no-driver-of-its-own',
     severity: 'error',
-    from: { path: '^sim/' },
+    from: { path: '^sim/', pathNot: simCommandLine },
     to: { path: '^src/', pathNot: `^src/(${[...layer1, 'tracker', 'storage', 'session'].join('|')})/` },
   },
   {
     name: 'sim-does-no-io',
     severity: 'error',
-    from: { path: '^sim/', pathNot: '^sim/main\\.ts$' },
+    from: { path: '^sim/', pathNot: simCommandLine },
     to: { dependencyTypes: ['core'] },
+  },
+  {
+    name: 'sim-knows-no-command-line',
+    severity: 'error',
+    from: { path: '^sim/', pathNot: simCommandLine },
+    to: { path: simCommandLine },
+  },
+  {
+    name: 'sim-command-line-plays-nothing-itself',
+    severity: 'error',
+    from: { path: simCommandLine },
+    to: { path: '^src/', pathNot: '^src/(base|cli)/' },
   },
   {
     name: 'product-needs-no-dev-dependency',

@@ -47,7 +47,7 @@ const impureGlobals = new Set([
 
 /** Entry points lie directly in src/. */
 function isPure(path: string): boolean {
-  if (path.startsWith('sim/')) return path !== 'sim/main.ts'
+  if (path.startsWith('sim/')) return path !== 'sim/main.ts' && !path.startsWith('sim/command-line/')
   return /^src\/.+\//.test(path) && !impureFolders.some((folder) => path.startsWith(folder))
 }
 

@@ -49,6 +49,11 @@ test('each rule fires on a planted violation', () => {
     'src/daemon/tool.ts': "import { value } from '../../tools/value.ts'\nexport const tool = value\n",
     'src/extra/value.ts': value,
     'tools/value.ts': value,
+    'sim/command-line/threads.ts': "import { value } from '../../src/peer/value.ts'\nexport const threads = value\n",
+    'src/peer/value.ts': value,
+    'sim/driver.ts': "import { value } from '../src/peer/value.ts'\nexport const driver = value\n",
+    'sim/world/io.ts': "import { readFile } from 'node:fs/promises'\nexport const io = readFile\n",
+    'sim/world/told.ts': "import { threads } from '../command-line/threads.ts'\nexport const told = threads\n",
   })
   assert.equal(exitCode, 1)
   const expected = [
@@ -59,6 +64,10 @@ test('each rule fires on a planted violation', () => {
     'no-cycles: src/base/first.ts',
     'no-unresolved: src/base/lost.ts',
     'product-imports-no-tests-or-tools: src/daemon/tool.ts',
+    'sim-command-line-plays-nothing-itself: sim/command-line/threads.ts',
+    'sim-has-no-driver-of-its-own: sim/driver.ts',
+    'sim-does-no-io: sim/world/io.ts',
+    'sim-knows-no-command-line: sim/world/told.ts',
     'in no known layer: src/extra/value.ts',
   ]
   for (const line of expected) assert.ok(output.includes(line), `${line}\n--- not in\n${output}`)

@@ -61,6 +61,7 @@ const planted: readonly Planted[] = [
     'clock ?? Date',
     'globalThis.setTimeout(go, 1)',
   ].map((expression) => ({ rule: 'purity', path: core, body: `\nexport const x = ${expression}\n`, line: 4 })),
+  { rule: 'purity', path: 'sim/world/world.ts', body: '\nexport const x = Date.now()\n', line: 4 },
   ...['Number(amount)', "parseFloat('1')", "parseInt('1')", '0.5', '1e-3', 'Number.parseFloat(a)', '+a'].flatMap(
     (expression) =>
       ['src/payment/lane.ts', 'src/ledger/journal.ts', 'src/base/token-amount.ts'].map((path) => ({
@@ -106,6 +107,7 @@ const good = [
   { path: core, body: '// A method and a custodian, an only child.\nexport const only = 1\n' },
   { path: 'src/host/node-clock.ts', body: 'export const now = () => Date.now()\n' },
   { path: 'src/cli/main.ts', body: "console.log(process.argv, Buffer.from('a'), Math.random())\n" },
+  { path: 'sim/command-line/threads.ts', body: 'export const now = () => performance.now()\n' },
   { path: 'tools/demo.ts', body: 'setTimeout(() => process.exit(0), 1)\n' },
   { path: 'src/base/bytes.ts', body: "export const b = Buffer.from('a')\n" },
   {
