@@ -1,4 +1,5 @@
-// Runs as CSV, a line a simulated second: for whoever wants to draw or compute more than the plot shows. Pure.
+// Runs as CSV, a line a simulated second and one for the end: for whoever wants to draw or compute more than the plot
+// shows. Pure.
 import type { RunSummary } from './run-summary.ts'
 
 const columns = [

@@ -1,4 +1,5 @@
-// The table at the end of a command: a line a run, or a line a scenario where there were many. Pure.
+// The table at the end of a command: a line a run, or a line a scenario where there were many. Times of peers are from
+// their coming to their last verified byte, in simulated seconds; `wall` is real. Pure.
 import { formatBytes, formatCount, formatPercent } from '../../src/cli/display-text.ts'
 import { quantile, type RunSummary } from './run-summary.ts'
 
@@ -53,7 +54,7 @@ function cellsOf(summaries: readonly RunSummary[]): string[] {
   ]
 }
 
-/** Lines; the first is a heading. Times are from a peer's coming to its end, in simulated seconds. */
+/** Lines; the first is a heading. */
 export function summaryTable(summaries: readonly RunSummary[]): string[] {
   const groups: readonly (readonly RunSummary[])[] =
     summaries.length <= mostRuns

@@ -1,4 +1,4 @@
-// Every scenario there is, as the command line and the tests know them.
+// Every scenario there is, by name, as the command line and the tests know them.
 // In the order in which they are listed and played: what everybody does first, then faults, then harm.
 import type { Scenario } from '../scenario.ts'
 import { behindNat } from './behind-nat.ts'
@@ -27,7 +27,7 @@ import { slowDisk } from './slow-disk.ts'
 import { slowSeeds } from './slow-seeds.ts'
 import { steadyArrivals } from './steady-arrivals.ts'
 
-export const allScenarios: readonly Scenario[] = [
+const scenarios: readonly Scenario[] = [
   flashCrowd,
   steadyArrivals,
   churn,
@@ -54,3 +54,5 @@ export const allScenarios: readonly Scenario[] = [
   hostileOneKind,
   hostileCrowd,
 ]
+
+export const allScenarios: ReadonlyMap<string, Scenario> = new Map(scenarios.map((one) => [one.name, one]))

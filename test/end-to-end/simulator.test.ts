@@ -43,7 +43,7 @@ test('a run ends with a table, and its files are written', async () => {
     assert.match(output, /^flash-crowd +5 +2 +100\.0 %/m)
     assert.match(output, /^digest [0-9a-f]{64}$/m)
     assert.match(output, /^1 run, 0 failed$/m)
-    assert.match(readFileSync(csv, 'utf8'), /^flash-crowd,5,1\.000,/m)
+    assert.match(readFileSync(csv, 'utf8'), /^flash-crowd,5,[0-9.]+,2,2,1\.000000,/m)
     assert.match(readFileSync(plot, 'utf8'), /^<svg /)
     assert.match(readFileSync(log, 'utf8'), / finished /)
   } finally {
