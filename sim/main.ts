@@ -36,18 +36,22 @@ function listScenarios(output: Output): void {
   for (const { name, about } of scenarios) output.line(`${name.padEnd(width)}  ${about}`)
 }
 
+/** Failures that are the same but for their numbers. */
+function kindOf({ job, violations }: RunSummary): string {
+  const [first] = violations
+  return `${job.scenario} ${first?.check}: ${first?.detail.split('\n')[0]?.replace(/\d[\d.:]*/g, '#')}`
+}
+
 /** The first failures of each kind, made smaller. */
 async function shrinkFailures(failed: readonly RunSummary[], workers: JobWorkers): Promise<Map<Job, string>> {
-  const kindOf = ({ job, violations }: RunSummary) => `${job.scenario} ${violations[0]?.check ?? ''}`
   const firsts = [...Map.groupBy(failed, kindOf).values()].flatMap((alike) => alike.slice(0, 1))
   const smallest = new Map<Job, string>()
-  for (const { job, peers, contentBytes, violations } of firsts.slice(0, mostShrunk)) {
-    const check = violations[0]?.check
+  for (const failing of firsts.slice(0, mostShrunk)) {
+    const { job, peers, contentBytes } = failing
     if (peers === 0) continue
     const plain: Job = { ...job, logFile: undefined, keepsSamples: false }
     const { size } = await shrinkRun({ peers, contentBytes }, async (smaller) => {
-      const summary = await workers.play({ ...plain, ...smaller })
-      return summary.violations[0]?.check === check
+      return kindOf(await workers.play({ ...plain, ...smaller })) === kindOf(failing)
     })
     if (size.peers < peers || size.contentBytes < contentBytes) {
       smallest.set(job, replayCommand({ ...plain, ...size }))

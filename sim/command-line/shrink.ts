@@ -14,6 +14,8 @@ export interface Shrunk {
 const usualRuns = 20
 /** Steps below this share of what is left are not worth a run. */
 const finestShare = 1 / 8
+/** Less is a block or none, with which few scenarios mean anything. */
+const leastContentBytes = 16_384
 
 const dimensions = ['peers', 'contentBytes'] as const
 
@@ -27,7 +29,9 @@ export async function shrinkRun(
   let runCount = 0
   const steps = { peers: Math.floor(size.peers / 2), contentBytes: Math.floor(size.contentBytes / 2) }
   const isOpen = (dimension: keyof RunSize) => {
-    return steps[dimension] >= 1 && steps[dimension] >= size[dimension] * finestShare
+    const step = steps[dimension]
+    const least = dimension === 'peers' ? 1 : leastContentBytes
+    return step >= 1 && step >= size[dimension] * finestShare && size[dimension] - step >= least
   }
   while (dimensions.some(isOpen)) {
     for (const dimension of dimensions) {

@@ -36,6 +36,7 @@ test('the result failed when it was played, is no larger, and few runs were play
       assert.ok(shrunk.size.peers <= failing.peers && shrunk.size.contentBytes <= failing.contentBytes)
       assert.equal(shrunk.runCount, runCount)
       assert.ok(runCount <= 20)
+      assert.ok(shrunk.size.contentBytes >= Math.min(16_384, failing.contentBytes))
     }),
   )
 })
