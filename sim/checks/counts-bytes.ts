@@ -14,6 +14,8 @@ export const countsBytes: CheckMaker = {
   name: 'counts-bytes',
   make: ({ world, tap, violate }) => {
     const accounts = new Map<Machine, Map<Content, TransferAccount>>()
+    /** Of torrents that were removed: trackers hear of their end later. */
+    const removed = new Map<Machine, TransferAccount>()
     /** Their disks may show more than they dare to believe. */
     const killed = new Set<Machine>()
     let seconds = 0
@@ -64,20 +66,26 @@ export const countsBytes: CheckMaker = {
       onChange: (machine, change) => {
         const content = 'id' in change ? tap.contentOf(change.id) : undefined
         if (content === undefined) return
-        if (change.type === 'removed') accounts.get(machine)?.delete(content)
-        else if (change.type === 'state') accounts.get(machine)?.get(content)?.mayBegin()
+        if (change.type === 'removed') {
+          removed.set(machine, accountOf(machine, content))
+          accounts.get(machine)?.delete(content)
+        } else if (change.type === 'state') accounts.get(machine)?.get(content)?.mayBegin()
         else if (change.type === 'piece') accountOf(machine, content).pieceCame(change.piece, world.clock.nowMs())
       },
       onAnnounce: (announce) => {
         const machine = world.machines.find(({ address }) => address === announce.from)
         const content = tap.contentOf(announce.infoHash)
         if (machine?.isUp !== true || content === undefined) return
+        const isParting =
+          announce.event === 'stopped' && removed.get(machine)?.lie(announce, announce.atMs) === undefined
+        if (isParting && removed.delete(machine)) return
         judgeAnnounce(machine, announce, accountOf(machine, content), violate)
         const doubtfulBytes = killed.has(machine) ? content.totalBytes : 0
         judgeLeft(machine, content, announce, { account: accountOf(machine, content), doubtfulBytes }, violate)
       },
       onDown: (machine, isOrderly) => {
         accounts.delete(machine)
+        removed.delete(machine)
         if (!isOrderly) killed.add(machine)
       },
       onEnd: compareAll,

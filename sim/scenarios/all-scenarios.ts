@@ -16,6 +16,7 @@ import { lossyLinks } from './lossy-links.ts'
 import { magnets } from './magnets.ts'
 import { newcomer } from './newcomer.ts'
 import { partition } from './partition.ts'
+import { peopleMeddle } from './people-meddle.ts'
 import { powerCuts } from './power-cuts.ts'
 import { powerLoss } from './power-loss.ts'
 import { privateTracker } from './private-tracker.ts'
@@ -26,6 +27,7 @@ import { silentSeeds } from './silent-seeds.ts'
 import { slowDisk } from './slow-disk.ts'
 import { slowSeeds } from './slow-seeds.ts'
 import { steadyArrivals } from './steady-arrivals.ts'
+import { udpTrackers } from './udp-trackers.ts'
 
 const scenarios: readonly Scenario[] = [
   flashCrowd,
@@ -42,6 +44,8 @@ const scenarios: readonly Scenario[] = [
   magnets,
   selection,
   privateTracker,
+  udpTrackers,
+  peopleMeddle,
   behindNat,
   lossyLinks,
   rateLimited,
