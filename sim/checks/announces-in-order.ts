@@ -1,5 +1,5 @@
-// What trackers hear of one run of a torrent (BEP 3): `started` before all else and once, `completed` once at most,
-// `stopped` after all else when the program ends in order; and nothing without an event sooner than they allow.
+// What trackers hear of one run of a torrent (BEP 3): `started` before all else and once for each start, `completed`
+// once at most, `stopped` after all else when the program ends in order; nothing without an event sooner than they allow.
 import type { SeenAnnounce } from '../world/seen-announce.ts'
 import type { CheckMaker } from './check.ts'
 
@@ -8,6 +8,8 @@ interface Registration {
   last: SeenAnnounce
   isThere: boolean
   hasCompleted: boolean
+  /** The torrent was stopped since, and its `stopped` may have been called back by a new start. */
+  mayRestart: boolean
 }
 
 export const announcesInOrder: CheckMaker = {
@@ -28,8 +30,18 @@ export const announcesInOrder: CheckMaker = {
         registrations.set(key, {
           last: announce,
           isThere: event !== 'stopped',
+          mayRestart: false,
           hasCompleted: event === 'completed' || (known?.hasCompleted ?? false),
         })
+      },
+      onChange: (machine, change) => {
+        const hasStopped =
+          change.type === 'removed' ||
+          (change.type === 'state' && (change.state.type === 'stopped' || change.state.type === 'queued'))
+        if (!hasStopped) return
+        for (const registration of registrations.values()) {
+          if (registration.last.from === machine.address) registration.mayRestart = true
+        }
       },
       onDown: (machine, isOrderly) => {
         for (const [key, { last, isThere }] of registrations) {
@@ -50,7 +62,7 @@ function forgottenMs({ tracker, atMs }: SeenAnnounce): number {
 
 function fault(known: Registration | undefined, { event, atMs, tracker }: SeenAnnounce): string | undefined {
   const isThere = known?.isThere === true && atMs < forgottenMs(known.last)
-  if (event === 'started') return isThere ? 'twice' : undefined
+  if (event === 'started') return isThere && !known.mayRestart ? 'twice' : undefined
   if (known?.isThere !== true) return 'before `started`'
   if (event === 'completed') return known.hasCompleted ? 'twice' : undefined
   if (event === 'stopped') return undefined

@@ -1,5 +1,5 @@
-// Programs of the product never send what nobody honest sends, so none of them bans another. What a session shows of
-// its bans is looked at every ten seconds, and at the end.
+// Programs of the product never send what nobody honest sends, so none of them bans another unless it is told to. What a
+// session shows of its bans is looked at every ten seconds, and at the end.
 import type { Machine } from '../world/machine.ts'
 import type { CheckMaker } from './check.ts'
 
@@ -11,7 +11,8 @@ export const bansNobodyHonest: CheckMaker = {
     let seconds = 0
     const judge = (machine: Machine, honest: ReadonlySet<string>) => {
       for (const address of machine.session.snapshot().bannedAddresses) {
-        if (honest.has(address)) violate(machine, `banned ${address}, which did nothing wrong`)
+        if (honest.has(address) && !machine.bannedByCommand.has(address))
+          violate(machine, `banned ${address}, which did nothing wrong`)
       }
     }
     const judgeAll = () => {

@@ -64,6 +64,8 @@ export class Machine {
   memory: SimulatedPieceMemory
   /** Others see it under an address that it does not have itself. */
   isTranslated: boolean
+  /** Addresses that somebody told it to ban, ever. */
+  readonly bannedByCommand = new Set<string>()
   /** How often a program was started on it. */
   life = 0
   /** Of the program that runs, or ran last: alarms it has, whether they are set or not. */
@@ -179,6 +181,7 @@ export class Machine {
   }
 
   async run(command: Command): Promise<Outcome> {
+    if (command.type === 'ban') this.bannedByCommand.add(command.address)
     const outcome = unwrap(await this.world.clock.settle(this.session.run(command)))
     this.config = configAfter(this.config, command)
     return outcome
