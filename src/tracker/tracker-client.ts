@@ -173,7 +173,8 @@ export class TrackerClient {
 
   private start(nowMs: number): void {
     if (this.phase.type === 'running') return
-    for (const ticket of this.announcing.keys()) this.cancel(ticket)
+    // What says `stopped` may go on until `started` follows it: a tracker that did not hear it would count us twice over.
+    for (const [ticket, { line }] of this.announcing) if (line.flight?.event !== 'stopped') this.cancel(ticket)
     this.phase = { type: 'running' }
     this.servingUrl = undefined
     for (const { line } of this.lines()) restartLine(line, nowMs)
@@ -396,6 +397,13 @@ export class TrackerClient {
   private advanceTracker(tracker: Tracker, nowMs: number): number {
     let wakeMs = Number.POSITIVE_INFINITY
     for (const line of tracker.lines) {
+      if (line.flight?.event === 'stopped') {
+        if (line.nextMs > nowMs) {
+          wakeMs = Math.min(wakeMs, line.nextMs)
+          continue
+        }
+        this.cancel(line.flight.ticket)
+      }
       if (line.flight !== undefined) continue
       const lineDueMs = dueMs(line, this.isShort)
       if (lineDueMs <= nowMs) this.announce(tracker, line, this.eventFor(tracker, line), nowMs)

@@ -159,6 +159,24 @@ describe('events', () => {
     assert.equal(harness.announce().announce.event, 'started')
   })
 
+  test('stopped is heard though the torrent is started again at once, and stopped once more', () => {
+    const harness = new ClientHarness([[http]]).started()
+    harness.input({ type: 'stop', timeoutMs: 3_000 }).input({ type: 'start' })
+    const stopped = harness.announce()
+    assert.equal(stopped.announce.event, 'stopped')
+    assert.deepEqual(harness.take('cancel'), [])
+    harness.answer(stopped).input({ type: 'stop', timeoutMs: 3_000 }).noAnnounce()
+  })
+
+  test('a tracker that does not answer stopped hears started all the same', () => {
+    const harness = new ClientHarness([[http]]).started()
+    harness.input({ type: 'stop', timeoutMs: 30_000 }).input({ type: 'start' })
+    const { ticket } = harness.announce()
+    harness.pass(5_000)
+    assert.deepEqual(harness.take('cancel'), [{ type: 'cancel', ticket }])
+    assert.equal(harness.announce().announce.event, 'started')
+  })
+
   test('a partial seed says paused to HTTP trackers in all announces after the first (BEP 21)', () => {
     const harness = new ClientHarness([[http]]).input(progress(100, true)).input({ type: 'start' })
     const first = harness.announce()
