@@ -1,5 +1,6 @@
-// Peers find each other through UDP trackers alone (BEP 15, 12): the first of the tier is silent for a while, and
-// nothing is there at the address of another.
+// Peers find each other through UDP trackers alone (BEP 15, 12): two mirrors of one, of which one is silent for a while,
+// and an address at which nothing is.
+import { TrackerServer } from '../../src/tracker/tracker-server.ts'
 import type { Scenario } from '../scenario.ts'
 import { SimulatedUdpTracker } from '../world/simulated-udp-tracker.ts'
 
@@ -16,7 +17,8 @@ export const udpTrackers: Scenario = {
   async arrange(stage) {
     const trackers = [new SimulatedUdpTracker('11.0.0.2'), new SimulatedUdpTracker('11.0.0.3')]
     const [first, second] = trackers
-    for (const tracker of trackers) await tracker.open(stage.world)
+    const server = new TrackerServer({ random: stage.world.randomOf('udp-trackers') })
+    for (const tracker of trackers) await tracker.open(stage.world, server)
     stage.setContent({ trackers: [trackers.map(({ url }) => url), ['udp://11.0.0.4:6969/announce']] })
     if (first !== undefined) {
       first.isSilent = true

@@ -5,7 +5,7 @@ import { unwrap } from '../../src/base/errors.ts'
 import { parseAddress } from '../../src/formats/compact-endpoint.ts'
 import { actionScrape, udpRequestAction } from '../../src/formats/tracker/udp-request.ts'
 import type { DatagramSocket } from '../../src/ports/datagrams.ts'
-import { TrackerServer } from '../../src/tracker/tracker-server.ts'
+import type { TrackerServer } from '../../src/tracker/tracker-server.ts'
 import { UdpTracker } from '../../src/tracker/udp-tracker.ts'
 import type { World } from './world.ts'
 
@@ -25,11 +25,12 @@ export class SimulatedUdpTracker {
     this.url = `udp://${address}:${port}/announce`
   }
 
-  async open(world: World): Promise<void> {
+  /** `server` has the swarms, for mirrors of one tracker to share. */
+  async open(world: World, server: TrackerServer): Promise<void> {
     const random = world.randomOf(this.url)
     const secret = new Uint8Array(secretLength)
     random.fill(secret)
-    const tracker = new UdpTracker(new TrackerServer({ random }), secret)
+    const tracker = new UdpTracker(server, secret)
     const datagrams = world.network.datagrams({ address: this.address })
     const onDatagram = (bytes: Uint8Array, from: string, fromPort: number) => {
       const source = parseAddress(from)
