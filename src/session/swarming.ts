@@ -67,10 +67,12 @@ export class Swarming implements TorrentExchange {
     const { swarmPeer, share } = link
     if (swarmPeer === undefined || !this.links.has(swarmPeer)) return
     const { bandwidth } = this.room
-    while (swarmPeer.isUploadReady && !swarmPeer.isGone && link.connection.queuedBytes < sendAheadBytes) {
+    while (swarmPeer.isUploadReady && !swarmPeer.isGone && link.connection.queuedBytes < mostAheadBytes) {
+      const roomBytes = roomAhead(swarmPeer, nowMs)
+      if (roomBytes <= 0) return
       const allowed = bandwidth.sendAllowance(share, nowMs)
       if (allowed === 0) return
-      const sent = this.swarm.pumpUpload(swarmPeer, Math.min(allowed, sendAheadBytes), nowMs)
+      const sent = this.swarm.pumpUpload(swarmPeer, Math.min(allowed, roomBytes), nowMs)
       if (sent === 0) return
       bandwidth.sent(share, sent, nowMs)
     }
@@ -133,5 +135,15 @@ export class Swarming implements TorrentExchange {
   }
 }
 
-/** As much waits in a stream at most, so that what is sent next is decided late. */
-const sendAheadBytes = 1_048_576
+/** A block, and what is left of the one before it. */
+const leastAheadBytes = 16_384
+const mostAheadBytes = 1_048_576
+
+/**
+ * No more waits in a stream than its peer took in a second: so what is sent next is decided late, and a choke or a
+ * cancel is not held up for minutes by blocks that are not wanted any more.
+ */
+function roomAhead({ connection, writtenMeter }: SwarmPeer, nowMs: number): number {
+  const waitingBytes = connection.sentBytes - writtenMeter.totalBytes
+  return Math.min(Math.max(writtenMeter.rate(nowMs), leastAheadBytes) - waitingBytes, mostAheadBytes)
+}

@@ -75,6 +75,8 @@ export class SwarmPeer {
   isStreamFull = false
   /** When bytes last left, or the first of those that wait was sent. */
   writtenAtMs = 0
+  /** Bytes of the connection that the stream has passed on, as its `sentBytes` are counted. */
+  readonly writtenMeter: RateMeter
   /** Blocks could be sent to it now if rate limits and its stream allow; told as `upload-ready` when it becomes true. */
   isUploadReady = false
   /** For hashes of piece layers, not answered yet (hash-serving.ts). */
@@ -102,6 +104,7 @@ export class SwarmPeer {
     this.pipeline = new RequestPipeline()
     this.downloadMeter = new RateMeter(nowMs)
     this.uploadMeter = new RateMeter(nowMs)
+    this.writtenMeter = new RateMeter(nowMs)
   }
 
   /** Has all there is. */

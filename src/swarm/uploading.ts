@@ -118,6 +118,8 @@ export class Uploading {
   written(peer: SwarmPeer, totalBytes: number): void {
     peer.isStreamFull = false
     peer.writtenAtMs = this.context.nowMs
+    const bytes = totalBytes - peer.writtenMeter.totalBytes
+    if (bytes > 0 && bytes !== Number.POSITIVE_INFINITY) peer.writtenMeter.add(bytes, this.context.nowMs)
     peer.unwritten.giveBack(totalBytes, this.unpin)
   }
 
