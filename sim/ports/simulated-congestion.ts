@@ -8,8 +8,9 @@ const leastSegments = 2
 const minRetryMs = 200
 const maxRetryMs = 60_000
 /** A queue that long is enough to keep the link busy; twice that is too long. */
-const enoughQueueMs = 50
-const longQueueMs = 100
+const usualQueueMs = 50
+/** And with long packets, so many of them. */
+const enoughPackets = 2.5
 
 export class CongestionWindow {
   windowBytes = initialSegments * segmentBytes
@@ -17,17 +18,20 @@ export class CongestionWindow {
   private thresholdBytes = Number.POSITIVE_INFINITY
   private lastCutMs = Number.NEGATIVE_INFINITY
   private readonly maxBytes: number
+  private readonly enoughQueueMs: number
 
-  constructor(roundTripMs: number, maxBytes: number) {
+  /** `packetMs`: how long a packet takes to pass the slower link. */
+  constructor(roundTripMs: number, maxBytes: number, packetMs: number) {
     this.roundTripMs = roundTripMs
     this.maxBytes = maxBytes
+    this.enoughQueueMs = Math.max(usualQueueMs, enoughPackets * packetMs)
   }
 
   /** `inFlightBytes` before it: a window that was not used does not grow. */
   acknowledged(bytes: number, sampleMs: number, queueMs: number, inFlightBytes: number, nowMs: number): void {
     this.roundTripMs += (sampleMs - this.roundTripMs) / 8
-    if (queueMs > longQueueMs) this.cut(7 / 8, nowMs)
-    if (queueMs > enoughQueueMs) {
+    if (queueMs > 2 * this.enoughQueueMs) this.cut(7 / 8, nowMs)
+    if (queueMs > this.enoughQueueMs) {
       this.thresholdBytes = Math.min(this.thresholdBytes, this.windowBytes)
       return
     }

@@ -32,6 +32,11 @@ export interface HostSettings {
   readonly reorderPerMille?: number
   readonly uploadBytesPerSecond?: number
   readonly downloadBytesPerSecond?: number
+  /**
+   * A packet of TCP is no longer than what the slower end of its path carries in this time, or in that of the other end
+   * if it is longer: larger ones make slow links cheaper to simulate, and everything on them come later by as much.
+   */
+  readonly packetMs?: number
   readonly nat?: NatOptions | 'none'
 }
 
@@ -83,6 +88,7 @@ export class SimulatedHost {
   reorderPerMille = 0
   uploadBytesPerSecond = Number.POSITIVE_INFINITY
   downloadBytesPerSecond = Number.POSITIVE_INFINITY
+  packetMs = 20
   router: NatRouter | undefined
   natRule: { readonly kind: NatKind; readonly lifetimeMs: number } = { kind: 'full-cone', lifetimeMs: 0 }
   isReachable = true
@@ -195,6 +201,7 @@ export class SimulatedHosts {
     host.reorderPerMille = link.reorderPerMille ?? host.reorderPerMille
     host.uploadBytesPerSecond = link.uploadBytesPerSecond ?? host.uploadBytesPerSecond
     host.downloadBytesPerSecond = link.downloadBytesPerSecond ?? host.downloadBytesPerSecond
+    host.packetMs = link.packetMs ?? host.packetMs
     assert(host.uploadBytesPerSecond > 0 && host.downloadBytesPerSecond > 0, 'a link has some bandwidth')
   }
 

@@ -9,8 +9,6 @@ import { maxPacketBytes, type Packet, type PacketPool } from './simulated-packet
 
 /** Received and not read by the program. */
 const receiveBufferBytes = 1_048_576
-/** A packet is no longer than what the slower end of its path carries in this time. */
-const packetMs = 20
 const giveUpMs = 900_000
 /** So many packets after a lost one tell at once that it was lost. */
 const tellingSegments = 4
@@ -67,7 +65,7 @@ export class TcpSender {
   private path: Path | undefined
   private pathBack: Path | undefined
   private receiver: PacketReceiver | undefined
-  private congestion = new CongestionWindow(0, receiveBufferBytes)
+  private congestion = new CongestionWindow(0, receiveBufferBytes, 0)
   private readonly answers = new AnswerQueue()
   private readonly departure = new Due(this, 'departure')
   private readonly wake = new Due(this, 'wake')
@@ -100,7 +98,8 @@ export class TcpSender {
     this.path = path
     this.pathBack = pathBack
     this.receiver = receiver
-    this.congestion = new CongestionWindow(2 * (path.from.latencyMs + path.to.latencyMs), receiveBufferBytes)
+    const roundTripMs = 2 * (path.from.latencyMs + path.to.latencyMs)
+    this.congestion = new CongestionWindow(roundTripMs, receiveBufferBytes, packetMsOf(path))
     this.send()
   }
 
@@ -204,10 +203,10 @@ export class TcpSender {
     this.parts.clock.plan(due, atMs)
   }
 
-  private allowedBytes({ from, to }: Path): number {
+  private allowedBytes(path: Path): number {
     const { windowBytes } = this.congestion
-    const bytesPerSecond = Math.min(from.uploadBytesPerSecond, to.downloadBytesPerSecond)
-    const longest = Math.min(maxPacketBytes, bytesPerSecond * (packetMs / 1_000), windowBytes / 2)
+    const bytesPerSecond = Math.min(path.from.uploadBytesPerSecond, path.to.downloadBytesPerSecond)
+    const longest = Math.min(maxPacketBytes, bytesPerSecond * (packetMsOf(path) / 1_000), windowBytes / 2)
     const least = Math.min(segmentBytes, this.queuedBytes)
     const networkRoom = windowBytes - this.inFlightBytes
     const receiverRoom = receiveBufferBytes - (this.sentBytes - (this.receiver?.takenBytes ?? 0))
@@ -376,4 +375,8 @@ export class TcpSender {
       answers.drop()
     }
   }
+}
+
+function packetMsOf({ from, to }: Path): number {
+  return Math.max(from.packetMs, to.packetMs)
 }
