@@ -1,0 +1,60 @@
+// The swarms that are held against the fluid model, in words of the model: one for each of its cases.
+// Values only; whoever changes them runs tools/validate.ts, which writes docs/validation.md anew.
+import type { SwarmPlan } from './swarm-run.ts'
+
+/**
+ * Chosen so that choke rounds of 10 s, the wait for a first piece and the last blocks, which are asked of several, are
+ * short against a download: contents of 32 MiB over links of 30 to 60 KB/s.
+ */
+const usual = {
+  pieceCount: 256,
+  pieceLengthBytes: 131_072,
+  slots: 4,
+  maxConnections: 16,
+  packetMs: 400,
+} as const
+
+export const swarmPlans: readonly SwarmPlan[] = [
+  {
+    ...usual,
+    name: 'bound by download',
+    swarm: {
+      arrivals: 1 / 45,
+      abandons: 0,
+      download: 1 / 900,
+      upload: 1 / 600,
+      departures: 1 / 900,
+      effectiveness: 1,
+    },
+    warmUpSeconds: 2_000,
+    windowSeconds: 3_150,
+  },
+  {
+    ...usual,
+    name: 'bound by upload',
+    swarm: {
+      arrivals: 1 / 30,
+      abandons: 0,
+      download: 1 / 240,
+      upload: 1 / 840,
+      departures: 1 / 120,
+      effectiveness: 1,
+    },
+    warmUpSeconds: 2_400,
+    windowSeconds: 2_100,
+  },
+  {
+    ...usual,
+    name: 'some give up',
+    swarm: {
+      arrivals: 1 / 50,
+      abandons: 1 / 25_000,
+      download: 1 / 1_000,
+      upload: 1 / 600,
+      departures: 1 / 600,
+      effectiveness: 1,
+    },
+    warmUpSeconds: 2_000,
+    windowSeconds: 3_500,
+  },
+]

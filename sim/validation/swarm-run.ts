@@ -1,0 +1,230 @@
+// A swarm in its steady state: peers come at random, download, seed for a while and leave, all of them the product's
+// sessions; what is averaged over a window is to be held against the fluid model.
+// Guarantees: the same plan and seed give the same averages. Arrivals are a Poisson process of which the number is given;
+// stays are exponential, drawn by lots of sixteen, so that the sample's mean is soon the true one. Owns its world.
+import { type Content, makeContent } from '../world/content.ts'
+import type { Machine } from '../world/machine.ts'
+import { SimulatedTracker } from '../world/simulated-tracker.ts'
+import { World } from '../world/world.ts'
+import { type FluidSwarm, steadyState } from './qiu-srikant.ts'
+
+/** A swarm of the model as machines, links and a content. */
+export interface SwarmPlan {
+  readonly name: string
+  readonly swarm: FluidSwarm
+  readonly pieceCount: number
+  readonly pieceLengthBytes: number
+  readonly slots: number
+  readonly maxConnections: number
+  /** See HostSettings. */
+  readonly packetMs: number
+  /** Until nothing is left of how it began. */
+  readonly warmUpSeconds: number
+  readonly windowSeconds: number
+}
+
+/** Averages over the window. */
+export interface SwarmAverages {
+  readonly downloaders: number
+  readonly seeds: number
+  /** Of a downloader, whether it finished or gave up. */
+  readonly seconds: number
+  /** Of those that finished. */
+  readonly finishedSeconds: number
+  readonly finished: number
+  readonly abandoned: number
+  /** Of what links could send, what they did. */
+  readonly uplinkUse: number
+}
+
+interface SwarmRunOptions {
+  readonly seed: number
+  /** See SimulatedClock. */
+  readonly settlePromises: () => Promise<void>
+}
+
+interface Member {
+  readonly machine: Machine
+  readonly cameMs: number
+  state: 'downloads' | 'seeds' | 'gone'
+}
+
+/** Messages beside content (BEP 3): links are that much faster, for the model knows of content only. */
+const overhead = 1.01
+const lotSize = 16
+const latencyMs = 20
+
+/** Runs a swarm from one seed through its warm-up and its window. */
+export async function runSwarm(plan: SwarmPlan, options: SwarmRunOptions): Promise<SwarmAverages> {
+  const run = new SwarmRun(plan, options)
+  await run.begin()
+  await run.world.clock.run(plan.warmUpSeconds * 1_000)
+  run.openWindow()
+  await run.world.clock.run(plan.windowSeconds * 1_000)
+  return run.averages()
+}
+
+class SwarmRun {
+  readonly world: World
+  private readonly plan: SwarmPlan
+  private readonly content: Content
+  private readonly random
+  private readonly members = new Map<Machine, Member>()
+  private readonly counts = { downloads: 0, seeds: 0, gone: 0 }
+  private readonly lots: number[] = []
+  private nextAddress = 0
+  private countedMs = 0
+  /** Summed over the window: peers times milliseconds. */
+  private readonly spentMs = { downloads: 0, seeds: 0, gone: 0 }
+  private readonly finishedMs: number[] = []
+  private readonly abandonedMs: number[] = []
+  private isWindow = false
+  private sentBefore = 0
+
+  constructor(plan: SwarmPlan, { seed, settlePromises }: SwarmRunOptions) {
+    this.plan = plan
+    this.world = new World({ seed, settlePromises })
+    this.random = this.world.randomOf('swarm')
+    const tracker = new SimulatedTracker(this.world, '11.0.0.1', { intervalSeconds: 120 })
+    const { pieceCount, pieceLengthBytes } = plan
+    const lengths = [pieceCount * pieceLengthBytes]
+    this.content = makeContent({ lengths, pieceLengthBytes, trackers: [[tracker.url]] })
+    this.world.knows(this.content)
+    this.world.watchers.push({
+      onChange: (machine, change) => {
+        const member = this.members.get(machine)
+        if (change.type === 'finished' && member !== undefined) this.finished(member)
+      },
+    })
+  }
+
+  /**
+   * As many seeds as the model has stay until the first peers are surely done: fewer, and pieces could be lost for ever
+   * (as theory has it of swarms without a lasting seed). All arrivals are planned.
+   */
+  async begin(): Promise<void> {
+    const { swarm, warmUpSeconds, windowSeconds } = this.plan
+    const { seeds, seconds } = steadyState(swarm)
+    for (let count = 0; count < Math.max(1, Math.round(seeds)); count++) {
+      const member = await this.join('seeds')
+      this.after(2 * seconds * 1_000 + this.stayMs(), () => this.leave(member))
+    }
+    const endMs = (warmUpSeconds + windowSeconds) * 1_000
+    const arrivals = Math.round((swarm.arrivals * endMs) / 1_000)
+    for (let count = 0; count < arrivals; count++) this.after(this.fraction() * endMs, () => this.arrive())
+  }
+
+  openWindow(): void {
+    this.count()
+    this.isWindow = true
+    this.sentBefore = this.sentBytes()
+  }
+
+  averages(): SwarmAverages {
+    this.count()
+    const { spentMs, plan, finishedMs, abandonedMs } = this
+    const windowMs = plan.windowSeconds * 1_000
+    const capacity = plan.swarm.upload * overhead * this.content.totalBytes
+    const peerSeconds = (spentMs.downloads + spentMs.seeds) / 1_000
+    return {
+      downloaders: spentMs.downloads / windowMs,
+      seeds: spentMs.seeds / windowMs,
+      seconds: mean([...finishedMs, ...abandonedMs]) / 1_000,
+      finishedSeconds: mean(finishedMs) / 1_000,
+      finished: finishedMs.length,
+      abandoned: abandonedMs.length,
+      uplinkUse: (this.sentBytes() - this.sentBefore) / (capacity * peerSeconds),
+    }
+  }
+
+  private async arrive(): Promise<void> {
+    const { abandons } = this.plan.swarm
+    const member = await this.join('downloads')
+    if (abandons === 0) return
+    const patienceMs = -Math.log1p(-this.fraction()) * (1_000 / abandons)
+    this.after(patienceMs, () => (member.state === 'downloads' ? this.leave(member) : Promise.resolve()))
+  }
+
+  private async join(state: 'downloads' | 'seeds'): Promise<Member> {
+    const { plan, world, content } = this
+    const number = this.nextAddress++
+    const machine = world.machine(`${20 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}.1`, {
+      latencyMs,
+      packetMs: plan.packetMs,
+      uploadBytesPerSecond: plan.swarm.upload * content.totalBytes * overhead,
+      downloadBytesPerSecond: plan.swarm.download * content.totalBytes * overhead,
+      config: {
+        connections: {
+          maxConnections: 500,
+          maxConnectionsPerTorrent: plan.maxConnections,
+          maxHalfOpen: 50,
+          maxSlotsPerTorrent: plan.slots,
+        },
+      },
+    })
+    if (state === 'seeds') machine.put(content)
+    const member: Member = { machine, cameMs: world.clock.nowMs(), state: 'gone' }
+    this.members.set(machine, member)
+    this.turn(member, state)
+    await machine.start()
+    await machine.add(content.metainfo)
+    return member
+  }
+
+  private finished(member: Member): void {
+    if (member.state !== 'downloads') return
+    this.turn(member, 'seeds')
+    if (this.isWindow) this.finishedMs.push(this.countedMs - member.cameMs)
+    this.after(this.stayMs(), () => this.leave(member))
+  }
+
+  private async leave(member: Member): Promise<void> {
+    if (this.isWindow && member.state === 'downloads') this.abandonedMs.push(this.world.clock.nowMs() - member.cameMs)
+    this.turn(member, 'gone')
+    this.members.delete(member.machine)
+    await member.machine.stop()
+  }
+
+  private turn(member: Member, state: Member['state']): void {
+    this.count()
+    this.counts[member.state]--
+    this.counts[state]++
+    member.state = state
+  }
+
+  /** Sums up to now. */
+  private count(): void {
+    const nowMs = this.world.clock.nowMs()
+    if (this.isWindow) {
+      this.spentMs.downloads += this.counts.downloads * (nowMs - this.countedMs)
+      this.spentMs.seeds += this.counts.seeds * (nowMs - this.countedMs)
+    }
+    this.countedMs = nowMs
+  }
+
+  private after(delayMs: number, act: () => Promise<void>): void {
+    this.world.clock.after(delayMs, () => void act())
+  }
+
+  private stayMs(): number {
+    const { lots, random } = this
+    if (lots.length === 0) {
+      for (let lot = 0; lot < lotSize; lot++) lots.splice(random.below(lots.length + 1), 0, lot)
+    }
+    const share = ((lots.pop() ?? 0) + this.fraction()) / lotSize
+    return -Math.log1p(-share) * (1_000 / this.plan.swarm.departures)
+  }
+
+  private fraction(): number {
+    return this.random.below(2 ** 32) / 2 ** 32
+  }
+
+  private sentBytes(): number {
+    const { world } = this
+    return world.machines.reduce((sum, { address }) => sum + world.network.trafficOf(address).sentBytes, 0)
+  }
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
+}
