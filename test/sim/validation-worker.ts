@@ -14,9 +14,11 @@ export interface SwarmAnswer extends SwarmTask {
   readonly averages: SwarmAverages
 }
 
-parentPort?.on('message', async ({ plan: name, seed }: SwarmTask) => {
+async function answer({ plan: name, seed }: SwarmTask): Promise<void> {
   const plan = swarmPlans.find((one) => one.name === name)
   if (plan === undefined) throw new Error(`no plan ${name}`)
   const averages = await runSwarm(plan, { seed, settlePromises: () => setImmediate() })
   parentPort?.postMessage({ plan: name, seed, averages } satisfies SwarmAnswer)
-})
+}
+
+parentPort?.on('message', (task: SwarmTask) => void answer(task))
