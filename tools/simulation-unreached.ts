@@ -70,6 +70,7 @@ export const unreached: Readonly<Record<string, readonly string[]>> = {
     'src/session/resume-saver.ts readWhole > onTransferFailed',
     'src/session/resume-saver.ts readWhole > onWritten',
   ],
+  'reached by the luck of a seed only': ['src/session/torrent-announcing.ts closeWhenStopped > (anonymous)'],
   'a scenario is missing with peers of the local network': ['src/session/rate-limiter.ts setExempt'],
   'no core of the DHT takes ports yet': ['src/session/torrent-links.ts opened > onDhtPort'],
   'for tests and debugging, or for callers that are not there yet': [
