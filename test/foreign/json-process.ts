@@ -74,7 +74,9 @@ export function startJsonProcess<Line extends TypedLine>(
   })
   const said = () =>
     `${lines
-      .slice(-10)
+      // Of what is said again and again the latest is enough.
+      .filter(({ type }, index) => type !== 'progress' || index >= lines.length - 2)
+      .slice(-20)
       .map((line) => JSON.stringify(line))
       .join('\n')}\n${errors.slice(-4_000)}`
 
