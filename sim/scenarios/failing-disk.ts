@@ -18,7 +18,9 @@ export const failingDisk: Scenario = {
     return {
       isOver: () => stage.allFinished(),
       judge: async () => {
-        for (const { machine } of leechers) stage.expect(machine.disk.faults.failed > 0, 'nothing failed', machine)
+        // Luck may spare a disk or two, never as many as this.
+        const failures = leechers.reduce((sum, { machine }) => sum + machine.disk.faults.failed, 0)
+        stage.expect(failures >= leechers.length, 'hardly anything failed')
         await stage.expectContent()
       },
     }
