@@ -53,6 +53,7 @@ export function startJsonProcess<Line extends TypedLine>(
   }
   let errors = ''
   let hasEnded = false
+  let how = ''
   child.stdin.on('error', () => undefined)
   child.stderr.on('data', (part: Buffer) => {
     errors += part.toString()
@@ -66,8 +67,9 @@ export function startJsonProcess<Line extends TypedLine>(
     tellAll()
   })
   const ended = new Promise<number | null>((resolve) => {
-    child.once('close', (exitCode) => {
+    child.once('close', (exitCode, signal) => {
       hasEnded = true
+      how = `ended: ${signal ?? `exit code ${exitCode}`}\n`
       tellAll()
       resolve(exitCode)
     })
@@ -78,7 +80,7 @@ export function startJsonProcess<Line extends TypedLine>(
       .filter(({ type }, index) => type !== 'progress' || index >= lines.length - 2)
       .slice(-20)
       .map((line) => JSON.stringify(line))
-      .join('\n')}\n${errors.slice(-4_000)}`
+      .join('\n')}\n${errors.slice(-4_000)}${how}`
 
   function waitFor<T>(what: string, timeoutMs: number, look: () => T | undefined): Promise<T> {
     return new Promise((resolve, reject) => {

@@ -122,9 +122,13 @@ export function isLibtorrentMissing(t: TestContext): boolean {
 
 export async function startLibtorrent(options: LibtorrentOptions): Promise<Libtorrent> {
   const settings = { isSuperSeed: false, family: 4, settings: {}, isVerbose: false, ...options }
-  const started = startJsonProcess<LibtorrentLine>(python, ['-c', program, JSON.stringify(settings)], {
-    name: 'libtorrent',
-  })
+  const started = startJsonProcess<LibtorrentLine>(
+    python,
+    ['-X', 'faulthandler', '-c', program, JSON.stringify(settings)],
+    {
+      name: 'libtorrent',
+    },
+  )
   const { port } = await started.line('listening')
   assert.ok(port !== undefined)
   return {
