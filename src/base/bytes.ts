@@ -139,3 +139,37 @@ export function writeUint64(bytes: Uint8Array, offset: number, value: bigint): v
   writeUint32(bytes, offset, Number(value >> 32n))
   writeUint32(bytes, offset + 4, Number(value & 0xffff_ffffn))
 }
+
+const wordView = new DataView(new ArrayBuffer(32))
+const wordBytes = new Uint8Array(wordView.buffer)
+
+/** 32 bytes. Larger values lose their high bits: check before. */
+export function writeUint256(bytes: Uint8Array, offset: number, value: bigint): void {
+  // Setting takes the low 64 bits by itself, which makes no bigint; few amounts have more than two such parts.
+  let rest = value
+  for (let at = 24; at >= 0; at -= 8) {
+    wordView.setBigUint64(at, rest)
+    rest = rest === 0n ? rest : rest >> 64n
+  }
+  bytes.set(wordBytes, offset)
+}
+
+/** Writes the bytes of hexadecimal digits of either case, text[start, end); false at anything else. Makes no garbage. */
+export function writeHex(target: Uint8Array, offset: number, text: string, start: number, end: number): boolean {
+  if ((end - start) % 2 !== 0) return false
+  let position = offset
+  for (let index = start; index < end; index += 2) {
+    const high = hexDigit(text.charCodeAt(index))
+    const low = hexDigit(text.charCodeAt(index + 1))
+    if ((high | low) < 0) return false
+    target[position++] = (high << 4) | low
+  }
+  return true
+}
+
+/** Negative: not a digit. */
+function hexDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30
+  const letter = code | 0x20
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1
+}

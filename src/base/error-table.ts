@@ -333,6 +333,14 @@ export const errorTable = {
     remedy: 'Earn or deposit more, or pay less.',
   },
   'lane-closed': { meaning: 'A lane is closed or unknown.', remedy: 'Nothing to do: a new lane is opened.' },
+  'account-invalid': {
+    meaning: 'An account, an address or the name of a rail is not written correctly.',
+    remedy: 'Copy it again; where it has a checksum, one character is wrong.',
+  },
+  'statement-malformed': {
+    meaning: 'An operation, voucher, lane or receipt is not of the form that is signed.',
+    remedy: 'Nothing to do: it is not accepted.',
+  },
   'voucher-invalid': {
     meaning: 'A voucher is not larger than the last, over the deposit, or not signed by the payer.',
     remedy: 'Nothing to do: it is not accepted and its sender is choked.',

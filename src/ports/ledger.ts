@@ -17,9 +17,11 @@ export type OperationId = Brand<string, 'OperationId'>
 /** secp256k1: r, s (low) and v (27 or 28), 65 bytes. Never the key of anything: the same statement may have several. */
 export type Signature = Brand<Uint8Array, 'Signature'>
 
-/** What a signature is bound to (EIP-712): a chain and contract, or a ledger's genesis. */
+/** What a signature is bound to (EIP-712): a chain and contract, or a ledger's genesis. Its bytes never change. */
 export type SigningDomain =
-  | { readonly type: 'contract'; readonly chainId: bigint; readonly verifyingContract: string }
+  /** Chain id as the contract sees it: of TRON the low 32 bits. The contract's address is 20 bytes. */
+  | { readonly type: 'contract'; readonly chainId: bigint; readonly verifyingContract: Uint8Array }
+  /** SHA-256 of the genesis, 32 bytes; the ledger's id is its first half. */
   | { readonly type: 'genesis'; readonly salt: Uint8Array }
 
 /** The payer owes the payee this much of the lane in all; a larger one supersedes it. */
@@ -30,6 +32,12 @@ export interface Voucher {
 
 export interface SignedVoucher extends Voucher {
   readonly signature: Signature
+}
+
+/** The payee is content with this much of the lane in all: it may close at once, and the rest is the payer's. */
+export interface LaneWaiver {
+  readonly lane: LaneId
+  readonly finalAmount: TokenAmount
 }
 
 export type LaneState =
@@ -66,6 +74,13 @@ export type LedgerOperation =
   /** After the challenge window or expiry, by anyone. */
   | { readonly type: 'close'; readonly id: OperationId; readonly lane: LaneId }
 
+/** An operation as it is sent and kept: the account is part of what is signed, and its key is the one that signed. */
+export interface SignedOperation {
+  readonly account: AccountId
+  readonly operation: LedgerOperation
+  readonly signature: Signature
+}
+
 /** 'final' is beyond undoing; 'pending' is accepted and visible but may still come to nothing (chains). */
 export interface OperationOutcome {
   readonly status: 'pending' | 'final'
@@ -99,7 +114,7 @@ export interface Ledger {
    * id with another body is ledger-conflict. Errors besides: funds-insufficient, lane-closed, voucher-invalid,
    * signature-invalid, ledger-refused. After any of these nothing has changed.
    */
-  submit(operation: LedgerOperation, signature: Signature, signal: AbortSignal): Promise<Result<OperationOutcome>>
+  submit(operation: SignedOperation, signal: AbortSignal): Promise<Result<OperationOutcome>>
   /** What became of an operation, also after a restart; undefined: never seen. */
   outcome(id: OperationId, signal: AbortSignal): Promise<Result<OperationOutcome | undefined>>
   /** Called with each change of a lane that names the account; may repeat one, never lose one while connected. */

@@ -1,0 +1,137 @@
+// What a ledger's operator signs about its own record: operations carried out, balances, lanes, the head of its journal.
+// Guarantees: two that contradict each other prove to anyone that the operator told two stories; bytes, JSON and digest
+// (EIP-712, in the ledger's own domain) all come from one table.
+import { assert, present } from '../../base/assert.ts'
+import type { Brand } from '../../base/brand.ts'
+import type { TokenAmount } from '../../base/token-amount.ts'
+import type { AccountId, Lane, OperationId, Signature, SigningDomain } from '../../ports/ledger.ts'
+import { accountRail, isRailOfDomain } from './account-id.ts'
+import { type Codec, codec, record, union, type Variants } from './form.ts'
+import { laneMember } from './lane-codec.ts'
+import { typedDigest } from './typed-data.ts'
+import { account, amount, bytes32, signatureBytes, whole } from './typed-forms.ts'
+import { type TypedFields, type TypedStruct, typedStruct } from './typed-struct.ts'
+
+/** 32 bytes in lower-case hexadecimal. */
+export type StatementHash = Brand<string, 'StatementHash'>
+
+/** Times are the ledger's own; the state is as of the entry at `height` of its journal. */
+export type LedgerReceipt =
+  | {
+      readonly type: 'operation'
+      readonly id: OperationId
+      readonly account: AccountId
+      /** What the account signed: the same id with another digest was another operation. */
+      readonly digest: StatementHash
+      readonly fee: TokenAmount
+      readonly height: number
+      readonly entryHash: StatementHash
+      readonly timeMs: number
+    }
+  | {
+      readonly type: 'balance'
+      readonly account: AccountId
+      readonly available: TokenAmount
+      readonly locked: TokenAmount
+      readonly pending: TokenAmount
+      readonly height: number
+      readonly stateRoot: StatementHash
+      readonly timeMs: number
+    }
+  | {
+      readonly type: 'lane'
+      readonly lane: Lane
+      readonly height: number
+      readonly stateRoot: StatementHash
+      readonly timeMs: number
+    }
+  | {
+      readonly type: 'head'
+      readonly height: number
+      readonly entryHash: StatementHash
+      readonly stateRoot: StatementHash
+      readonly timeMs: number
+    }
+
+export interface SignedReceipt {
+  readonly receipt: LedgerReceipt
+  readonly signature: Signature
+}
+
+interface ReceiptRow<T> {
+  readonly struct: string
+  readonly fields: TypedFields<Omit<T, 'type'>>
+}
+
+type ReceiptTable = {
+  readonly [Type in LedgerReceipt['type']]: ReceiptRow<Extract<LedgerReceipt, { readonly type: Type }>>
+}
+
+const hash = bytes32<StatementHash>()
+const table: ReceiptTable = {
+  operation: {
+    struct: 'OperationReceipt',
+    fields: {
+      id: bytes32<OperationId>(),
+      account,
+      digest: hash,
+      fee: amount,
+      height: whole,
+      entryHash: hash,
+      timeMs: whole,
+    },
+  },
+  balance: {
+    struct: 'BalanceReceipt',
+    fields: {
+      account,
+      available: amount,
+      locked: amount,
+      pending: amount,
+      height: whole,
+      stateRoot: hash,
+      timeMs: whole,
+    },
+  },
+  lane: { struct: 'LaneReceipt', fields: { lane: laneMember, height: whole, stateRoot: hash, timeMs: whole } },
+  head: { struct: 'HeadReceipt', fields: { height: whole, entryHash: hash, stateRoot: hash, timeMs: whole } },
+}
+
+const structs = new Map(
+  Object.entries(table).map(([type, row]): [string, TypedStruct<object>] => [
+    type,
+    typedStruct<object>(row.struct, row.fields as TypedFields<object>),
+  ]),
+)
+const variants = Object.fromEntries(
+  Object.entries(table).map(([type, row]) => [type, row.fields]),
+) as unknown as Variants<LedgerReceipt>
+const receipt = union<LedgerReceipt>(variants)
+
+export const receiptCodec: Codec<LedgerReceipt> = codec(receipt)
+
+export const signedReceiptCodec: Codec<SignedReceipt> = codec(
+  record<SignedReceipt>({ receipt, signature: signatureBytes }),
+)
+
+/** What the operator signs: 32 bytes, the caller's. */
+export function receiptDigest(receipt: LedgerReceipt, domain: SigningDomain): Uint8Array {
+  for (const named of accountsOf(receipt)) {
+    assert(isRailOfDomain(accountRail(named), domain), 'accounts on the rail that is signed for')
+  }
+  return typedDigest(domain, structOf(receipt.type).encodeWords(receipt))
+}
+
+function accountsOf(receipt: LedgerReceipt): readonly AccountId[] {
+  if (receipt.type === 'lane') return [receipt.lane.payer, receipt.lane.payee]
+  return receipt.type === 'head' ? [] : [receipt.account]
+}
+
+/** What other implementations hash: `HeadReceipt(uint64 height,...)`. */
+export function receiptEncodedType(type: LedgerReceipt['type']): string {
+  return structOf(type).encodedType
+}
+
+function structOf(type: string): TypedStruct<object> {
+  return present(structs.get(type), 'a receipt that is known')
+}
