@@ -66,7 +66,8 @@ let turn = 0
 const amount = () => amounts[turn++ % amounts.length]
 const time = () => times[turn++ % times.length]
 
-const payer = privateKeyToAccount(draw(32))
+const secret = draw(32)
+const payer = privateKeyToAccount(secret)
 /** Signatures within statements need only have the form of one. */
 const signedVoucher = async () => {
   const lane = draw(32)
@@ -144,6 +145,7 @@ for (const [primaryType, make] of Object.entries(makers)) {
 }
 const output = {
   provenance: `made by make-statements.mjs with viem ${version}`,
+  secret,
   signer: payer.address,
   domains: text(domains),
   statements,

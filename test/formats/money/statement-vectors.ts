@@ -16,7 +16,7 @@ import type { LaneId, RailId, SigningDomain } from '../../../src/ports/ledger.ts
 type Json = Readonly<Record<string, unknown>>
 
 interface VectorFile {
-  readonly provenance: string
+  readonly secret: string
   readonly signer: string
   readonly domains: readonly { readonly rail: string; readonly genesisHash?: string; readonly contract?: string }[]
   readonly statements: readonly {
@@ -40,14 +40,15 @@ export interface StatementVector {
   readonly signature: Uint8Array
 }
 
-export function bytesOf(text: unknown): Uint8Array {
+function bytesOf(text: unknown): Uint8Array {
   assert.ok(typeof text === 'string' && text.startsWith('0x'))
   return unwrap(fromHex(text.slice(2)))
 }
 
 const file = JSON.parse(readFileSync(new URL('../../vectors/statements.json', import.meta.url), 'utf8')) as VectorFile
 
-/** 20 bytes. */
+/** The secret of the key that signed them all, 32 bytes, and its address. */
+export const secret: Uint8Array = bytesOf(file.secret)
 export const signer: Uint8Array = bytesOf(file.signer)
 
 const operationTypes = new Map([
@@ -80,14 +81,15 @@ function oursOf(primaryType: string, message: Json, rail: RailId): StatementVect
     return (domain) => waiverDigest(waiver, domain)
   }
   if (primaryType === 'SpeedMessage') {
+    const { kind, body } = message
     const digits = hex('infoHash').replace(/0{24}$/, '')
     const infoHash = /^0*$/.test(digits) ? undefined : (digits as InfoHashV1 | InfoHashV2)
-    const speedMessage = { rail, kind: String(message['kind']), infoHash, body: bytesOf(message['body']) }
+    const speedMessage = { rail, kind: String(kind), infoHash, body: bytesOf(body) }
     return (domain) => speedMessageDigest(speedMessage, domain)
   }
   if (primaryType.endsWith('Receipt')) {
     const type = primaryType.replace('Receipt', '').toLowerCase()
-    const lane = message['lane'] as Json | undefined
+    const { lane } = message as { readonly lane?: Json }
     const receipt = unwrap(
       receiptCodec.fromJson(
         { type, ...withAccounts(message, rail), ...(lane === undefined ? {} : { lane: laneOf(lane, rail) }) },
@@ -104,7 +106,8 @@ function oursOf(primaryType: string, message: Json, rail: RailId): StatementVect
 }
 
 function laneOf(lane: Json, rail: RailId): Json {
-  const { type, closesAtMs } = lane['state'] as Json
+  const { state } = lane
+  const { type, closesAtMs } = state as Json
   return { ...withAccounts(lane, rail), state: type === 'closing' ? { type, closesAtMs } : { type } }
 }
 
