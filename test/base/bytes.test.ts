@@ -18,9 +18,11 @@ import {
   toUtf8,
   toUtf8Lossy,
   utf8Length,
+  writeHex,
   writeUint16,
   writeUint32,
   writeUint64,
+  writeUint256,
   writeUtf8,
 } from '../../src/base/bytes.ts'
 import { unwrap } from '../../src/base/errors.ts'
@@ -144,4 +146,39 @@ test('integers are big-endian, unsigned, and touch only their own bytes', () => 
   equal(readUint32(target, 1), 0xfffe_fdfc)
   equal(readUint16(target, 6), 0xabcd)
   notEqual(readUint32(target, 1), -66_052)
+})
+
+test('integers of 256 bits are written whole, over whatever was there, and lose what is beyond', () => {
+  const any = fc.oneof(
+    fc.constantFrom(0n, 1n, 2n ** 64n - 1n, 2n ** 64n, 2n ** 256n - 1n),
+    fc.bigInt({ min: 0n, max: 2n ** 256n - 1n }),
+  )
+  fc.assert(
+    fc.property(any, any, fc.nat({ max: 5 }), (before, value, offset) => {
+      const target = new Uint8Array(40).fill(0xee)
+      writeUint256(target, offset, before)
+      writeUint256(target, offset, value)
+      equal(toHex(target.subarray(offset, offset + 32)), value.toString(16).padStart(64, '0'))
+      ok(target.every((byte, index) => (index >= offset && index < offset + 32) || byte === 0xee))
+      writeUint256(target, offset, value + 2n ** 256n)
+      equal(toHex(target.subarray(offset, offset + 32)), value.toString(16).padStart(64, '0'))
+    }),
+  )
+})
+
+test('digits written in place are those that are read, and anything else is told', () => {
+  fc.assert(
+    fc.property(bytes, fc.boolean(), (original, isUpper) => {
+      const digits = isUpper ? toHex(original).toUpperCase() : toHex(original)
+      const target = new Uint8Array(original.length + 2)
+      ok(writeHex(target, 1, `0x${digits}!`, 2, 2 + digits.length))
+      deepEqual(target.slice(1, -1), original)
+      equal(target[0], 0)
+    }),
+  )
+  const target = new Uint8Array(4)
+  for (const wrong of ['/0', '0:', '@a', 'ag', 'G0', '`1', '1 ', '1é', '\u01310'])
+    ok(!writeHex(target, 0, wrong, 0, 2), wrong)
+  ok(!writeHex(target, 0, 'abc', 0, 3))
+  ok(!writeHex(target, 0, 'ab', 0, 4))
 })

@@ -68,20 +68,13 @@ export function accountRail(account: AccountId): RailId {
   return account.slice(0, account.lastIndexOf(':')) as RailId
 }
 
-/** Writes the 20 bytes of an account at `offset`. */
-export function writeAddress(target: Uint8Array, offset: number, account: AccountId): void {
-  if (account.startsWith(tronPrefix)) {
-    target.set(unwrap(parseTronAddress(account.slice(account.lastIndexOf(':') + 1))), offset)
-    return
-  }
-  const isWritten = writeHex(target, offset, account, account.length + 2 - addressTextLength, account.length)
-  assert(isWritten, 'an account id that was checked')
-}
-
 /** The 20 bytes of an account. */
 export function accountAddress(account: AccountId): Uint8Array {
+  const text = account.slice(account.lastIndexOf(':') + 1)
+  if (account.startsWith(tronPrefix)) return unwrap(parseTronAddress(text))
   const address = new Uint8Array(addressLength)
-  writeAddress(address, 0, account)
+  const isWritten = text.length === addressTextLength && writeHex(address, 0, text, 2, addressTextLength)
+  assert(isWritten, 'an account id that was checked')
   return address
 }
 

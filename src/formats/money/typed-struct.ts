@@ -6,7 +6,7 @@ import type { Form, OptionalForm } from './form.ts'
 import { typeHash, wordLength } from './typed-data.ts'
 
 /** What a value is in a struct: one word of 32 bytes. */
-export interface Member<T> {
+interface Member<T> {
   readonly typeName: string
   /** Of the structs it refers to, the text of each, without what that refers to in turn. */
   readonly structTypes: readonly string[]

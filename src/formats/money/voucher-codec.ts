@@ -1,4 +1,5 @@
 // Signed vouchers as bencode, as JSON, and as members of the operations that hand them in.
+// Guarantees: a claim has at least one and at most as many as fit into a statement.
 import type { LaneId, SignedVoucher } from '../../ports/ledger.ts'
 import { type Codec, codec, list, record } from './form.ts'
 import { amount, bytes32, signatureBytes } from './typed-forms.ts'

@@ -1,4 +1,5 @@
 // Statements of every kind, drawn for property tests: edges of every field, on each kind of rail.
+// Guarantees: all of them are valid in form; what they say need not make sense to a ledger.
 import fc from 'fast-check'
 import { toHex, writeUint256 } from '../../../src/base/bytes.ts'
 import { unwrap } from '../../../src/base/errors.ts'

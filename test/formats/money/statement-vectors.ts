@@ -1,4 +1,5 @@
 // Statements of every kind with what viem says of them, read from test/vectors/statements.json into the product's types.
+// Guarantees: nothing of what viem says was made by the code under test.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { fromHex } from '../../../src/base/bytes.ts'
