@@ -1,9 +1,9 @@
 // A peer that opens with a handshake, says now and then that it is there, and nothing else; let go, it comes back soon.
 // Owns its connection.
+import type { World } from '../../sim/world/world.ts'
 import { type PeerId, peerId } from '../../src/base/ids.ts'
 import { encodeHandshake, handshakeLength } from '../../src/formats/peer/handshake.ts'
 import type { Stream, StreamSink } from '../../src/ports/streams.ts'
-import type { World } from './session-harness.ts'
 
 const keepAliveMs = 60_000
 const pauseMs = 5_000
