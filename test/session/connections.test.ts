@@ -9,6 +9,7 @@ import { unwrap } from '../../src/base/errors.ts'
 import { type PeerId, peerId } from '../../src/base/ids.ts'
 import { encodeHandshake, HandshakeDecoder } from '../../src/formats/peer/handshake.ts'
 import { noRateLimits } from '../../src/session/session-config.ts'
+import { quietSink } from '../quiet-sink.ts'
 import { IdlePeer } from './idle-peer.ts'
 import { newWorld } from './session-world.ts'
 
@@ -39,14 +40,10 @@ async function idOf(world: World, address: string, infoHash: string): Promise<Pe
   const stream = streams.dial(
     { family: 4, address, port: listenPort },
     { timeoutMs: 1_000 },
-    {
-      onOpen: () => stream.write(handshake),
-      allowedBytes: () => 65_536,
+    quietSink({
+      onOpen: () => void stream.write(handshake),
       onData: (bytes) => void (decoder.handshake() === undefined && decoder.push(bytes)),
-      onWritten: () => undefined,
-      onEnd: () => undefined,
-      onClose: () => undefined,
-    },
+    }),
   )
   await world.until('an answer', () => decoder.handshake() !== undefined)
   stream.abort()
@@ -113,16 +110,11 @@ test('who does not send a handshake within 10 s is cut off', async () => {
   await machine.start()
   let closed = false
   const streams = world.network.streams({ address: '10.0.0.66' })
-  const silent = {
-    onOpen: () => undefined,
-    allowedBytes: () => 1_000,
-    onData: () => undefined,
-    onWritten: () => undefined,
-    onEnd: () => undefined,
+  const silent = quietSink({
     onClose: () => {
       closed = true
     },
-  }
+  })
   const stream = streams.dial({ family: 4, address: '10.0.0.1', port: listenPort }, { timeoutMs: 1_000 }, silent)
   await world.clock.run(9_000)
   stream.write(Uint8Array.of(19))
@@ -160,14 +152,7 @@ test('those who come and say nothing take half of the places at most: the others
   const content = makeContent()
   const id = await machine.add(content.metainfo)
   const streams = world.network.streams({ address: '10.0.0.66' })
-  const silent = {
-    onOpen: () => undefined,
-    allowedBytes: () => 1_000,
-    onData: () => undefined,
-    onWritten: () => undefined,
-    onEnd: () => undefined,
-    onClose: () => undefined,
-  }
+  const silent = quietSink()
   for (let count = 0; count < 6; count++) {
     streams.dial({ family: 4, address: '10.0.0.1', port: listenPort }, { timeoutMs: 1_000 }, silent)
   }
@@ -314,14 +299,7 @@ test('who answers for another torrent is not dialled again and again', async () 
   const listening = streams.listen('0.0.0.0', listenPort, (stream) => {
     dials++
     stream.write(answer)
-    return {
-      onOpen: () => undefined,
-      allowedBytes: () => 1_000,
-      onData: () => undefined,
-      onWritten: () => undefined,
-      onEnd: () => stream.close(),
-      onClose: () => undefined,
-    }
+    return quietSink({ onEnd: () => stream.close() })
   })
   unwrap(await world.clock.settle(listening))
   await machine.add(content.metainfo, { peers: [`10.0.0.66:${listenPort}`] })
