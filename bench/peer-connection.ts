@@ -5,10 +5,11 @@ import { concatBytes, fromLatin1 } from '../src/base/bytes.ts'
 import { peerId } from '../src/base/ids.ts'
 import { WireDecoder } from '../src/formats/peer/wire-decoder.ts'
 import { encodePieceHeader, encodeRequest } from '../src/formats/peer/wire-encoder.ts'
-import { blockMessageLength, pieceHeaderLength, type WireSink } from '../src/formats/peer/wire-messages.ts'
+import { blockMessageLength, pieceHeaderLength } from '../src/formats/peer/wire-messages.ts'
 import { PeerConnection } from '../src/peer/peer-connection.ts'
 import type { ByteSink, ExtensionEvents, PeerEvents } from '../src/peer/peer-events.ts'
 import { type Benchmark, compare, type Measurement } from './measure.ts'
+import { SilentWire } from './silent-wire.ts'
 
 const blockLength = 16_384
 const blocksPerPiece = 64
@@ -18,7 +19,7 @@ const chunkLength = 65_536
 const requestsPerTurn = 32
 
 /** Counts and does nothing else. */
-class Counter implements PeerEvents, WireSink, ExtensionEvents, ByteSink {
+class Counter extends SilentWire implements PeerEvents, ExtensionEvents, ByteSink {
   received = 0
   written = 0
 
@@ -39,11 +40,11 @@ class Counter implements PeerEvents, WireSink, ExtensionEvents, ByteSink {
     this.received += length
   }
 
-  blockFragment(_offset: number, _chunk: Uint8Array, start: number, end: number): void {
+  override blockFragment(_offset: number, _chunk: Uint8Array, start: number, end: number): void {
     this.received += end - start
   }
 
-  request(_piece: number, _begin: number, length: number): void {
+  override request(_piece: number, _begin: number, length: number): void {
     this.received += length
   }
 
@@ -68,26 +69,6 @@ class Counter implements PeerEvents, WireSink, ExtensionEvents, ByteSink {
   onExtensionHandshake(): void {}
   onExtension(): void {}
   onDhtPort(): void {}
-  keepAlive(): void {}
-  choke(): void {}
-  unchoke(): void {}
-  interested(): void {}
-  notInterested(): void {}
-  have(): void {}
-  bitfield(): void {}
-  piece(): void {}
-  cancel(): void {}
-  port(): void {}
-  suggest(): void {}
-  haveAll(): void {}
-  haveNone(): void {}
-  reject(): void {}
-  allowedFast(): void {}
-  extended(): void {}
-  hashRequest(): void {}
-  hashes(): void {}
-  hashReject(): void {}
-  unknown(): void {}
 }
 
 function connectionTo(counter: Counter): PeerConnection {

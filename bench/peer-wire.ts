@@ -4,8 +4,9 @@ import assert from 'node:assert/strict'
 import { concatBytes } from '../src/base/bytes.ts'
 import { WireDecoder } from '../src/formats/peer/wire-decoder.ts'
 import { encodeHave, encodePieceHeader } from '../src/formats/peer/wire-encoder.ts'
-import { pieceHeaderLength, pieceMessageLength, type WireSink } from '../src/formats/peer/wire-messages.ts'
+import { pieceHeaderLength, pieceMessageLength } from '../src/formats/peer/wire-messages.ts'
 import { type Benchmark, compare, type Measurement } from './measure.ts'
+import { SilentWire } from './silent-wire.ts'
 
 const blockLength = 16_384
 const blocksPerPiece = 64
@@ -29,44 +30,24 @@ function stream(): Uint8Array {
 }
 
 /** Copies blocks where they belong, as piece slots do. */
-class CopyingSink implements WireSink {
+class CopyingSink extends SilentWire {
   readonly slot = new Uint8Array(blocksPerPiece * blockLength)
   received = 0
   haves = 0
   private begin = 0
 
-  piece(_piece: number, begin: number): void {
+  override piece(_piece: number, begin: number): void {
     this.begin = begin
   }
 
-  blockFragment(offset: number, chunk: Uint8Array, start: number, end: number): void {
+  override blockFragment(offset: number, chunk: Uint8Array, start: number, end: number): void {
     this.received += end - start
     this.slot.set(chunk.subarray(start, end), this.begin + offset)
   }
 
-  have(): void {
+  override have(): void {
     this.haves++
   }
-
-  keepAlive(): void {}
-  choke(): void {}
-  unchoke(): void {}
-  interested(): void {}
-  notInterested(): void {}
-  bitfield(): void {}
-  request(): void {}
-  cancel(): void {}
-  port(): void {}
-  suggest(): void {}
-  haveAll(): void {}
-  haveNone(): void {}
-  reject(): void {}
-  allowedFast(): void {}
-  extended(): void {}
-  hashRequest(): void {}
-  hashes(): void {}
-  hashReject(): void {}
-  unknown(): void {}
 }
 
 /** Only counts: what is left is the decoder alone. */

@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util'
 import type { Benchmark, Measurement } from './measure.ts'
 
 const benchFolder = dirname(fileURLToPath(import.meta.url))
-const harnessFiles = new Set(['run.ts', 'measure.ts'])
+const harnessFiles = new Set(['run.ts', 'measure.ts', 'silent-wire.ts'])
 
 async function loadBenchmark(name: string): Promise<Benchmark> {
   const module: { benchmark?: Benchmark } = await import(pathToFileURL(join(benchFolder, `${name}.ts`)).href)

@@ -8,6 +8,7 @@ import type { WireTap } from './checks/wire-tap.ts'
 import { type Content, type ContentShape, makeContent } from './world/content.ts'
 import type { Machine, MachineOptions } from './world/machine.ts'
 import { SimulatedTracker, type SimulatedTrackerOptions } from './world/simulated-tracker.ts'
+import { torrentIdOf } from './world/torrent-id.ts'
 import type { World } from './world/world.ts'
 
 /** A machine of the product that takes part in the swarm of the content. */
@@ -226,7 +227,7 @@ export class Stage {
     const participant: Participant = {
       machine,
       role,
-      id: (content.info.infoHashV1 ?? content.info.infoHashV2) as string as TorrentId,
+      id: torrentIdOf(content),
       joinedMs,
       finishedMs: role === 'seed' ? joinedMs : undefined,
       leftMs: undefined,

@@ -1,7 +1,6 @@
 // A peer that means harm: a host that dials honest ones and takes their connections, with one behaviour on all of them.
 // Guarantees: everything follows from the world's seed; what it did and what became of it is counted. Owns its lines.
-import { fromHex, toHex } from '../../src/base/bytes.ts'
-import { unwrap } from '../../src/base/errors.ts'
+import { toHex } from '../../src/base/bytes.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { Streams } from '../../src/ports/streams.ts'
 import type { SimulatedClock } from '../ports/simulated-clock.ts'
@@ -117,26 +116,9 @@ export class HostilePeer implements LineOwner {
   /** So that honest peers come by themselves. */
   private announce(stage: Stage): void {
     const { infoHashV1, infoHashV2 } = this.content.info
-    const source = { family: 4, address: this.address } as const
-    for (const infoHash of [infoHashV1, infoHashV2?.slice(0, 40)]) {
+    for (const infoHash of [infoHashV1, infoHashV2]) {
       if (infoHash === undefined) continue
-      stage.tracker().server.announce(
-        {
-          infoHash: unwrap(fromHex(infoHash)),
-          peerId: unwrap(fromHex(this.ownId)),
-          port: listenPort,
-          uploadedBytes: 0,
-          downloadedBytes: 0,
-          leftBytes: 0,
-          event: 'started',
-          isCompact: true,
-          omitsPeerIds: true,
-          claimedEndpoints: [],
-          supportsEncryption: false,
-        },
-        source,
-        this.clock.nowMs(),
-      )
+      stage.tracker().enlist(infoHash, { address: this.address, port: listenPort, peerId: this.ownId })
     }
   }
 }

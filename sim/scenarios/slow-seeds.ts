@@ -1,7 +1,6 @@
 // One fast seed and some that are hardly there: the last blocks, which are asked of the slow ones, are asked of the fast
 // one as well (BEP 3, end game).
 import type { Scenario } from '../scenario.ts'
-import { pieceSpace } from '../world/content.ts'
 import { SimpleSeed } from '../world/simple-seed.ts'
 
 const slowCount = 4
@@ -17,17 +16,12 @@ export const slowSeeds: Scenario = {
   limitMs: 20_000,
   async arrange(stage) {
     const { world, content } = stage
-    const space = pieceSpace(content)
     const slow = Array.from({ length: slowCount }, () => {
       return new SimpleSeed(world, {
         address: stage.address(),
         latencyMs: 5,
         uploadBytesPerSecond: slowBytesPerSecond,
         content,
-        serve: (piece, begin, length) => {
-          const start = piece * content.info.pieceLengthBytes + begin
-          return space.subarray(start, start + length)
-        },
       })
     })
     const peers = slow.map(({ endpoint }) => endpoint)

@@ -24,8 +24,8 @@ import type { SimulatedNetwork } from '../ports/simulated-network.ts'
 import { SimulatedPieceMemory, type SpareSlots } from '../ports/simulated-piece-memory.ts'
 import type { Content } from './content.ts'
 
-const listenPort = 6881
-const contentFolder = '/content'
+export const listenPort = 6881
+export const contentFolder = '/content'
 const stateFolder = '/state'
 const usualMemoryBytes = 16_777_216
 
@@ -50,6 +50,7 @@ export interface MachineWorld {
   readonly knownPieces: KnownContents
   readonly spares: SpareSlots
   streamsOf(machine: Machine): Streams
+  knows(content: Content): void
   log(who: string, what: string): void
   onChange(machine: Machine, change: Change): void
   onDown(machine: Machine, isOrderly: boolean): void
@@ -204,8 +205,9 @@ export class Machine {
   }
 
   /** Puts a content on the disk, as if it had been there always. */
-  put({ files }: Content): void {
-    for (const { path, bytes } of files) this.disk.put(pathOf(path), bytes)
+  put(content: Content): void {
+    this.world.knows(content)
+    for (const { path, bytes } of content.files) this.disk.put(pathOf(path), bytes)
   }
 
   /** The disk has the content, or these of its files, under its final names. */

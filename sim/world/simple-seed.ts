@@ -1,8 +1,8 @@
 // A peer that is no program of the product: it says that it has everything, unchokes whoever comes, and serves what it
-// is told to, which may be lies, late, or nothing. It speaks version 1 without extensions (BEP 3) and says every minute
-// that it is there. Owns its connections.
+// is told to, which may be lies, late, or nothing. It speaks version 1 without extensions (BEP 3), says every minute
+// that it is there, and counts what comes. Owns its connections.
 import { assert } from '../../src/base/assert.ts'
-import { peerId } from '../../src/base/ids.ts'
+import { type PeerId, peerId } from '../../src/base/ids.ts'
 import { encodeHandshake, HandshakeDecoder, handshakeLength } from '../../src/formats/peer/handshake.ts'
 import {
   encodeBitfield,
@@ -17,15 +17,17 @@ import {
   requestId,
   stateMessageLength,
 } from '../../src/formats/peer/wire-messages.ts'
-import type { Stream, StreamSink } from '../../src/ports/streams.ts'
+import type { Stream, StreamSink, Streams } from '../../src/ports/streams.ts'
 import type { HostOptions } from '../ports/simulated-hosts.ts'
-import type { Content } from './content.ts'
+import { type Content, pieceSpace } from './content.ts'
 import type { World } from './world.ts'
 
 export interface SimpleSeedOptions extends HostOptions {
   readonly content: Content
-  /** What it sends for a block; undefined: nothing, ever. */
-  readonly serve: (piece: number, begin: number, length: number) => Uint8Array | undefined
+  /** What it sends for a block; undefined: nothing, ever. Absent: the content. */
+  readonly serve?: (piece: number, begin: number, length: number) => Uint8Array | undefined
+  /** Absent: one of its own. */
+  readonly peerId?: PeerId
 }
 
 const port = 6881
@@ -33,19 +35,37 @@ const keepAliveMs = 60_000
 
 export class SimpleSeed {
   readonly endpoint: string
+  /** Connections past the handshake. */
+  connectionCount = 0
   requestCount = 0
   servedCount = 0
   private readonly world: World
   private readonly options: SimpleSeedOptions
+  private readonly serve: NonNullable<SimpleSeedOptions['serve']>
+  private readonly streams: Streams
+  private readonly open = new Set<Stream>()
 
   constructor(world: World, options: SimpleSeedOptions) {
     this.world = world
     this.options = options
+    this.serve = options.serve ?? blocksOf(options.content)
     this.endpoint = `${options.address}:${port}`
-    void world.network.streams(options).listen('0.0.0.0', port, (stream) => this.sink(stream))
+    this.streams = world.network.streams(options)
+    void this.streams.listen('0.0.0.0', port, (stream) => this.sink(() => stream, false))
   }
 
-  private sink(stream: Stream): StreamSink {
+  /** Comes by itself. */
+  dial(address: string): void {
+    const sink = this.sink(() => stream, true)
+    const stream = this.streams.dial({ family: 4, address, port }, { timeoutMs: 1_000 }, sink)
+  }
+
+  /** Ends all its connections, behind what was sent. */
+  leave(): void {
+    for (const stream of this.open) stream.close()
+  }
+
+  private sink(streamOf: () => Stream, isDialled: boolean): StreamSink {
     const handshake = new HandshakeDecoder()
     let received = new Uint8Array(0)
     let isClosed = false
@@ -53,26 +73,31 @@ export class SimpleSeed {
       if (isClosed) return
       const message = new Uint8Array(keepAliveLength)
       encodeKeepAlive(message, 0)
-      stream.write(message)
+      streamOf().write(message)
       this.world.clock.after(keepAliveMs, stayAwake)
     }
     return {
-      onOpen: () => undefined,
+      onOpen: () => {
+        if (isDialled) this.greet(streamOf())
+      },
       allowedBytes: () => 65_536,
       onData: (bytes) => {
         const wasOpen = handshake.handshake() !== undefined
         const taken = handshake.push(bytes)
         assert(typeof taken === 'number', 'a handshake of the product')
         if (!wasOpen && handshake.handshake() !== undefined) {
-          this.greet(stream)
+          this.connectionCount++
+          this.open.add(streamOf())
+          if (!isDialled) this.greet(streamOf())
           stayAwake()
         }
-        received = this.takeMessages(joined(received, bytes.subarray(taken)), stream)
+        received = this.takeMessages(joined(received, bytes.subarray(taken)), streamOf())
       },
       onWritten: () => undefined,
-      onEnd: () => stream.close(),
+      onEnd: () => streamOf().close(),
       onClose: () => {
         isClosed = true
+        this.open.delete(streamOf())
       },
     }
   }
@@ -81,12 +106,10 @@ export class SimpleSeed {
     const { content, address } = this.options
     const { infoHashV1, pieceCount } = content.info
     const handshake = new Uint8Array(handshakeLength)
-    const id = new Uint8Array(20)
-    this.world.randomOf(address).fill(id)
     encodeHandshake(handshake, 0, {
       flags: { extensionProtocol: false, fast: false, dht: false, v2Upgrade: false },
       infoHash: infoHashV1 ?? '',
-      peerId: peerId(id),
+      peerId: this.options.peerId ?? this.ownId(address),
     })
     stream.write(handshake)
     const bits = new Uint8Array(Math.ceil(pieceCount / 8)).fill(0xff)
@@ -95,6 +118,12 @@ export class SimpleSeed {
     const greeting = new Uint8Array(bitfieldHeaderLength + bits.length + stateMessageLength)
     encodeUnchoke(greeting, encodeBitfield(greeting, 0, bits))
     stream.write(greeting)
+  }
+
+  private ownId(address: string): PeerId {
+    const id = new Uint8Array(20)
+    this.world.randomOf(address).fill(id)
+    return peerId(id)
   }
 
   /** Answers what is whole; the rest. */
@@ -111,12 +140,20 @@ export class SimpleSeed {
 
   private answer(stream: Stream, piece: number, begin: number, length: number): void {
     this.requestCount++
-    const bytes = this.options.serve(piece, begin, length)
+    const bytes = this.serve(piece, begin, length)
     if (bytes === undefined) return
     this.servedCount++
     const header = new Uint8Array(pieceHeaderLength)
     encodePieceHeader(header, 0, piece, begin, length)
     stream.write(header, bytes)
+  }
+}
+
+function blocksOf(content: Content): NonNullable<SimpleSeedOptions['serve']> {
+  const space = pieceSpace(content)
+  return (piece, begin, length) => {
+    const start = piece * content.info.pieceLengthBytes + begin
+    return space.subarray(start, start + length)
   }
 }
 

@@ -1,7 +1,7 @@
 // A tracker on the web of a simulated world: the product's own tracker server, which remembers every announce.
 // Owns what it saw; a scenario may make it silent.
 import { assert } from '../../src/base/assert.ts'
-import { toHex } from '../../src/base/bytes.ts'
+import { fromHex, toHex } from '../../src/base/bytes.ts'
 import { unwrap } from '../../src/base/errors.ts'
 import { parseAddress } from '../../src/formats/compact-endpoint.ts'
 import type { AnnounceEvent } from '../../src/formats/tracker/announce.ts'
@@ -18,14 +18,26 @@ export interface SimulatedTrackerOptions {
   readonly maxPeersPerReply?: number
 }
 
+interface EnlistedPeer {
+  readonly address: string
+  readonly port: number
+  /** In hexadecimal. */
+  readonly peerId?: string
+}
+
+/** Of an announce, whatever the version of the torrent. */
+const infoHashDigits = 40
+
 export class SimulatedTracker {
   readonly url: string
   readonly seen: SeenAnnounce[] = []
   /** It takes connections and never answers. */
   isSilent = false
   readonly server: TrackerServer
+  private readonly world: World
 
   constructor(world: World, address: string, options: SimulatedTrackerOptions = {}) {
+    this.world = world
     this.url = `http://${address}/announce`
     this.server = new TrackerServer({ random: world.randomOf(this.url), ...options })
     world.web.serve(address, 80, (_request, url, from) => {
@@ -56,6 +68,24 @@ export class SimulatedTracker {
       const body = 'kind' in reply ? encodeTrackerFailure(reply) : encodeAnnounceResponse(reply)
       return { status: 200, headers: {}, body }
     })
+  }
+
+  /** Tells those who lack something of a seed that did not announce itself. */
+  enlist(infoHash: string, { address, port, peerId = '00'.repeat(20) }: EnlistedPeer): void {
+    const request = {
+      infoHash: unwrap(fromHex(infoHash.slice(0, infoHashDigits))),
+      peerId: unwrap(fromHex(peerId)),
+      port,
+      uploadedBytes: 0,
+      downloadedBytes: 0,
+      leftBytes: 0,
+      event: 'started',
+      isCompact: true,
+      omitsPeerIds: true,
+      claimedEndpoints: [],
+      supportsEncryption: false,
+    } as const
+    this.server.announce(request, { family: 4, address }, this.world.clock.nowMs())
   }
 
   eventsOf(address: string): AnnounceEvent[] {

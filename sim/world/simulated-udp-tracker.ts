@@ -3,9 +3,9 @@
 import { assert } from '../../src/base/assert.ts'
 import { unwrap } from '../../src/base/errors.ts'
 import { parseAddress } from '../../src/formats/compact-endpoint.ts'
-import { actionScrape, udpRequestAction } from '../../src/formats/tracker/udp-request.ts'
+import { actionAnnounce, actionScrape, udpRequestAction } from '../../src/formats/tracker/udp-request.ts'
 import type { DatagramSocket } from '../../src/ports/datagrams.ts'
-import type { TrackerServer } from '../../src/tracker/tracker-server.ts'
+import { TrackerServer } from '../../src/tracker/tracker-server.ts'
 import { UdpTracker } from '../../src/tracker/udp-tracker.ts'
 import type { World } from './world.ts'
 
@@ -16,6 +16,8 @@ export class SimulatedUdpTracker {
   readonly url: string
   answerCount = 0
   scrapeCount = 0
+  /** Where announces came from, one by one. */
+  readonly announcedFrom: string[] = []
   /** Takes datagrams and answers none. */
   isSilent = false
   private readonly address: string
@@ -25,8 +27,8 @@ export class SimulatedUdpTracker {
     this.url = `udp://${address}:${port}/announce`
   }
 
-  /** `server` has the swarms, for mirrors of one tracker to share. */
-  async open(world: World, server: TrackerServer): Promise<void> {
+  /** `server` has the swarms, for mirrors of one tracker to share; absent: its own. */
+  async open(world: World, server = new TrackerServer({ random: world.randomOf('swarms') })): Promise<void> {
     const random = world.randomOf(this.url)
     const secret = new Uint8Array(secretLength)
     random.fill(secret)
@@ -36,7 +38,9 @@ export class SimulatedUdpTracker {
       const source = parseAddress(from)
       assert(source !== undefined, 'an address that asks')
       if (this.isSilent) return
-      if (udpRequestAction(bytes) === actionScrape) this.scrapeCount++
+      const action = udpRequestAction(bytes)
+      if (action === actionScrape) this.scrapeCount++
+      if (action === actionAnnounce) this.announcedFrom.push(from)
       const reply = tracker.answer(bytes, source, world.clock.nowMs())
       if (reply === undefined) return
       this.answerCount++

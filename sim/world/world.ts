@@ -45,6 +45,7 @@ export class World {
   readonly machines: Machine[] = []
   readonly watchers: WorldWatcher[] = []
   readonly events: EventLog
+  private readonly known = new Set<Content>()
 
   constructor({ seed = 1, settlePromises, keepLine }: WorldOptions) {
     this.seed = seed
@@ -69,6 +70,8 @@ export class World {
 
   /** Machines hold as many copies of a content as they like, at the cost of one. */
   knows(content: Content): void {
+    if (this.known.has(content)) return
+    this.known.add(content)
     for (const { bytes } of content.files) this.knownFiles.add(bytes)
     this.knownPieces.add(pieceSpace(content))
   }

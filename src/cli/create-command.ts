@@ -9,6 +9,7 @@ import { counted, formatBytes, formatCount } from './display-text.ts'
 import { exitCodes } from './exit-code.ts'
 import { newFields } from './fields.ts'
 import { newProgress } from './progress.ts'
+import { torrentFields } from './torrent-json.ts'
 import { programVersion } from './version.ts'
 
 export interface CreateOptions {
@@ -89,12 +90,7 @@ export async function runCreate(path: string, options: CreateOptions, context: C
     output.json({
       type: 'done',
       file: created.outputPath,
-      name: info.name,
-      infoHashV1: info.infoHashV1 ?? null,
-      infoHashV2: info.infoHashV2 ?? null,
-      pieceLengthBytes: info.pieceLengthBytes,
-      pieceCount: info.pieceCount,
-      totalBytes: info.totalBytes,
+      ...torrentFields(info),
       magnet,
     })
     return exitCodes.ok

@@ -11,6 +11,7 @@ import { counted, formatBytes, formatCount } from './display-text.ts'
 import { exitCodes } from './exit-code.ts'
 import { newFields } from './fields.ts'
 import type { Output } from './output.ts'
+import { torrentFields } from './torrent-json.ts'
 
 export interface InfoOptions {
   readonly all?: boolean
@@ -24,12 +25,7 @@ const shownUrls = 20
 function describeTorrent(metainfo: Metainfo): Record<string, unknown> {
   const { info } = metainfo
   return {
-    name: info.name,
-    infoHashV1: info.infoHashV1 ?? null,
-    infoHashV2: info.infoHashV2 ?? null,
-    pieceLengthBytes: info.pieceLengthBytes,
-    pieceCount: info.pieceCount,
-    totalBytes: info.totalBytes,
+    ...torrentFields(info),
     private: info.isPrivate,
     files: info.files.map((file) => ({ path: file.path.join('/'), lengthBytes: file.lengthBytes })),
     trackers: metainfo.trackers.flat(),

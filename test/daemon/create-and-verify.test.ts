@@ -13,7 +13,6 @@ import {
 import { dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { SwarmbidError } from '../../src/base/errors.ts'
 import {
   type CreatedTorrent,
   type CreateEvent,
@@ -24,6 +23,7 @@ import { magnetOf } from '../../src/daemon/make-magnet.ts'
 import { readTorrent } from '../../src/daemon/read-torrent.ts'
 import { verifyContent } from '../../src/daemon/verify-content.ts'
 import { formatMagnet, parseMagnet } from '../../src/formats/magnet.ts'
+import { codeOf } from '../host/error-code.ts'
 import { fillerBytes, temporaryFolder, writeFiles } from '../host/temporary-folder.ts'
 import { naiveLayer, naivePieces } from '../storage/naive-digests.ts'
 
@@ -54,16 +54,6 @@ function create(
 ): Promise<CreatedTorrent> {
   const wanted = request(join(folder, 'content'), join(folder, 'out.torrent'), changes)
   return createTorrent(wanted, (event) => events.push(event), never)
-}
-
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  try {
-    await work
-  } catch (error) {
-    assert.ok(error instanceof SwarmbidError, String(error))
-    return error.code
-  }
-  return 'none'
 }
 
 function verify(folder: string, created: CreatedTorrent, path = folder) {

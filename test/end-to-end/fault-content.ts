@@ -3,16 +3,15 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { type Content, type ContentShape, makeContent } from '../../sim/world/content.ts'
 import { Bitfield } from '../../src/base/bitfield.ts'
 import { concatBytes, equalBytes } from '../../src/base/bytes.ts'
 import { unwrap } from '../../src/base/errors.ts'
-import { parseMetainfo } from '../../src/formats/metainfo/parse-metainfo.ts'
 import { decodeResumeRecord } from '../../src/storage/resume-record.ts'
-import { type ContentShape, makeContent, type TestContent } from '../session/session-harness.ts'
 
 const blockLengthBytes = 16_384
 
-export interface FaultContent extends TestContent {
+export interface FaultContent extends Content {
   readonly torrentPath: string
   readonly pieceLengthBytes: number
   readonly pieceCount: number
@@ -31,7 +30,7 @@ export function makeFaultContent(
   mkdirSync(folder, { recursive: true })
   const torrentPath = join(folder, `${shape.name ?? 'torrent'}.torrent`)
   writeFileSync(torrentPath, content.metainfo)
-  const { info } = unwrap(parseMetainfo(content.metainfo))
+  const { info } = content
   return {
     ...content,
     torrentPath,
@@ -42,7 +41,7 @@ export function makeFaultContent(
   }
 }
 
-export function putContent(content: TestContent, folder: string): void {
+export function putContent(content: Content, folder: string): void {
   for (const { path, bytes } of content.files) {
     const place = join(folder, ...path)
     mkdirSync(dirname(place), { recursive: true })
@@ -50,7 +49,7 @@ export function putContent(content: TestContent, folder: string): void {
   }
 }
 
-export function assertContent(content: TestContent, folder: string): void {
+export function assertContent(content: Content, folder: string): void {
   for (const { path, bytes } of content.files) {
     assert.ok(equalBytes(readFileSync(join(folder, ...path)), bytes), `${path.join('/')} is as it should be`)
   }

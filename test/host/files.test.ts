@@ -4,22 +4,12 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { SwarmbidError } from '../../src/base/errors.ts'
 import { readFileBounded } from '../../src/host/read-input.ts'
 import { reserveFile } from '../../src/host/write-output.ts'
+import { codeOf } from './error-code.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 const limit = { maxBytes: 1000, code: 'bencode-too-large' } as const
-
-async function codeOf(work: () => unknown): Promise<string> {
-  try {
-    await work()
-  } catch (error) {
-    assert.ok(error instanceof SwarmbidError, String(error))
-    return error.code
-  }
-  return 'none'
-}
 
 describe('reading inputs', () => {
   test('a file up to the limit is read whole, one byte more is refused', async (t) => {

@@ -4,25 +4,15 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { SwarmbidError } from '../../src/base/errors.ts'
 import { findChanged, type SymlinkPolicy, type WalkOptions, walkContent } from '../../src/host/walk-content.ts'
 import { reserveFile } from '../../src/host/write-output.ts'
+import { codeOf } from './error-code.ts'
 import { temporaryFolder, writeFiles } from './temporary-folder.ts'
 
 const never = new AbortController().signal
 
 function options(symlinks: SymlinkPolicy = 'refuse', changes: Partial<WalkOptions> = {}): WalkOptions {
   return { symlinks, skipHidden: false, excludePath: undefined, ...changes }
-}
-
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  try {
-    await work
-  } catch (error) {
-    assert.ok(error instanceof SwarmbidError, String(error))
-    return error.code
-  }
-  return 'none'
 }
 
 const isPosix = process.platform !== 'win32'

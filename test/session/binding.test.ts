@@ -1,8 +1,13 @@
 // Sessions that are bound to an interface: what leaves them, and what happens when its addresses come and go.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { FakeTracker, serveUdpTracker } from './fake-tracker.ts'
-import { listenPort, type Machine, makeContent, World } from './session-harness.ts'
+import { makeContent } from '../../sim/world/content.ts'
+import { listenPort, type Machine } from '../../sim/world/machine.ts'
+import { SimulatedTracker } from '../../sim/world/simulated-tracker.ts'
+import { SimulatedUdpTracker } from '../../sim/world/simulated-udp-tracker.ts'
+import { torrentIdOf } from '../../sim/world/torrent-id.ts'
+import type { World } from '../../sim/world/world.ts'
+import { newWorld, seedOf } from './session-world.ts'
 
 const home = ['eth0', '10.0.0.2'] as const
 
@@ -17,14 +22,13 @@ function listeningOf(machine: Machine): string[] {
 }
 
 test('bound to an interface, everything goes through it: peers, and trackers over HTTP and UDP', async () => {
-  const world = new World()
-  const web = new FakeTracker(world, '10.0.0.8')
-  const udp = serveUdpTracker(world, '10.0.0.9')
+  const world = newWorld()
+  const web = new SimulatedTracker(world, '10.0.0.8')
+  const udp = new SimulatedUdpTracker('10.0.0.9')
+  await udp.open(world)
   const content = makeContent({ trackers: [[web.url], [udp.url]], lengths: [600_000] })
-  const seeder = world.machine('10.0.0.1')
-  seeder.put(content)
-  await seeder.start()
-  const seeded = await seeder.add(content.metainfo)
+  const seeder = await seedOf(world, content)
+  const seeded = torrentIdOf(content)
   const machine = await bound(world)
   assert.deepEqual(listeningOf(machine), [`10.9.0.2:${listenPort}`])
   const id = await machine.add(content.metainfo, { limits: { downloadBytesPerSecond: 200_000 } })
@@ -32,14 +36,15 @@ test('bound to an interface, everything goes through it: peers, and trackers ove
   assert.equal(seeder.torrent(seeded).peers[0]?.endpoint.address, '10.9.0.2')
   await machine.run({ type: 'set-trackers', id, trackers: [[udp.url]] })
   await world.until('finished', () => machine.torrent(id).isFinished)
-  await world.until('an announce by UDP', () => udp.from.length > 0)
-  const seen = [...web.seen.map(({ from }) => from), ...udp.from].filter((from) => from !== seeder.address)
+  await world.until('an announce by UDP', () => udp.announcedFrom.length > 0)
+  const seen = [...web.seen.map(({ from }) => from), ...udp.announcedFrom].filter((from) => from !== seeder.address)
   assert.deepEqual(new Set(seen), new Set(['10.9.0.2']))
 })
 
 test('an interface that gets another address is followed, on the same port; while it has none nobody is dialled', async () => {
-  const world = new World()
-  const udp = serveUdpTracker(world, '10.0.0.9')
+  const world = newWorld()
+  const udp = new SimulatedUdpTracker('10.0.0.9')
+  await udp.open(world)
   const content = makeContent({ lengths: [1_500_000], trackers: [[udp.url]] })
   const seeder = world.machine('10.0.0.1')
   seeder.put(content)
@@ -60,7 +65,7 @@ test('an interface that gets another address is followed, on the same port; whil
   assert.deepEqual(listeningOf(machine), [`10.9.0.77:${listenPort}`])
   await world.until('a connection again', () => machine.torrent(id).connectedPeers === 1)
   await machine.run({ type: 'reannounce', id })
-  await world.until('an announce from there', () => udp.from.at(-1) === '10.9.0.77')
+  await world.until('an announce from there', () => udp.announcedFrom.at(-1) === '10.9.0.77')
 
   const third = world.machine('10.0.0.3')
   await third.start()
@@ -69,7 +74,7 @@ test('an interface that gets another address is followed, on the same port; whil
 })
 
 test('a restless interface makes no storm, and no difference to others', async () => {
-  const world = new World()
+  const world = newWorld()
   const machine = await bound(world)
   const { cursor } = machine.session.snapshot()
   for (let change = 0; change < 50; change++) {

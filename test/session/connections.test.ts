@@ -1,16 +1,20 @@
 // Who is connected to whom: never twice, never oneself, never more than the limits say.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { makeContent } from '../../sim/world/content.ts'
+import { listenPort, type Machine } from '../../sim/world/machine.ts'
+import type { World } from '../../sim/world/world.ts'
 import { present } from '../../src/base/assert.ts'
 import { unwrap } from '../../src/base/errors.ts'
 import { type PeerId, peerId } from '../../src/base/ids.ts'
 import { encodeHandshake, HandshakeDecoder } from '../../src/formats/peer/handshake.ts'
 import { noRateLimits } from '../../src/session/session-config.ts'
+import { quietSink } from '../quiet-sink.ts'
 import { IdlePeer } from './idle-peer.ts'
-import { listenPort, type Machine, makeContent, World } from './session-harness.ts'
+import { newWorld } from './session-world.ts'
 
 test('two that dial each other at once keep one connection, the same on both sides', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent({ lengths: [3_000_000] })
   const [a, b] = [world.machine('10.0.0.1', { latencyMs: 50 }), world.machine('10.0.0.2', { latencyMs: 50 })]
   await a.start()
@@ -36,14 +40,10 @@ async function idOf(world: World, address: string, infoHash: string): Promise<Pe
   const stream = streams.dial(
     { family: 4, address, port: listenPort },
     { timeoutMs: 1_000 },
-    {
-      onOpen: () => stream.write(handshake),
-      allowedBytes: () => 65_536,
+    quietSink({
+      onOpen: () => void stream.write(handshake),
       onData: (bytes) => void (decoder.handshake() === undefined && decoder.push(bytes)),
-      onWritten: () => undefined,
-      onEnd: () => undefined,
-      onClose: () => undefined,
-    },
+    }),
   )
   await world.until('an answer', () => decoder.handshake() !== undefined)
   stream.abort()
@@ -52,7 +52,7 @@ async function idOf(world: World, address: string, infoHash: string): Promise<Pe
 
 for (const seed of [1, 2, 3, 4]) {
   test(`who says the id of another neither ends a connection on which something came nor keeps him out, seed ${seed}`, async () => {
-    const world = new World(seed)
+    const world = newWorld(seed)
     const content = makeContent({ lengths: [6_000_000] })
     const a = world.machine('10.0.0.1', { uploadBytesPerSecond: 100_000 })
     const b = world.machine('10.0.0.2')
@@ -83,7 +83,7 @@ for (const seed of [1, 2, 3, 4]) {
 }
 
 test('a session that dials itself notices, and does not do it again', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent()
   const machine = world.machine('10.0.0.1')
   // Or it would not even try.
@@ -105,21 +105,16 @@ test('a session that dials itself notices, and does not do it again', async () =
 })
 
 test('who does not send a handshake within 10 s is cut off', async () => {
-  const world = new World()
+  const world = newWorld()
   const machine = world.machine('10.0.0.1')
   await machine.start()
   let closed = false
   const streams = world.network.streams({ address: '10.0.0.66' })
-  const silent = {
-    onOpen: () => undefined,
-    allowedBytes: () => 1_000,
-    onData: () => undefined,
-    onWritten: () => undefined,
-    onEnd: () => undefined,
+  const silent = quietSink({
     onClose: () => {
       closed = true
     },
-  }
+  })
   const stream = streams.dial({ family: 4, address: '10.0.0.1', port: listenPort }, { timeoutMs: 1_000 }, silent)
   await world.clock.run(9_000)
   stream.write(Uint8Array.of(19))
@@ -131,7 +126,7 @@ test('who does not send a handshake within 10 s is cut off', async () => {
 })
 
 test('each side hears how many requests the other keeps, and whether it wants anything itself', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent()
   const [a, b] = [world.machine('10.0.0.1'), world.machine('10.0.0.2')]
   a.put(content)
@@ -149,7 +144,7 @@ test('each side hears how many requests the other keeps, and whether it wants an
 })
 
 test('those who come and say nothing take half of the places at most: the others are for peers', async () => {
-  const world = new World()
+  const world = newWorld()
   const machine = world.machine('10.0.0.1')
   await machine.start({
     connections: { maxConnections: 6, maxConnectionsPerTorrent: 6, maxHalfOpen: 6, maxSlotsPerTorrent: 4 },
@@ -157,14 +152,7 @@ test('those who come and say nothing take half of the places at most: the others
   const content = makeContent()
   const id = await machine.add(content.metainfo)
   const streams = world.network.streams({ address: '10.0.0.66' })
-  const silent = {
-    onOpen: () => undefined,
-    allowedBytes: () => 1_000,
-    onData: () => undefined,
-    onWritten: () => undefined,
-    onEnd: () => undefined,
-    onClose: () => undefined,
-  }
+  const silent = quietSink()
   for (let count = 0; count < 6; count++) {
     streams.dial({ family: 4, address: '10.0.0.1', port: listenPort }, { timeoutMs: 1_000 }, silent)
   }
@@ -178,7 +166,7 @@ test('those who come and say nothing take half of the places at most: the others
 })
 
 test('no more connections than the limits of session and torrent, and no more half-open ones', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent({ lengths: [2_000_000] })
   const leecher = world.machine('10.0.0.100')
   await leecher.start({
@@ -209,7 +197,7 @@ test('no more connections than the limits of session and torrent, and no more ha
 })
 
 test('who comes finds no more room than there is, in the torrent and in the session, and nobody is dialled in vain', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent({ lengths: [2_000_000] })
   const seeder = world.machine('10.0.0.100')
   seeder.put(content)
@@ -253,7 +241,7 @@ test('who comes finds no more room than there is, in the torrent and in the sess
 })
 
 test('its own endpoint is not dialled', async () => {
-  const world = new World()
+  const world = newWorld()
   const machine = world.machine('10.0.0.1')
   await machine.start()
   const id = await machine.add(makeContent().metainfo, { peers: [machine.endpoint] })
@@ -263,7 +251,7 @@ test('its own endpoint is not dialled', async () => {
 })
 
 test('a banned address is cut off, and neither accepted nor dialled until it is forgiven', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent({ lengths: [2_000_000] })
   const [a, b] = [world.machine('10.0.0.1'), world.machine('10.0.0.2')]
   await a.start()
@@ -284,7 +272,7 @@ test('a banned address is cut off, and neither accepted nor dialled until it is 
 })
 
 test('what a session says of itself can be sent to another thread', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent({ lengths: [500_000] })
   const [a, b] = [world.machine('10.0.0.1'), world.machine('10.0.0.2')]
   a.put(content)
@@ -299,7 +287,7 @@ test('what a session says of itself can be sent to another thread', async () => 
 })
 
 test('who answers for another torrent is not dialled again and again', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent()
   const machine = world.machine('10.0.0.1')
   await machine.start()
@@ -311,14 +299,7 @@ test('who answers for another torrent is not dialled again and again', async () 
   const listening = streams.listen('0.0.0.0', listenPort, (stream) => {
     dials++
     stream.write(answer)
-    return {
-      onOpen: () => undefined,
-      allowedBytes: () => 1_000,
-      onData: () => undefined,
-      onWritten: () => undefined,
-      onEnd: () => stream.close(),
-      onClose: () => undefined,
-    }
+    return quietSink({ onEnd: () => stream.close() })
   })
   unwrap(await world.clock.settle(listening))
   await machine.add(content.metainfo, { peers: [`10.0.0.66:${listenPort}`] })
@@ -330,7 +311,7 @@ test('who answers for another torrent is not dialled again and again', async () 
 })
 
 test('limits of the session that are raised hold for torrents that were added before', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent({ lengths: [2_000_000] })
   const machine = world.machine('10.0.0.100')
   const few = { maxConnections: 100, maxConnectionsPerTorrent: 2, maxHalfOpen: 50, maxSlotsPerTorrent: 1 }
@@ -359,7 +340,7 @@ test('limits of the session that are raised hold for torrents that were added be
 })
 
 test('a seed that is known as one is not dialled by a seed', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent({ lengths: [1_500_000] })
   const [seeder, other, leecher] = ['10.0.0.1', '10.0.0.2', '10.0.0.3'].map((address) => world.machine(address))
   assert.ok(seeder !== undefined && other !== undefined && leecher !== undefined)

@@ -1,9 +1,10 @@
 // A peer that opens with a handshake, says now and then that it is there, and nothing else; let go, it comes back soon.
 // Owns its connection.
+import type { World } from '../../sim/world/world.ts'
 import { type PeerId, peerId } from '../../src/base/ids.ts'
 import { encodeHandshake, handshakeLength } from '../../src/formats/peer/handshake.ts'
-import type { Stream, StreamSink } from '../../src/ports/streams.ts'
-import type { World } from './session-harness.ts'
+import type { Stream } from '../../src/ports/streams.ts'
+import { quietSink } from '../quiet-sink.ts'
 
 const keepAliveMs = 60_000
 const pauseMs = 5_000
@@ -49,15 +50,12 @@ export class IdlePeer {
 
   private dial(): void {
     const streams = this.world.network.streams({ address: this.options.address })
-    const sink: StreamSink = {
+    const sink = quietSink({
       onOpen: () => {
         this.isConnected = true
         stream.write(this.handshake)
         if (this.options.says !== undefined) stream.write(this.options.says)
       },
-      allowedBytes: () => 65_536,
-      onData: () => undefined,
-      onWritten: () => undefined,
       onEnd: () => stream.close(),
       onClose: () => {
         this.isConnected = false
@@ -66,7 +64,7 @@ export class IdlePeer {
         const again = this.world.clock.alarm(() => this.dial())
         again.set(this.world.clock.nowMs() + pauseMs)
       },
-    }
+    })
     const stream = streams.dial({ family: 4, ...this.target }, { timeoutMs: 1_000 }, sink)
     this.stream = stream
   }

@@ -1,11 +1,15 @@
 // The life of torrents in one run of the program: queue, goals, selection, place, removal, trackers.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { type Content, makeContent } from '../../sim/world/content.ts'
+import { contentFolder, type Machine } from '../../sim/world/machine.ts'
+import { SimulatedTracker } from '../../sim/world/simulated-tracker.ts'
+import { torrentIdOf } from '../../sim/world/torrent-id.ts'
+import type { World } from '../../sim/world/world.ts'
 import { failure, unwrap } from '../../src/base/errors.ts'
 import { parseMetainfo } from '../../src/formats/metainfo/parse-metainfo.ts'
 import type { TorrentId } from '../../src/session/commands.ts'
-import { FakeTracker } from './fake-tracker.ts'
-import { contentFolder, type Machine, makeContent, type TestContent, World } from './session-harness.ts'
+import { newWorld, seedOf } from './session-world.ts'
 
 interface Pair {
   readonly world: World
@@ -14,21 +18,17 @@ interface Pair {
   readonly seeded: TorrentId
 }
 
-async function pair(content: TestContent, world = new World()): Promise<Pair> {
-  const seeder = world.machine('10.0.0.1')
+async function pair(content: Content, world = newWorld()): Promise<Pair> {
+  const seeder = await seedOf(world, content)
   const leecher = world.machine('10.0.0.2')
-  seeder.put(content)
-  await seeder.start()
   // Or limits would not hold for the local network.
   await leecher.start({ exemptLocalNetwork: false })
-  const seeded = await seeder.add(content.metainfo)
-  await world.until('seeding', () => seeder.stateOf(seeded) === 'seeding')
-  return { world, seeder, leecher, seeded }
+  return { world, seeder, leecher, seeded: torrentIdOf(content) }
 }
 
 test('only as many downloads run as may; the next one starts when one is done, and a forced one at once', async () => {
   const contents = [1, 2, 3, 4].map((seed) => makeContent({ seed, name: `torrent-${seed}` }))
-  const { world, seeder, leecher } = await pair(contents[0] as TestContent)
+  const { world, seeder, leecher } = await pair(contents[0] as Content)
   await leecher.run({ type: 'set-queue', limits: { maxActiveDownloads: 1 } })
   const ids: TorrentId[] = []
   for (const content of contents) ids.push(await leecher.add(content.metainfo))
@@ -71,8 +71,8 @@ test('the goals of the session hold for torrents without their own', async () =>
 })
 
 test('totals and times count for life: through checks, stops and starts, and only while it runs', async () => {
-  const world = new World()
-  const tracker = new FakeTracker(world, '10.0.0.9')
+  const world = newWorld()
+  const tracker = new SimulatedTracker(world, '10.0.0.9')
   const content = makeContent({ trackers: [[tracker.url]] })
   const { seeder, leecher, seeded } = await pair(content, world)
   const id = await leecher.add(content.metainfo, { peers: [seeder.endpoint] })
@@ -93,7 +93,7 @@ test('totals and times count for life: through checks, stops and starts, and onl
   // Trackers add up what each start has moved.
   const starts = tracker.seen.filter(({ from, event }) => from === leecher.address && event === 'started')
   assert.deepEqual(
-    starts.map(({ downloaded }) => downloaded),
+    starts.map(({ downloadedBytes }) => downloadedBytes),
     [0, 0],
   )
 })
@@ -171,7 +171,7 @@ test('content moves to another folder and files get other names while it is seed
 
 test('what is incomplete lies in its own folder, with its own names, and moves when it is whole', async () => {
   const content = makeContent({ lengths: [900_000, 80_000] })
-  const world = new World()
+  const world = newWorld()
   const { seeder } = await pair(content, world)
   const leecher = world.machine('10.0.0.5')
   await leecher.start({ incompleteFolder: '/incomplete', exemptLocalNetwork: false })
@@ -196,7 +196,7 @@ test('what is incomplete lies in its own folder, with its own names, and moves w
 
 test('files take their space as they come, or all of it at once', async () => {
   for (const allocation of ['sparse', 'full'] as const) {
-    const world = new World()
+    const world = newWorld()
     const content = makeContent({ lengths: [2_000_000] })
     const [seeder, leecher] = [world.machine('10.0.0.1'), world.machine('10.0.0.2')]
     seeder.put(content)
@@ -213,7 +213,7 @@ test('files take their space as they come, or all of it at once', async () => {
 
 test('content that is in its place already is seeded from there', async () => {
   const content = makeContent()
-  const world = new World()
+  const world = newWorld()
   const machine = world.machine('10.0.0.5')
   machine.put(content)
   await machine.start({ incompleteFolder: '/incomplete' })
@@ -236,43 +236,43 @@ test('the exported .torrent is the one that was added, with the trackers of now'
 })
 
 test('trackers hear when it starts, is complete and stops, and name its peers', async () => {
-  const world = new World()
-  const tracker = new FakeTracker(world, '10.0.0.9')
+  const world = newWorld()
+  const tracker = new SimulatedTracker(world, '10.0.0.9')
   const content = makeContent({ trackers: [[tracker.url]] })
   const { seeder, leecher, seeded } = await pair(content, world)
-  await world.until('the seeder is known', () => tracker.events(seeder.address).length > 0)
+  await world.until('the seeder is known', () => tracker.eventsOf(seeder.address).length > 0)
   const id = await leecher.add(content.metainfo)
   await world.until('finished', () => leecher.torrent(id).isFinished)
-  await world.until('completed', () => tracker.events(leecher.address).includes('completed'), 10_000)
+  await world.until('completed', () => tracker.eventsOf(leecher.address).includes('completed'), 10_000)
   await leecher.run({ type: 'stop', id })
-  await world.until('stopped', () => tracker.events(leecher.address).at(-1) === 'stopped', 5_000)
-  assert.deepEqual(tracker.events(leecher.address), ['started', 'completed', 'stopped'])
+  await world.until('stopped', () => tracker.eventsOf(leecher.address).at(-1) === 'stopped', 5_000)
+  assert.deepEqual(tracker.eventsOf(leecher.address), ['started', 'completed', 'stopped'])
   const [first, completed, last] = tracker.seen.filter(({ from }) => from === leecher.address)
-  assert.equal(first?.left, 300_000)
-  assert.equal(completed?.left, 0)
-  assert.equal(last?.left, 0)
-  assert.equal(last?.downloaded, 300_000)
+  assert.equal(first?.leftBytes, 300_000)
+  assert.equal(completed?.leftBytes, 0)
+  assert.equal(last?.leftBytes, 0)
+  assert.equal(last?.downloadedBytes, 300_000)
   assert.equal(seeder.torrent(seeded).trackers[0]?.state, 'working')
 })
 
 test('a tracker hears once that a torrent is complete, though a piece is lost and comes again', async () => {
-  const world = new World()
-  const tracker = new FakeTracker(world, '10.0.0.9')
+  const world = newWorld()
+  const tracker = new SimulatedTracker(world, '10.0.0.9')
   const content = makeContent({ trackers: [[tracker.url]] })
   const { leecher } = await pair(content, world)
   const id = await leecher.add(content.metainfo)
-  await world.until('completed', () => tracker.events(leecher.address).includes('completed'), 10_000)
+  await world.until('completed', () => tracker.eventsOf(leecher.address).includes('completed'), 10_000)
   leecher.disk.failing = (operation) => (operation === 'sync' ? failure('file-unwritable', 'it fails') : undefined)
   await world.until('what was not kept is gone', () => !leecher.torrent(id).isFinished)
   leecher.disk.failing = () => undefined
   await world.until('it is here again', () => leecher.stateOf(id) === 'seeding')
   await world.clock.run(10_000)
-  assert.equal(tracker.events(leecher.address).filter((event) => event === 'completed').length, 1)
+  assert.equal(tracker.eventsOf(leecher.address).filter((event) => event === 'completed').length, 1)
 })
 
 test('a tracker does not hear that a torrent is complete of which a part is not wanted, until all of it is here', async () => {
-  const world = new World()
-  const tracker = new FakeTracker(world, '10.0.0.9')
+  const world = newWorld()
+  const tracker = new SimulatedTracker(world, '10.0.0.9')
   const content = makeContent({ lengths: [65_536, 65_536], trackers: [[tracker.url]] })
   const [seeder, leecher] = [world.machine('10.0.0.1'), world.machine('10.0.0.2')]
   seeder.put(content)
@@ -282,23 +282,23 @@ test('a tracker does not hear that a torrent is complete of which a part is not 
   const id = await leecher.add(content.metainfo, { priorities: [4, 0] })
   await world.until('what is wanted', () => leecher.torrent(id).isFinished)
   await world.clock.run(10_000)
-  assert.ok(!tracker.events('10.0.0.2').includes('completed'))
+  assert.ok(!tracker.eventsOf('10.0.0.2').includes('completed'))
   await leecher.run({ type: 'set-priorities', id, priorities: [4, 4] })
   await world.until('the rest', () => leecher.torrent(id).isFinished)
-  await world.until('it is said', () => tracker.events('10.0.0.2').includes('completed'))
+  await world.until('it is said', () => tracker.eventsOf('10.0.0.2').includes('completed'))
 })
 
 test('a tracker that keeps silent does not keep the session from ending', async () => {
-  const world = new World()
-  const tracker = new FakeTracker(world, '10.0.0.9')
+  const world = newWorld()
+  const tracker = new SimulatedTracker(world, '10.0.0.9')
   const content = makeContent({ trackers: [[tracker.url]] })
   const { seeder } = await pair(content, world)
-  await world.until('the seeder is known', () => tracker.events(seeder.address).length > 0)
+  await world.until('the seeder is known', () => tracker.eventsOf(seeder.address).length > 0)
   tracker.isSilent = true
   const beforeMs = world.clock.nowMs()
   await seeder.stop()
   assert.ok(world.clock.nowMs() - beforeMs <= 3_500, `${world.clock.nowMs() - beforeMs} ms`)
-  assert.deepEqual(tracker.events(seeder.address), ['started', 'stopped'])
+  assert.deepEqual(tracker.eventsOf(seeder.address), ['started', 'stopped'])
 })
 
 test('commands for torrents that are not there, or values that make no sense, change nothing', async () => {

@@ -2,12 +2,16 @@
 // from the same seed.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { makeContent } from '../../sim/world/content.ts'
+import type { Machine } from '../../sim/world/machine.ts'
+import { SimpleSeed } from '../../sim/world/simple-seed.ts'
+import { torrentIdOf } from '../../sim/world/torrent-id.ts'
+import type { World } from '../../sim/world/world.ts'
 import type { TorrentLimits } from '../../src/session/commands.ts'
 import type { SessionConfig } from '../../src/session/session-config.ts'
 import { noRateLimits } from '../../src/session/session-config.ts'
 import type { UploadPolicy } from '../../src/swarm/policies.ts'
-import { type Machine, makeContent, World } from './session-harness.ts'
-import { SimplePeer } from './simple-peer.ts'
+import { newWorld, seedOf } from './session-world.ts'
 
 const rate = 200_000
 const limited = { downloadBytesPerSecond: rate, uploadBytesPerSecond: rate }
@@ -20,11 +24,8 @@ async function swarm(
   limits: Partial<TorrentLimits> = {},
 ) {
   const content = makeContent({ lengths: [lengthBytes] })
-  const seeder = world.machine('10.0.1.1')
-  seeder.put(content)
-  await seeder.start({ exemptLocalNetwork: false, ...config })
-  const id = await seeder.add(content.metainfo)
-  await world.until('seeding', () => seeder.stateOf(id) === 'seeding')
+  const seeder = await seedOf(world, content, '10.0.1.1', { exemptLocalNetwork: false, ...config })
+  const id = torrentIdOf(content)
   const leechers: Machine[] = []
   for (let index = 0; index < leecherCount; index++) {
     const leecher = world.machine(`10.0.0.${index + 1}`)
@@ -42,7 +43,7 @@ function assertRate(bytes: number, seconds: number): void {
 
 for (const count of [1, 50]) {
   test(`an upload limit of the session holds for ${count} peers, protocol included`, async () => {
-    const world = new World()
+    const world = newWorld()
     const { seeder } = await swarm(world, count, count === 1 ? 3_000_000 : 600_000, {
       rates: { ...noRateLimits, uploadBytesPerSecond: rate },
     })
@@ -54,14 +55,12 @@ for (const count of [1, 50]) {
 }
 
 test('a download limit of the session holds for 50 peers, protocol included', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent({ lengths: [8_000_000] })
-  const peers: SimplePeer[] = []
-  for (let index = 1; index <= 50; index++) {
-    const [file] = content.files
-    const options = { content: file?.bytes as Uint8Array, pieceLengthBytes: 32_768, id: index }
-    peers.push(new SimplePeer(world, `10.0.1.${index}`, options))
-  }
+  const peers = Array.from(
+    { length: 50 },
+    (_, index) => new SimpleSeed(world, { address: `10.0.1.${index + 1}`, content }),
+  )
   const leecher = world.machine('10.0.0.1')
   await leecher.start({ exemptLocalNetwork: false, rates: { ...noRateLimits, downloadBytesPerSecond: rate } })
   const id = await leecher.add(content.metainfo, { peers: peers.map(({ endpoint }) => endpoint) })
@@ -73,7 +72,7 @@ test('a download limit of the session holds for 50 peers, protocol included', as
 })
 
 test('a download limit of a torrent holds, changes at once, and alternative limits can be switched on and off', async () => {
-  const world = new World()
+  const world = newWorld()
   const { leechers, id } = await swarm(world, 1, 6_000_000, {}, limited)
   const leecher = leechers[0] as Machine
   await world.clock.run(3_000)
@@ -93,13 +92,13 @@ test('a download limit of a torrent holds, changes at once, and alternative limi
 })
 
 test('the local network is exempt when it is said to be', async () => {
-  const world = new World()
+  const world = newWorld()
   const { leechers, id } = await swarm(world, 1, 3_000_000, { exemptLocalNetwork: true, rates: limited })
   await world.until('all at once', () => leechers[0]?.torrent(id).isFinished === true, 5_000)
 })
 
 test('the wide world is not', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent({ lengths: [1_000_000] })
   const [seeder, leecher] = [world.machine('93.184.216.1'), world.machine('93.184.216.2')]
   seeder.put(content)
@@ -112,7 +111,7 @@ test('the wide world is not', async () => {
 })
 
 test('no more peers are uploaded to at once than there are slots for', async () => {
-  const world = new World()
+  const world = newWorld()
   const config = { rates: { ...noRateLimits, uploadBytesPerSecond: 40_000 } }
   const { seeder, id, leechers } = await swarm(world, 5, 1_000_000, config)
   await seeder.run({ type: 'set-limits', id, limits: { maxSlots: 2 } })
@@ -132,7 +131,7 @@ test('no more peers are uploaded to at once than there are slots for', async () 
 })
 
 test('an upload policy decides within the limits: the first in its order has its allowance before the next gets anything', async () => {
-  const world = new World()
+  const world = newWorld()
   const { seeder, id, content } = await swarm(world, 0, 3_000_000, {
     rates: { ...noRateLimits, uploadBytesPerSecond: rate },
   })
@@ -161,7 +160,7 @@ test('an upload policy decides within the limits: the first in its order has its
 test('the same seed makes the same history, to the last byte and millisecond', async () => {
   const histories: unknown[] = []
   for (let run = 0; run < 2; run++) {
-    const world = new World(7)
+    const world = newWorld(7)
     const { leechers, id, seeder } = await swarm(world, 3, 700_000, {})
     await world.until('all', () => leechers.every((leecher) => leecher.torrent(id).isFinished))
     histories.push({

@@ -1,23 +1,15 @@
 // Magnet links: metadata and piece layers from peers, and what a private torrent never does.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { FakeTracker } from './fake-tracker.ts'
-import { type Machine, makeContent, type TestContent, World } from './session-harness.ts'
-
-async function seeding(world: World, content: TestContent, address = '10.0.0.1'): Promise<Machine> {
-  const seeder = world.machine(address)
-  seeder.put(content)
-  await seeder.start()
-  const id = await seeder.add(content.metainfo)
-  await world.until('seeding', () => seeder.stateOf(id) === 'seeding')
-  return seeder
-}
+import { makeContent } from '../../sim/world/content.ts'
+import { SimulatedTracker } from '../../sim/world/simulated-tracker.ts'
+import { newWorld, seedOf } from './session-world.ts'
 
 for (const version of ['v1', 'v2', 'hybrid'] as const) {
   test(`a magnet link to a ${version} torrent gets its metadata, and then its content, from peers`, async () => {
-    const world = new World()
+    const world = newWorld()
     const content = makeContent({ version, lengths: [200_000, 90_000] })
-    const seeder = await seeding(world, content)
+    const seeder = await seedOf(world, content)
     const leecher = world.machine('10.0.0.2')
     await leecher.start()
     const id = await leecher.addMagnet(`${content.magnet}&x.pe=${seeder.endpoint}`)
@@ -31,9 +23,9 @@ for (const version of ['v1', 'v2', 'hybrid'] as const) {
 }
 
 test('a .torrent of version 2 without piece layers gets them from peers before it downloads', async () => {
-  const world = new World()
+  const world = newWorld()
   const whole = makeContent({ version: 'v2', lengths: [500_000] })
-  const seeder = await seeding(world, whole)
+  const seeder = await seedOf(world, whole)
   const leecher = world.machine('10.0.0.2')
   await leecher.start()
   const bare = makeContent({ version: 'v2', lengths: [500_000], withoutLayers: true })
@@ -44,9 +36,9 @@ test('a .torrent of version 2 without piece layers gets them from peers before i
 })
 
 test('a magnet link selects files (BEP 53)', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent({ lengths: [65_536, 65_536, 65_536] })
-  const seeder = await seeding(world, content)
+  const seeder = await seedOf(world, content)
   const leecher = world.machine('10.0.0.2')
   await leecher.start()
   const id = await leecher.addMagnet(`${content.magnet}&x.pe=${seeder.endpoint}&so=1`)
@@ -58,7 +50,7 @@ test('a magnet link selects files (BEP 53)', async () => {
 })
 
 test('adding the .torrent of a magnet link that waits gives it its metadata', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent()
   const leecher = world.machine('10.0.0.2')
   await leecher.start()
@@ -69,10 +61,10 @@ test('adding the .torrent of a magnet link that waits gives it its metadata', as
 })
 
 test('a private torrent gives its metadata to nobody, and takes no peers but those of trackers', async () => {
-  const world = new World()
-  const tracker = new FakeTracker(world, '10.0.0.9')
+  const world = newWorld()
+  const tracker = new SimulatedTracker(world, '10.0.0.9')
   const content = makeContent({ isPrivate: true, trackers: [[tracker.url]] })
-  const seeder = await seeding(world, content)
+  const seeder = await seedOf(world, content)
   const curious = world.machine('10.0.0.2')
   await curious.start()
   const bareLink = content.magnet.replace(/&tr=[^&]*/, '')
@@ -98,9 +90,9 @@ test('a private torrent gives its metadata to nobody, and takes no peers but tho
 })
 
 test('who asks for another torrent, or a stopped one, is sent away', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent()
-  const seeder = await seeding(world, content)
+  const seeder = await seedOf(world, content)
   const leecher = world.machine('10.0.0.2')
   await leecher.start()
   const other = makeContent({ seed: 2 })

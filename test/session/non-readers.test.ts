@@ -2,12 +2,15 @@
 // nobody else, neither downloads nor uploads.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { makeContent } from '../../sim/world/content.ts'
+import { listenPort } from '../../sim/world/machine.ts'
+import type { World } from '../../sim/world/world.ts'
 import { peerId } from '../../src/base/ids.ts'
 import { encodeHandshake, handshakeLength } from '../../src/formats/peer/handshake.ts'
 import { encodeInterested, encodeRequest } from '../../src/formats/peer/wire-encoder.ts'
 import type { Stream, StreamSink } from '../../src/ports/streams.ts'
 import { sessionConfig } from '../../src/session/session-config.ts'
-import { listenPort, makeContent, World } from './session-harness.ts'
+import { newWorld } from './session-world.ts'
 
 const pieceLengthBytes = 2_097_152
 const pieceCount = 12
@@ -56,7 +59,7 @@ function addNonReader(world: World, number: number, address: string, infoHash: s
 
 /** Seconds that a download and an upload take beside each other, with so many who do not read. */
 async function secondsBeside(nonReaders: number): Promise<{ download: number; upload: number }> {
-  const world = new World(3)
+  const world = newWorld(3)
   const seeded = makeContent({ lengths: [pieceCount * pieceLengthBytes], pieceLengthBytes, name: 'seeded' })
   const fetched = makeContent({ lengths: [6 * pieceLengthBytes], pieceLengthBytes, name: 'fetched', seed: 2 })
   const machine = world.machine('10.0.0.1', { uploadBytesPerSecond: 20_000_000 })

@@ -1,13 +1,15 @@
 // Where others see us: learnt from trackers and peers, and what it is good for, which is choosing peers (BEP 40).
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { makeContent } from '../../sim/world/content.ts'
+import { listenPort } from '../../sim/world/machine.ts'
+import { SimulatedUdpTracker } from '../../sim/world/simulated-udp-tracker.ts'
 import { encode } from '../../src/formats/bencode/encode.ts'
 import { peerPriority } from '../../src/swarm/peer-priority.ts'
-import { FakeTracker } from './fake-tracker.ts'
-import { listenPort, makeContent, World } from './session-harness.ts'
+import { newWorld } from './session-world.ts'
 
 test('the address a tracker sees us under (BEP 24) is shown', async () => {
-  const world = new World()
+  const world = newWorld()
   world.web.serve('93.184.216.200', 80, () => {
     const body = encode({ 'interval': 1_800, 'peers': '', 'external ip': Uint8Array.of(93, 184, 216, 34) })
     return { status: 200, headers: {}, body }
@@ -20,8 +22,10 @@ test('the address a tracker sees us under (BEP 24) is shown', async () => {
 })
 
 test('peers tell us our address (BEP 10), and with it those of highest priority are kept when there are too many', async () => {
-  const world = new World()
-  const tracker = new FakeTracker(world, '93.184.216.200')
+  const world = newWorld()
+  // One that does not tell it.
+  const tracker = new SimulatedUdpTracker('93.184.216.200')
+  await tracker.open(world)
   const content = makeContent({ lengths: [2_000_000], trackers: [[tracker.url]] })
   const addresses = [7, 30, 31, 77, 120, 250].map((last) => `93.184.${last}.${last}`)
   const machines = [...addresses, '93.184.5.5'].map((address) => world.machine(address))

@@ -1,18 +1,24 @@
 // What whole sessions promise of single features, each in the scenario that shows it.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { type Content, makeContent } from '../../sim/world/content.ts'
+import { listenPort, type Machine } from '../../sim/world/machine.ts'
+import { SimpleSeed } from '../../sim/world/simple-seed.ts'
+import { SimulatedTracker } from '../../sim/world/simulated-tracker.ts'
+import { SimulatedUdpTracker } from '../../sim/world/simulated-udp-tracker.ts'
+import { torrentIdOf } from '../../sim/world/torrent-id.ts'
+import type { World } from '../../sim/world/world.ts'
+import { peerId } from '../../src/base/ids.ts'
 import type { TorrentId } from '../../src/session/commands.ts'
-import { FakeTracker, serveUdpTracker } from './fake-tracker.ts'
-import { listenPort, type Machine, makeContent, type TestContent, World } from './session-harness.ts'
-import { SimplePeer } from './simple-peer.ts'
+import { newWorld, seedOf } from './session-world.ts'
 
-async function seeding(world: World, content: TestContent, address = '10.0.0.1'): Promise<Machine> {
-  const machine = world.machine(address)
-  machine.put(content)
-  await machine.start({ exemptLocalNetwork: false })
-  const id = await machine.add(content.metainfo)
-  await world.until('seeding', () => machine.stateOf(id) === 'seeding')
-  return machine
+/** Rates hold for those that it gives to, near as they are. */
+function seeding(world: World, content: Content): Promise<Machine> {
+  return seedOf(world, content, '10.0.0.1', { exemptLocalNetwork: false })
+}
+
+function badBytes(_piece: number, _begin: number, lengthBytes: number): Uint8Array {
+  return new Uint8Array(lengthBytes)
 }
 
 /** Pieces in the order they were written. */
@@ -22,12 +28,8 @@ function piecesOf(machine: Machine): number[] {
   return changes.changes.flatMap((change) => (change.type === 'piece' ? [change.piece] : []))
 }
 
-function bytesOf(content: TestContent): Uint8Array {
-  return Buffer.concat(content.files.map(({ bytes }) => bytes))
-}
-
 test('a .torrent file on the web is added by its address, wherever it is redirected to within the rules', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent()
   const seeder = await seeding(world, content)
   const torrentFile = { status: 200, headers: {}, body: content.metainfo }
@@ -64,7 +66,7 @@ test('a .torrent file on the web is added by its address, wherever it is redirec
 })
 
 test('a super-seeder shows each peer a little at a time, also after a restart, until it is told not to', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent({ lengths: [2_000_000] })
   const seeder = world.machine('10.0.0.1')
   seeder.put(content)
@@ -90,7 +92,7 @@ test('a super-seeder shows each peer a little at a time, also after a restart, u
 })
 
 test('pieces come in order when that is wanted, and one with a deadline before all others', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent({ lengths: [64 * 32_768] })
   const seeder = await seeding(world, content)
   const leecher = world.machine('10.0.0.2')
@@ -119,7 +121,7 @@ test('pieces come in order when that is wanted, and one with a deadline before a
 })
 
 test('a hybrid torrent whose two versions disagree stops with that reason, on disk and on its way', async () => {
-  const world = new World()
+  const world = newWorld()
   const shape = { version: 'hybrid', contradictoryPiece: 3 } as const
   const content = makeContent(shape)
   const holder = world.machine('10.0.0.1')
@@ -127,7 +129,7 @@ test('a hybrid torrent whose two versions disagree stops with that reason, on di
   await holder.start()
   const leecher = world.machine('10.0.0.2')
   await leecher.start()
-  const peer = new SimplePeer(world, '10.0.0.3', { content: bytesOf(content), pieceLengthBytes: 32_768, id: 3 })
+  const peer = new SimpleSeed(world, { address: '10.0.0.3', content })
   const held = await holder.add(content.metainfo)
   const id = await leecher.add(content.metainfo, { peers: [peer.endpoint] })
   for (const [machine, torrent] of [
@@ -143,15 +145,10 @@ test('a hybrid torrent whose two versions disagree stops with that reason, on di
 })
 
 test('who sends bad bytes is banned for a while, and nobody else', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent({ lengths: [700_000] })
-  const good = bytesOf(content)
-  const liar = new SimplePeer(world, '10.0.0.3', {
-    content: good.map((byte) => byte ^ 1),
-    pieceLengthBytes: 32_768,
-    id: 3,
-  })
-  const honest = new SimplePeer(world, '10.0.0.4', { content: good, pieceLengthBytes: 32_768, id: 4 })
+  const liar = new SimpleSeed(world, { address: '10.0.0.3', content, serve: badBytes })
+  const honest = new SimpleSeed(world, { address: '10.0.0.4', content })
   const leecher = world.machine('10.0.0.2')
   await leecher.start({ exemptLocalNetwork: false })
   const limits = { downloadBytesPerSecond: 60_000 }
@@ -169,11 +166,18 @@ test('who sends bad bytes is banned for a while, and nobody else', async () => {
 })
 
 test('who sent bad bytes and left in time is banned all the same, and is not let in again either', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent({ lengths: [700_000] })
-  const bad = bytesOf(content).map((byte) => byte ^ 1)
-  const options = { content: bad, pieceLengthBytes: 32_768, id: 3 }
-  const leaver = new SimplePeer(world, '10.0.0.3', { ...options, leavesAfter: 2 })
+  const leaver = new SimpleSeed(world, {
+    address: '10.0.0.3',
+    content,
+    serve: (...block) => {
+      if (leaver.servedCount === 2) return undefined
+      // Before anybody can judge what was sent.
+      if (leaver.servedCount === 1) world.clock.after(0, () => leaver.leave())
+      return badBytes(...block)
+    },
+  })
   const leecher = world.machine('10.0.0.2')
   await leecher.start({ exemptLocalNetwork: false })
   // So that its two blocks are of one piece.
@@ -181,21 +185,21 @@ test('who sent bad bytes and left in time is banned all the same, and is not let
   await world.until('a bad piece', () => leecher.torrent(id).damagedPieces > 0)
   await world.clock.run(1_000_000)
   assert.equal(leaver.connectionCount, 1)
-  const askedFor = leaver.requested.length
-  leaver.dial(leecher.address, listenPort, id)
+  const askedFor = leaver.requestCount
+  leaver.dial(leecher.address)
   await world.clock.run(1_000)
   assert.equal(leecher.session.snapshot().connections, 0)
-  assert.equal(leaver.requested.length, askedFor)
-  const stranger = new SimplePeer(world, '10.0.0.4', { ...options, id: 4 })
-  stranger.dial(leecher.address, listenPort, id)
-  await world.until('another one', () => stranger.requested.length > 0)
+  assert.equal(leaver.requestCount, askedFor)
+  const stranger = new SimpleSeed(world, { address: '10.0.0.4', content, serve: badBytes })
+  stranger.dial(leecher.address)
+  await world.until('another one', () => stranger.requestCount > 0)
 })
 
 test('two peers of one id are one peer', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent({ lengths: [2_000_000] })
-  const options = { content: bytesOf(content), pieceLengthBytes: 32_768, id: 9 }
-  const peers = ['10.0.0.3', '10.0.0.4'].map((address) => new SimplePeer(world, address, options))
+  const id9 = peerId(new Uint8Array(20).fill(9))
+  const peers = ['10.0.0.3', '10.0.0.4'].map((address) => new SimpleSeed(world, { address, content, peerId: id9 }))
   const leecher = world.machine('10.0.0.2')
   await leecher.start({ exemptLocalNetwork: false })
   const id = await leecher.add(content.metainfo, {
@@ -204,15 +208,16 @@ test('two peers of one id are one peer', async () => {
   })
   await world.clock.run(10_000)
   assert.equal(leecher.torrent(id).connectedPeers, 1)
-  assert.equal(peers.filter(({ requested }) => requested.length > 0).length, 1)
+  assert.equal(peers.filter(({ requestCount }) => requestCount > 0).length, 1)
 })
 
 test('UDP trackers bring peers together', async () => {
-  const world = new World()
-  const udp = serveUdpTracker(world, '10.0.0.9')
+  const world = newWorld()
+  const udp = new SimulatedUdpTracker('10.0.0.9')
+  await udp.open(world)
   const content = makeContent({ trackers: [[udp.url]] })
   const seeder = await seeding(world, content)
-  await world.until('the seeder is known', () => udp.from.includes(seeder.address))
+  await world.until('the seeder is known', () => udp.announcedFrom.includes(seeder.address))
   const leecher = world.machine('10.0.0.2')
   await leecher.start()
   const id = await leecher.add(content.metainfo)
@@ -222,7 +227,7 @@ test('UDP trackers bring peers together', async () => {
 })
 
 test('peers that cannot be reached hold no more than the half-open places, and are tried once a minute at most', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent({ lengths: [100_000] })
   const leecher = world.machine('10.0.0.2')
   await leecher.start({
@@ -250,7 +255,7 @@ test('peers that cannot be reached hold no more than the half-open places, and a
 })
 
 test('a check that is stopped stops, and is made anew when the torrent is started', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent({ lengths: [6_000_000] })
   const machine = world.machine('10.0.0.1')
   machine.put(content)
@@ -288,7 +293,7 @@ test('a check that is stopped stops, and is made anew when the torrent is starte
 })
 
 test('a private torrent hears of peers from its trackers alone, whatever link it came by', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent({ isPrivate: true, lengths: [2_000_000] })
   const seeder = await seeding(world, content)
   const machine = world.machine('10.0.0.2')
@@ -304,12 +309,13 @@ test('a private torrent hears of peers from its trackers alone, whatever link it
 })
 
 test('a tracker out in the world names no peers of the local network', async () => {
-  const world = new World()
-  const tracker = new FakeTracker(world, '93.184.216.34')
-  tracker.named.push('10.0.0.77:7000', '93.184.216.77:7000')
+  const world = newWorld()
+  const tracker = new SimulatedTracker(world, '93.184.216.34')
+  const content = makeContent({ trackers: [[tracker.url]] })
+  for (const address of ['10.0.0.77', '93.184.216.77']) tracker.enlist(torrentIdOf(content), { address, port: 7_000 })
   const machine = world.machine('10.0.0.2')
   await machine.start()
-  const id = await machine.add(makeContent({ trackers: [[tracker.url]] }).metainfo)
+  const id = await machine.add(content.metainfo)
   await world.until('a peer', () => machine.torrent(id).knownPeers > 0)
   await world.clock.run(5_000)
   assert.equal(world.network.dialCount({ address: '93.184.216.77', port: 7_000 }), 1)
@@ -317,8 +323,8 @@ test('a tracker out in the world names no peers of the local network', async () 
 })
 
 test('what is added again gets the peers and trackers it lacked', async () => {
-  const world = new World()
-  const tracker = new FakeTracker(world, '10.0.0.9')
+  const world = newWorld()
+  const tracker = new SimulatedTracker(world, '10.0.0.9')
   const content = makeContent()
   const seeder = await seeding(world, content)
   const machine = world.machine('10.0.0.2')
@@ -342,15 +348,15 @@ test('what is added again gets the peers and trackers it lacked', async () => {
 })
 
 test('a private torrent takes no trackers but its own, and leaves the peers of one tracker when another takes over', async () => {
-  const world = new World()
+  const world = newWorld()
   const [first, second, stranger] = ['10.0.0.7', '10.0.0.8', '10.0.0.9'].map(
-    (address) => new FakeTracker(world, address),
+    (address) => new SimulatedTracker(world, address),
   )
   assert.ok(first !== undefined && second !== undefined && stranger !== undefined)
   const shape = { isPrivate: true, lengths: [4_000_000] }
   const content = makeContent({ ...shape, trackers: [[first.url]] })
   const seeder = await seeding(world, content)
-  await world.until('the seeder is known', () => first.events(seeder.address).length > 0)
+  await world.until('the seeder is known', () => first.eventsOf(seeder.address).length > 0)
   const machine = world.machine('10.0.0.2')
   await machine.start({ exemptLocalNetwork: false })
   // As a link it is not known to be private.
@@ -369,14 +375,14 @@ test('a private torrent takes no trackers but its own, and leaves the peers of o
   assert.equal(machine.torrent(id).connectedPeers, 1)
   world.web.stop('10.0.0.7', 80)
   await machine.run({ type: 'reannounce', id })
-  await world.until('the other tracker', () => second.events(machine.address).length > 0, 4_000_000)
+  await world.until('the other tracker', () => second.eventsOf(machine.address).length > 0, 4_000_000)
   await world.clock.run(1_000)
   assert.equal(machine.torrent(id).connectedPeers, 0)
   assert.equal(machine.torrent(id).knownPeers, 0)
 })
 
 test('a rank in the queue outlives those before it', async () => {
-  const world = new World()
+  const world = newWorld()
   const machine = world.machine('10.0.0.1')
   await machine.start()
   const ids: TorrentId[] = []
@@ -397,7 +403,7 @@ test('a rank in the queue outlives those before it', async () => {
 })
 
 test('a peer that says nothing wrong is listed by where it listens', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent({ lengths: [2_000_000] })
   const seeder = await seeding(world, content)
   const leecher = world.machine('10.0.0.2')

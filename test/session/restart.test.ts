@@ -1,25 +1,20 @@
 // What a session remembers, whatever ended it: in order, killed, without power, and when its files were tampered with.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { type Content, makeContent } from '../../sim/world/content.ts'
+import { contentFolder, listenPort, type Machine } from '../../sim/world/machine.ts'
+import { SimulatedTracker } from '../../sim/world/simulated-tracker.ts'
+import { torrentIdOf } from '../../sim/world/torrent-id.ts'
+import type { World } from '../../sim/world/world.ts'
 import { failure } from '../../src/base/errors.ts'
 import type { TorrentId } from '../../src/session/commands.ts'
-import { FakeTracker } from './fake-tracker.ts'
-import { contentFolder, type Machine, makeContent, World } from './session-harness.ts'
-
-async function seeder(world: World, content: ReturnType<typeof makeContent>): Promise<Machine> {
-  const machine = world.machine('10.0.0.1')
-  machine.put(content)
-  await machine.start()
-  const id = await machine.add(content.metainfo)
-  await world.until('seeding', () => machine.stateOf(id) === 'seeding')
-  return machine
-}
+import { newWorld, seedOf } from './session-world.ts'
 
 test('after a restart every torrent is as it was, without hashing anything', async () => {
-  const world = new World()
-  const tracker = new FakeTracker(world, '10.0.0.9')
+  const world = newWorld()
+  const tracker = new SimulatedTracker(world, '10.0.0.9')
   const content = makeContent({ trackers: [[tracker.url]], lengths: [150_000, 150_000] })
-  const source = await seeder(world, content)
+  const source = await seedOf(world, content)
   const machine = world.machine('10.0.0.2')
   await machine.start()
   const id = await machine.add(content.metainfo, { sequential: true, limits: { maxSlots: 3 }, seedGoals: { ratio: 7 } })
@@ -55,7 +50,7 @@ test('after a restart every torrent is as it was, without hashing anything', asy
   assert.deepEqual(after.files[1]?.path, ['torrent', 'renamed'])
   await world.until(
     'an announce',
-    () => tracker.events(machine.address).filter((event) => event === 'started').length === 2,
+    () => tracker.eventsOf(machine.address).filter((event) => event === 'started').length === 2,
   )
   const keys = tracker.seen.filter(({ from }) => from === machine.address).map(({ key }) => key)
   assert.equal(new Set(keys).size, 1)
@@ -65,9 +60,9 @@ test('after a restart every torrent is as it was, without hashing anything', asy
 for (const isPowerLoss of [false, true]) {
   test(`${isPowerLoss ? 'a power loss' : 'kill -9'} at any moment loses 5 s at most, and never claims a bad piece`, async () => {
     for (let seed = 1; seed <= 8; seed++) {
-      const world = new World(seed)
+      const world = newWorld(seed)
       const content = makeContent({ lengths: [1_500_000, 700_000] })
-      const source = await seeder(world, content)
+      const source = await seedOf(world, content)
       const machine = world.machine('10.0.0.2')
       // Or the limit would not hold for the local network.
       await machine.start({ exemptLocalNetwork: false })
@@ -90,33 +85,30 @@ for (const isPowerLoss of [false, true]) {
 }
 
 /** Every piece that is claimed is right on the disk. */
-function assertTrue(machine: Machine, content: ReturnType<typeof makeContent>, id: TorrentId): void {
-  const { pieces, pieceLengthBytes, files } = machine.torrent(id)
-  const space = Buffer.concat(content.files.map(({ bytes }) => bytes))
-  const found = Buffer.concat(
-    files.map(({ path, lengthBytes }) => {
-      const bytes = new Uint8Array(lengthBytes)
-      const name = `${contentFolder}/${path.join('/')}`
-      bytes.set(machine.disk.content(name) ?? machine.disk.content(`${name}.part`) ?? [])
-      return bytes
-    }),
-  )
-  for (let piece = 0; piece * pieceLengthBytes < space.length; piece++) {
-    if (((pieces[piece >> 3] as number) & (0x80 >> (piece & 7))) === 0) continue
-    const range = [piece * pieceLengthBytes, (piece + 1) * pieceLengthBytes] as const
-    assert.ok(space.subarray(...range).equals(found.subarray(...range)), `piece ${piece}`)
+function assertTrue(machine: Machine, content: Content, id: TorrentId): void {
+  const { pieces, pieceCount } = machine.torrent(id)
+  for (let piece = 0; piece < pieceCount; piece++) {
+    const isClaimed = ((pieces[piece >> 3] as number) & (0x80 >> (piece & 7))) !== 0
+    assert.ok(!isClaimed || machine.holds(content, piece), `piece ${piece}`)
   }
 }
 
-test('files that changed while nobody looked are hashed again, and only the bad pieces fetched', async () => {
-  const world = new World()
-  const content = makeContent({ lengths: [320_000] })
-  const source = await seeder(world, content)
+/** A machine that downloaded all of it, and ended in order. */
+async function finishedOnce(world: World, content: Content, source: Machine): Promise<Machine> {
   const machine = world.machine('10.0.0.2')
   await machine.start()
   const id = await machine.add(content.metainfo, { peers: [source.endpoint] })
   await world.until('finished', () => machine.torrent(id).isFinished)
   await machine.stop()
+  return machine
+}
+
+test('files that changed while nobody looked are hashed again, and only the bad pieces fetched', async () => {
+  const world = newWorld()
+  const content = makeContent({ lengths: [320_000] })
+  const source = await seedOf(world, content)
+  const machine = await finishedOnce(world, content, source)
+  const id = torrentIdOf(content)
   const path = `${contentFolder}/torrent`
   const bytes = (machine.disk.content(path) as Uint8Array).slice()
   bytes[100_000] = (bytes[100_000] as number) ^ 1
@@ -131,14 +123,11 @@ test('files that changed while nobody looked are hashed again, and only the bad 
 })
 
 test('files that are gone are reported, and downloaded again only when that is asked for', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent({ lengths: [100_000, 100_000] })
-  const source = await seeder(world, content)
-  const machine = world.machine('10.0.0.2')
-  await machine.start()
-  const id = await machine.add(content.metainfo, { peers: [source.endpoint] })
-  await world.until('finished', () => machine.torrent(id).isFinished)
-  await machine.stop()
+  const source = await seedOf(world, content)
+  const machine = await finishedOnce(world, content, source)
+  const id = torrentIdOf(content)
   const path = `${contentFolder}/torrent/file-1.bin`
   const kept = (machine.disk.content(path) as Uint8Array).slice()
   machine.disk.delete(path)
@@ -164,9 +153,9 @@ test('files that are gone are reported, and downloaded again only when that is a
 })
 
 test('files that go while they are seeded stop the torrent with the reason when somebody asks for them', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent()
-  const machine = await seeder(world, content)
+  const machine = await seedOf(world, content)
   await machine.stop()
   await machine.start()
   await world.until('seeding', () => machine.session.snapshot().torrents[0]?.state.type === 'seeding')
@@ -184,9 +173,9 @@ test('files that go while they are seeded stop the torrent with the reason when 
 })
 
 test('a damaged record costs one torrent a check, and no other anything', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent()
-  const machine = await seeder(world, content)
+  const machine = await seedOf(world, content)
   const { id } = machine.session.snapshot().torrents[0] as { id: TorrentId }
   const other = await machine.add(makeContent({ seed: 3, name: 'other' }).metainfo, { stopped: true })
   await machine.stop()
@@ -200,9 +189,9 @@ test('a damaged record costs one torrent a check, and no other anything', async 
 })
 
 test('a full disk pauses the download with the reason, seeding goes on, and it resumes by itself', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent({ lengths: [2_000_000] })
-  const source = await seeder(world, content)
+  const source = await seedOf(world, content)
   const machine = world.machine('10.0.0.2')
   await machine.start({ exemptLocalNetwork: false })
   const limits = { downloadBytesPerSecond: 500_000 }
@@ -229,9 +218,9 @@ test('a full disk pauses the download with the reason, seeding goes on, and it r
 })
 
 test('a download that the disk has no room for does not begin, says what is needed and free, and begins when there is room', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent({ lengths: [2_000_000, 400_000] })
-  const source = await seeder(world, content)
+  const source = await seedOf(world, content)
   const machine = world.machine('10.0.0.2')
   machine.disk.capacityBytes = 900_000
   await machine.start()
@@ -266,9 +255,9 @@ test('a download that the disk has no room for does not begin, says what is need
 
 test('what was received of unfinished pieces is not downloaded again after the program ended in order', async () => {
   for (const pieceLengthBytes of [1_048_576, 4_194_304]) {
-    const world = new World()
+    const world = newWorld()
     const content = makeContent({ lengths: [4_194_304], pieceLengthBytes })
-    const source = await seeder(world, content)
+    const source = await seedOf(world, content)
     const machine = world.machine('10.0.0.2')
     await machine.start({ exemptLocalNetwork: false })
     const limits = { downloadBytesPerSecond: 1_000_000 }
@@ -289,10 +278,10 @@ test('what was received of unfinished pieces is not downloaded again after the p
 
 test('peers are remembered: a download goes on without anybody naming them, a private one not', async () => {
   for (const isPrivate of [false, true]) {
-    const world = new World()
-    const tracker = new FakeTracker(world, '10.0.0.9')
+    const world = newWorld()
+    const tracker = new SimulatedTracker(world, '10.0.0.9')
     const content = makeContent({ lengths: [1_000_000], isPrivate, trackers: isPrivate ? [[tracker.url]] : [] })
-    const source = await seeder(world, content)
+    const source = await seedOf(world, content)
     const machine = world.machine('10.0.0.2')
     await machine.start({ exemptLocalNetwork: false })
     const limits = { downloadBytesPerSecond: 100_000 }
@@ -311,18 +300,21 @@ test('peers are remembered: a download goes on without anybody naming them, a pr
 })
 
 test('a private torrent forgets who came by themselves', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent({ isPrivate: true, lengths: [1_000_000] })
-  const tracker = new FakeTracker(world, '10.0.0.9')
-  const source = await seeder(world, content)
+  const tracker = new SimulatedTracker(world, '10.0.0.9')
+  // It has nothing: one that has all asks trackers for nobody.
+  const other = world.machine('10.0.0.1')
+  await other.start()
+  await other.add(content.metainfo)
   const machine = world.machine('10.0.0.2')
   await machine.start({ exemptLocalNetwork: false })
   const named = makeContent({ isPrivate: true, lengths: [1_000_000], trackers: [[tracker.url]] })
   const id = await machine.add(named.metainfo)
-  await world.until('known by the tracker', () => tracker.events(machine.address).length > 0)
-  const other = new FakeTracker(world, '10.0.0.8')
-  other.named.push(machine.endpoint)
-  await source.run({ type: 'set-trackers', id, trackers: [[other.url]] })
+  await world.until('known by the tracker', () => tracker.eventsOf(machine.address).length > 0)
+  const othersTracker = new SimulatedTracker(world, '10.0.0.8')
+  othersTracker.enlist(id, { address: machine.address, port: listenPort })
+  await other.run({ type: 'set-trackers', id, trackers: [[othersTracker.url]] })
   await world.until('a connection', () => machine.torrent(id).connectedPeers === 1)
   assert.equal(machine.torrent(id).peers[0]?.direction, 'accepted')
   await world.clock.run(1_000)
@@ -333,13 +325,15 @@ test('a private torrent forgets who came by themselves', async () => {
 })
 
 test('a start takes up the queue where it was: nobody is started to be stopped at once, and a long check holds up nobody', async () => {
-  const world = new World()
-  const tracker = new FakeTracker(world, '10.0.0.9')
+  const world = newWorld()
+  const tracker = new SimulatedTracker(world, '10.0.0.9')
   const queue = { maxActiveDownloads: 1, maxActiveSeeds: 1 }
   const machine = world.machine('10.0.0.1')
   await machine.start({ queue })
-  const contents = [1, 2, 3, 4, 5, 6].map((seed) =>
-    makeContent({ seed, name: `t${seed}`, lengths: [seed === 4 ? 9_000_000 : 40_000], trackers: [[tracker.url]] }),
+  // Who had to be checked would be ready before the first of the queue.
+  const lengths = [400_000, 40_000, 40_000, 9_000_000, 40_000, 40_000]
+  const contents = lengths.map((length, index) =>
+    makeContent({ seed: index + 1, name: `t${index + 1}`, lengths: [length], trackers: [[tracker.url]] }),
   )
   const ids: TorrentId[] = []
   for (const [index, content] of contents.entries()) {
@@ -355,20 +349,20 @@ test('a start takes up the queue where it was: nobody is started to be stopped a
   await machine.start({ queue })
   await world.clock.run(10_000)
   assert.deepEqual(states(), ['seeding', 'queued', 'queued', 'queued', 'downloading', 'queued'])
-  assert.deepEqual(tracker.events(machine.address), ['started', 'started'])
+  assert.deepEqual(tracker.eventsOf(machine.address), ['started', 'started'])
 
   await machine.run({ type: 'set-queue-position', id: ids[3] as TorrentId, position: 0 })
   await world.clock.run(10_000)
   assert.equal(machine.stateOf(ids[3] as TorrentId), 'seeding')
   await machine.stop()
-  machine.put(contents[3] as ReturnType<typeof makeContent>)
+  machine.put(contents[3] as Content)
   await machine.start({ queue })
   await world.until('the next one', () => machine.stateOf(ids[0] as TorrentId) === 'seeding')
   assert.equal(machine.stateOf(ids[3] as TorrentId), 'checking')
 })
 
 test('content that could not be looked at for want of room is looked at again by itself', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent()
   const machine = world.machine('10.0.0.1')
   machine.put(content)
@@ -384,9 +378,9 @@ test('content that could not be looked at for want of room is looked at again by
 })
 
 test('a session that shares its folder takes up nothing by itself, and what is added as it was left', async () => {
-  const world = new World()
+  const world = newWorld()
   const content = makeContent()
-  const machine = await seeder(world, content)
+  const machine = await seedOf(world, content)
   const { id } = machine.session.snapshot().torrents[0] as { id: TorrentId }
   await machine.stop()
   await machine.start({ restoresAll: false })
@@ -403,7 +397,7 @@ test('a session that shares its folder takes up nothing by itself, and what is a
 })
 
 test('a start that finds everything as it was writes nothing', async () => {
-  const world = new World()
+  const world = newWorld()
   const machine = world.machine('10.0.0.1')
   await machine.start()
   for (let seed = 1; seed <= 20; seed++) {

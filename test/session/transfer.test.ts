@@ -1,11 +1,12 @@
 // Whole sessions on a simulated network: content moves, in all versions.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { makeContent, World } from './session-harness.ts'
+import { makeContent } from '../../sim/world/content.ts'
+import { newWorld } from './session-world.ts'
 
 for (const version of ['v1', 'v2', 'hybrid'] as const) {
   test(`a ${version} torrent moves from one session to another, and both know that they have it`, async () => {
-    const world = new World()
+    const world = newWorld()
     const content = makeContent({ version, lengths: [300_000, 5, 120_000] })
     const seeder = world.machine('10.0.0.1')
     const leecher = world.machine('10.0.0.2')

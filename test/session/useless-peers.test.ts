@@ -1,10 +1,13 @@
 // Peers that take places and are of no use: others get these places in the end, and nobody useful loses one.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { makeContent } from '../../sim/world/content.ts'
+import { listenPort, type Machine } from '../../sim/world/machine.ts'
+import type { World } from '../../sim/world/world.ts'
 import type { TorrentId } from '../../src/session/commands.ts'
 import type { SessionConfig } from '../../src/session/session-config.ts'
 import { IdlePeer } from './idle-peer.ts'
-import { listenPort, type Machine, makeContent, type TestContent, World } from './session-harness.ts'
+import { newWorld, seedOf } from './session-world.ts'
 
 const content = makeContent({ lengths: [400_000] })
 const interested = Uint8Array.of(0, 0, 0, 1, 2)
@@ -16,7 +19,10 @@ async function downloading(
 ): Promise<{ machine: Machine; id: TorrentId }> {
   const machine = world.machine('10.0.0.1')
   await machine.start(config)
-  return { machine, id: await machine.add(content.metainfo) }
+  const id = await machine.add(content.metainfo)
+  // Who comes before it has looked at its disk is sent away.
+  await world.until('downloading', () => machine.stateOf(id) === 'downloading')
+  return { machine, id }
 }
 
 async function occupied(
@@ -35,15 +41,6 @@ async function occupied(
   return peers
 }
 
-async function seeding(world: World, address: string, of: TestContent = content): Promise<Machine> {
-  const seeder = world.machine(address)
-  seeder.put(of)
-  await seeder.start()
-  const id = await seeder.add(of.metainfo)
-  await world.until('seeding', () => seeder.stateOf(id) === 'seeding')
-  return seeder
-}
-
 const distinct = (number: number): string => `10.1.${number >> 6}.${(number & 63) + 1}`
 
 for (const [what, says] of [
@@ -51,53 +48,53 @@ for (const [what, says] of [
   ['that want something and take nothing', interested],
 ] as const) {
   test(`a download completes though a hundred peers came first ${what}, and come again and again`, async () => {
-    const world = new World()
+    const world = newWorld()
     const { machine, id } = await downloading(world)
     await occupied(world, machine, id, distinct, says)
-    const seeder = await seeding(world, '10.0.0.2')
+    const seeder = await seedOf(world, content, '10.0.0.2')
     await machine.run({ type: 'add-peers', id, peers: [seeder.endpoint] })
     await world.until('finished', () => machine.torrent(id).isFinished, says === undefined ? 100_000 : 400_000)
   })
 }
 
 test('many idle connections of one address go sooner, also for one who comes by itself', async () => {
-  const world = new World()
+  const world = newWorld()
   const { machine, id } = await downloading(world, { dialPeers: false })
   await occupied(world, machine, id, () => '10.1.0.1')
-  const seeder = await seeding(world, '10.0.0.2')
+  const seeder = await seedOf(world, content, '10.0.0.2')
   await seeder.run({ type: 'add-peers', id, peers: [machine.endpoint] })
   await world.until('finished', () => machine.torrent(id).isFinished, 40_000)
 })
 
 test('a magnet link gets its metadata though a hundred peers came first that have none', async () => {
-  const world = new World()
+  const world = newWorld()
   const machine = world.machine('10.0.0.1')
   await machine.start()
   const id = await machine.addMagnet(content.magnet)
   await occupied(world, machine, id, distinct)
-  const seeder = await seeding(world, '10.0.0.2')
+  const seeder = await seedOf(world, content, '10.0.0.2')
   await machine.run({ type: 'add-peers', id, peers: [seeder.endpoint] })
   await world.until('finished', () => machine.torrent(id).isFinished, 100_000)
 })
 
 test('idle peers of one torrent do not keep another from the last places of the session', async () => {
-  const world = new World()
+  const world = newWorld()
   const connections = { ...usualLimits, maxConnections: 100 }
   const { machine, id } = await downloading(world, { connections })
   await occupied(world, machine, id, distinct)
   const other = makeContent({ lengths: [200_000], seed: 9, name: 'other' })
-  const seeder = await seeding(world, '10.0.0.2', other)
+  const seeder = await seedOf(world, other, '10.0.0.2')
   const otherId = await machine.add(other.metainfo, { peers: [seeder.endpoint] })
   await world.until('finished', () => machine.torrent(otherId).isFinished, 100_000)
 })
 
 test('who gives or takes anything keeps its place, whoever waits for it', async () => {
-  const world = new World()
+  const world = newWorld()
   const large = makeContent({ lengths: [4_000_000] })
   const machine = world.machine('10.0.0.1')
   const connections = { ...usualLimits, maxConnectionsPerTorrent: 3 }
   await machine.start({ connections, exemptLocalNetwork: false })
-  const seeders = [await seeding(world, '10.0.0.2', large), await seeding(world, '10.0.0.3', large)]
+  const seeders = [await seedOf(world, large, '10.0.0.2'), await seedOf(world, large, '10.0.0.3')]
   const limits = { downloadBytesPerSecond: 5_000, uploadBytesPerSecond: 1_000 }
   const id = await machine.add(large.metainfo, { limits })
   const taker = world.machine('10.0.0.4')
@@ -120,7 +117,7 @@ test('who gives or takes anything keeps its place, whoever waits for it', async 
 })
 
 test('idle peers stay while nobody waits for their places', async () => {
-  const world = new World()
+  const world = newWorld()
   const { machine, id } = await downloading(world)
   const target = { address: machine.address, port: listenPort }
   const peers = Array.from(

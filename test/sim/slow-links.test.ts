@@ -1,16 +1,14 @@
 // Links so slow that a block takes many seconds: little waits in their streams, so that a choke or a cancel still counts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setImmediate } from 'node:timers/promises'
 import { makeContent } from '../../sim/world/content.ts'
 import { SimulatedTracker } from '../../sim/world/simulated-tracker.ts'
-import { World } from '../../sim/world/world.ts'
+import { newWorld } from '../session/session-world.ts'
 
 test('no more than two blocks wait in the stream of a slow peer', async () => {
-  const world = new World({ seed: 1, settlePromises: () => setImmediate() })
+  const world = newWorld()
   const tracker = new SimulatedTracker(world, '11.0.0.1')
   const content = makeContent({ lengths: [1_000_000], trackers: [[tracker.url]] })
-  world.knows(content)
   const seed = world.machine('20.0.0.1', { uploadBytesPerSecond: 2_000 })
   seed.put(content)
   await seed.start()
