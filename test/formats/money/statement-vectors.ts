@@ -48,8 +48,7 @@ function bytesOf(text: unknown): Uint8Array {
 
 const file = JSON.parse(readFileSync(new URL('../../vectors/statements.json', import.meta.url), 'utf8')) as VectorFile
 
-/** The secret of the key that signed them all, 32 bytes, and its address. */
-export const secret: Uint8Array = bytesOf(file.secret)
+/** 20 bytes. */
 export const signer: Uint8Array = bytesOf(file.signer)
 
 const operationTypes = new Map([
@@ -82,15 +81,14 @@ function oursOf(primaryType: string, message: Json, rail: RailId): StatementVect
     return (domain) => waiverDigest(waiver, domain)
   }
   if (primaryType === 'SpeedMessage') {
-    const { kind, body } = message
     const digits = hex('infoHash').replace(/0{24}$/, '')
     const infoHash = /^0*$/.test(digits) ? undefined : (digits as InfoHashV1 | InfoHashV2)
-    const speedMessage = { rail, kind: String(kind), infoHash, body: bytesOf(body) }
+    const speedMessage = { rail, kind: String(message['kind']), infoHash, body: bytesOf(message['body']) }
     return (domain) => speedMessageDigest(speedMessage, domain)
   }
   if (primaryType.endsWith('Receipt')) {
     const type = primaryType.replace('Receipt', '').toLowerCase()
-    const { lane } = message as { readonly lane?: Json }
+    const lane = message['lane'] as Json | undefined
     const receipt = unwrap(
       receiptCodec.fromJson(
         { type, ...withAccounts(message, rail), ...(lane === undefined ? {} : { lane: laneOf(lane, rail) }) },
@@ -107,8 +105,7 @@ function oursOf(primaryType: string, message: Json, rail: RailId): StatementVect
 }
 
 function laneOf(lane: Json, rail: RailId): Json {
-  const { state } = lane
-  const { type, closesAtMs } = state as Json
+  const { type, closesAtMs } = lane['state'] as Json
   return { ...withAccounts(lane, rail), state: type === 'closing' ? { type, closesAtMs } : { type } }
 }
 
@@ -130,3 +127,6 @@ export const statementVectors: readonly StatementVector[] = file.statements.map(
     signature: bytesOf(statement.signature),
   }
 })
+
+/** Of the key of `signer`, 32 bytes. */
+export const secret: Uint8Array = bytesOf(file.secret)
