@@ -11,6 +11,7 @@ import {
   ledgerRail,
   parseRailId,
 } from '../../../src/formats/money/account-id.ts'
+import { operationTable } from '../../../src/formats/money/operation-schema.ts'
 import type { LedgerReceipt, StatementHash } from '../../../src/formats/money/receipt.ts'
 import { parseSignature } from '../../../src/formats/money/signature.ts'
 import type {
@@ -89,24 +90,47 @@ export function laneOn(rail: RailId): fc.Arbitrary<Lane> {
   )
 }
 
-/** By type, so that every kind is drawn as often as any other. */
-export function operationsOn(rail: RailId): {
-  readonly [Type in LedgerOperation['type']]: fc.Arbitrary<LedgerOperation>
-} {
-  const account = accountOn(rail)
-  const of = <Type extends string>(type: Type) => fc.constant(type)
-  return {
-    'transfer': record({ type: of('transfer'), id, to: account, amount }),
-    'open-lane': record({ type: of('open-lane'), id, payee: account, deposit: amount, expiresAtMs: whole }),
-    'top-up-lane': record({ type: of('top-up-lane'), id, lane: laneId, amount }),
-    'claim': record({ type: of('claim'), id, vouchers: fc.array(signedVoucher, { minLength: 1, maxLength: 4 }) }),
-    'payee-close': fc.oneof(
-      record({ type: of('payee-close'), id, lane: laneId }),
-      record({ type: of('payee-close'), id, lane: laneId, last: signedVoucher }),
-    ),
-    'request-close': record({ type: of('request-close'), id, lane: laneId }),
-    'close': record({ type: of('close'), id, lane: laneId }),
+interface Member {
+  readonly typeName: string
+  readonly isOptional?: boolean
+}
+
+/** What a field holds, by its type in EIP-712; what is optional is an array there. */
+function drawnFor({ typeName, isOptional }: Member, rail: RailId): fc.Arbitrary<unknown> {
+  const elements: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
+    bytes32: hex32,
+    address: accountOn(rail),
+    uint256: amount,
+    uint64: whole,
+    SignedVoucher: signedVoucher,
   }
+  const element = elements[typeName.replace('[]', '')]
+  if (element === undefined) throw new Error(`no values of type ${typeName}: add them`)
+  if (isOptional === true || !typeName.endsWith('[]')) return element
+  return fc.array(element, { minLength: 1, maxLength: 4 })
+}
+
+/** Names of fields that an operation may lack. */
+export const optionalFields: ReadonlySet<string> = new Set(
+  Object.values(operationTable).flatMap(({ fields }) => {
+    const members = Object.entries(fields as Readonly<Record<string, Member>>)
+    return members.filter(([, { isOptional }]) => isOptional === true).map(([name]) => name)
+  }),
+)
+
+/** By type, so that every kind is drawn as often as any other: of every row of the table. */
+export function operationsOn(rail: RailId): Readonly<Record<string, fc.Arbitrary<LedgerOperation>>> {
+  const arbitraries = Object.entries(operationTable).map(([type, { fields }]) => {
+    const members = Object.entries(fields as Readonly<Record<string, Member>>)
+    const model = Object.fromEntries(members.map(([name, member]) => [name, drawnFor(member, rail)]))
+    const requiredKeys = ['type', 'id', ...Object.keys(model).filter((name) => !optionalFields.has(name))]
+    const drawn = fc.record({ type: fc.constant(type), id, ...model }, {
+      noNullPrototype: true,
+      requiredKeys,
+    } as object)
+    return [type, drawn as fc.Arbitrary<unknown> as fc.Arbitrary<LedgerOperation>] as const
+  })
+  return Object.fromEntries(arbitraries)
 }
 
 export function operationOn(rail: RailId): fc.Arbitrary<LedgerOperation> {

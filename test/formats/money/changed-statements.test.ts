@@ -87,7 +87,10 @@ function* changedForms(value: JsonValue, rail: RailId): Generator<JsonValue> {
     for (const [name, member] of Object.entries(value)) {
       for (const changed of changedForms(member, rail)) yield { ...value, [name]: changed }
     }
-    if ('last' in value) yield Object.fromEntries(Object.entries(value).filter(([name]) => name !== 'last'))
+    // Where it is optional, that is another statement.
+    for (const name of Object.keys(value)) {
+      yield Object.fromEntries(Object.entries(value).filter(([other]) => other !== name))
+    }
   }
 }
 
