@@ -1,22 +1,18 @@
 // Making a torrent of one large file in the page cache, against mktorrent (v1) and libtorrent (hybrid), both
-// from start to exit of a process; the hashing alone is shown beside it. Pairs alternate, the median counts.
-// SWARMBID_BENCH_MIB sets the size (2048). A missing program is named, and fails under SWARMBID_REQUIRE_FOREIGN=1.
-import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
-import { randomFillSync } from 'node:crypto'
-import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+// from start to exit of a process; the hashing alone is shown beside it.
+// A missing program is named, and fails under SWARMBID_REQUIRE_FOREIGN=1.
+import { spawnSync } from 'node:child_process'
+import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { hashContent } from '../src/host/content-hasher.ts'
-import { type Benchmark, type Measurement, median } from './measure.ts'
+import { inPlace, makeFile, mebibyte, type Place } from './frame/place.ts'
+import { pairRow, playRounds, present } from './frame/rounds.ts'
+import { type ProgramRun, runProgram, runSwarmbid } from './frame/run-program.ts'
+import { libtorrent, python } from './frame/sides.ts'
+import type { Benchmark, BenchmarkOptions, Environment, Measurement } from './measure.ts'
 
-const mebibyte = 1_048_576
 const pieceLengthBytes = mebibyte
-const rounds = 5
 const threads = 2
-const mainPath = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
-const { SWARMBID_REQUIRE_FOREIGN: foreignRequired, SWARMBID_BENCH_MIB: wantedSize = '2048' } = process.env
-const isForeignRequired = foreignRequired === '1'
 
 const libtorrentProgram = `
 import libtorrent, sys
@@ -27,48 +23,38 @@ libtorrent.set_piece_hashes(torrent, sys.argv[2])
 open(sys.argv[3], 'wb').write(libtorrent.bencode(torrent.generate()))
 `
 
-interface Place {
-  readonly folder: string
+interface Work {
+  readonly place: Place
   readonly content: string
+  readonly output: string
   readonly sizeMiB: number
-  readonly environment: NodeJS.ProcessEnv
 }
 
-function makePlace(): Place {
-  const sizeMiB = Number(wantedSize)
-  if (!Number.isInteger(sizeMiB) || sizeMiB < 1) throw new Error('SWARMBID_BENCH_MIB must be a number of MiB')
-  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'swarmbid-bench-'))
-  const content = join(folder, 'content.bin')
-  const descriptor = openSync(content, 'w')
-  const chunk = new Uint8Array(mebibyte)
-  for (let index = 0; index < sizeMiB; index++) writeSync(descriptor, randomFillSync(chunk))
-  closeSync(descriptor)
-  // As the bootstrap sets it for every run but the first.
-  return { folder, content, sizeMiB, environment: { ...process.env, NODE_COMPILE_CACHE: join(folder, 'compiled') } }
+function inWork<T>({ sizeMiB }: BenchmarkOptions, work: (work: Work) => Promise<T>): Promise<T> {
+  return inPlace(sizeMiB, async (place) => {
+    const content = join(place.folder, 'content.bin')
+    makeFile(content, sizeMiB * mebibyte)
+    return work({ place, content, output: join(place.folder, 'output.torrent'), sizeMiB })
+  })
 }
 
-function secondsOf(program: string, programArguments: readonly string[], place: Place): number {
-  const output = join(place.folder, 'output.torrent')
+function secondsOf({ output }: Work, run: () => ProgramRun): number {
   rmSync(output, { force: true })
-  const startedMs = performance.now()
-  const result = spawnSync(program, programArguments, { env: place.environment, encoding: 'utf8' })
-  const seconds = (performance.now() - startedMs) / 1000
-  if (result.status !== 0 || !existsSync(output)) throw new Error(`${program} failed: ${result.stderr}`)
+  const { seconds } = run()
+  if (!existsSync(output)) throw new Error('no torrent was made')
   return seconds
 }
 
-function ourSeconds(place: Place, format: 'v1' | 'hybrid'): number {
+function ourSeconds(work: Work, format: 'v1' | 'hybrid', environment: Environment = {}): number {
+  const { place, content, output } = work
   const options = ['--quiet', '--format', format, '--piece-length', '1MiB', '--threads', String(threads)]
-  return secondsOf(
-    process.execPath,
-    [mainPath, 'create', place.content, '-o', join(place.folder, 'output.torrent'), ...options],
-    place,
-  )
+  const commandArguments = ['create', content, '-o', output, ...options]
+  return secondsOf(work, () => runSwarmbid(commandArguments, { ...place.environment, ...environment }))
 }
 
-async function hashingSeconds(place: Place, wants: 'v1' | 'both'): Promise<number> {
-  const spanBytes = place.sizeMiB * mebibyte
-  const files = [{ path: place.content, lengthBytes: spanBytes, offset: 0 }]
+async function hashingSeconds({ content, sizeMiB }: Work, wants: 'v1' | 'both'): Promise<number> {
+  const spanBytes = sizeMiB * mebibyte
+  const files = [{ path: content, lengthBytes: spanBytes, offset: 0 }]
   const startedMs = performance.now()
   const hashed = await hashContent(
     { files, pieceLengthBytes, spanBytes, wants, onBadFile: 'fail', maxThreads: threads },
@@ -80,95 +66,72 @@ async function hashingSeconds(place: Place, wants: 'v1' | 'both'): Promise<numbe
   return (performance.now() - startedMs) / 1000
 }
 
+function mktorrentVersion(): string | undefined {
+  const { error, stdout } = spawnSync('mktorrent', ['-h'], { encoding: 'utf8' })
+  return error === undefined ? (/^mktorrent (\S+)/.exec(stdout)?.[1] ?? 'of unknown version') : undefined
+}
+
 interface Rival {
-  readonly name: string
+  readonly program: { readonly name: string; readonly origin: string; version(): string | undefined }
   readonly bar: number
   readonly format: 'v1' | 'hybrid'
   readonly wants: 'v1' | 'both'
-  probe(): SpawnSyncReturns<string>
-  seconds(place: Place): number
+  run(work: Work): ProgramRun
 }
 
 const rivals: readonly Rival[] = [
   {
-    name: 'mktorrent',
+    program: { name: 'mktorrent', origin: 'the Debian package mktorrent', version: mktorrentVersion },
     bar: 1.1,
     format: 'v1',
     wants: 'v1',
-    probe: () => spawnSync('mktorrent', ['-h'], { encoding: 'utf8' }),
-    seconds: (place) =>
-      secondsOf(
-        'mktorrent',
-        [
-          '-t',
-          String(threads),
-          '-l',
-          '20',
-          '-a',
-          'http://127.0.0.1/',
-          '-o',
-          join(place.folder, 'output.torrent'),
-        ].concat(place.content),
-        place,
-      ),
+    run: ({ content, output }) => {
+      const options = ['-t', String(threads), '-l', '20', '-a', 'http://127.0.0.1/', '-o', output]
+      return runProgram('mktorrent', [...options, content])
+    },
   },
   {
-    name: 'python3-libtorrent',
+    program: libtorrent,
     bar: 2,
     format: 'hybrid',
     wants: 'both',
-    probe: () => spawnSync('/usr/bin/python3', ['-c', 'import libtorrent'], { encoding: 'utf8' }),
-    seconds: (place) =>
-      secondsOf(
-        '/usr/bin/python3',
-        ['-c', libtorrentProgram, place.content, place.folder, join(place.folder, 'output.torrent')],
-        place,
-      ),
+    run: ({ place, content, output }) => runProgram(python, ['-c', libtorrentProgram, content, place.folder, output]),
   },
 ]
 
-async function measure(rival: Rival, place: Place): Promise<readonly Measurement[]> {
-  ourSeconds(place, rival.format)
-  const samples: { ours: number; theirs: number; hashing: number }[] = []
-  for (let round = 0; round < rounds; round++) {
-    const ours = ourSeconds(place, rival.format)
-    const theirs = rival.seconds(place)
-    samples.push({ ours, theirs, hashing: await hashingSeconds(place, rival.wants) })
-  }
-  const row = (name: string, bar: number, seconds: (sample: (typeof samples)[number]) => number): Measurement => ({
-    name,
-    unit: 'MiB/s',
-    ours: median(samples.map((sample) => place.sizeMiB / seconds(sample))),
-    theirs: median(samples.map((sample) => place.sizeMiB / sample.theirs)),
-    ratio: median(samples.map((sample) => sample.theirs / seconds(sample))),
-    bar,
-  })
-  return [
-    row(`${rival.format}, ${place.sizeMiB} MiB, against ${rival.name}`, rival.bar, (sample) => sample.ours),
-    row('  its hashing alone, in a running process', 0, (sample) => sample.hashing),
+async function measure(
+  { format, wants, bar, run }: Rival,
+  title: string,
+  work: Work,
+  pairs: number,
+): Promise<readonly Measurement[]> {
+  ourSeconds(work, format)
+  const plays = [
+    { name: 'ours', run: async () => ourSeconds(work, format) },
+    { name: title, run: async () => secondsOf(work, () => run(work)) },
+    { name: 'hashing', run: () => hashingSeconds(work, wants) },
   ]
-}
-
-async function run(): Promise<readonly Measurement[]> {
-  const measurements: Measurement[] = []
-  const present = rivals.filter((rival) => {
-    const probed = rival.probe()
-    const isThere = probed.error === undefined && (probed.status === 0 || /mktorrent/.test(probed.stdout))
-    if (!isThere && isForeignRequired) throw new Error(`${rival.name} is missing`)
-    if (!isThere) console.error(`  ${rival.name} is missing: not compared with it`)
-    return isThere
-  })
-  const place = makePlace()
-  try {
-    for (const rival of present) measurements.push(...(await measure(rival, place)))
-  } finally {
-    rmSync(place.folder, { recursive: true, force: true })
-  }
-  return measurements
+  const [ours = [], theirs = [], hashing = []] = await playRounds(plays, pairs)
+  const row = { unit: 'MiB/s', figure: (seconds: number) => work.sizeMiB / seconds }
+  return [
+    pairRow({ ...row, name: `${format}, ${work.sizeMiB} MiB`, bar }, title, ours, theirs),
+    pairRow({ ...row, name: '  its hashing alone, in a running process' }, title, hashing, theirs),
+  ]
 }
 
 export const benchmark: Benchmark = {
   name: 'create',
   summary: 'torrents made of one large file: v1 against mktorrent, hybrid against libtorrent, two threads each',
-  run,
+  run: (options) =>
+    inWork(options, async (work) => {
+      const measurements: Measurement[] = []
+      for (const { item, title } of present(rivals, ({ program }) => program)) {
+        measurements.push(...(await measure(item, title, work, options.pairs)))
+      }
+      return measurements
+    }),
+  runOurs: (options, environment) =>
+    inWork(options, async (work) => {
+      for (const added of [{}, environment]) ourSeconds(work, 'v1', added)
+    }),
 }

@@ -7,14 +7,24 @@ import { runInNewContext } from 'node:vm'
 /** One claim, measured. */
 export interface Measurement {
   readonly name: string
-  /** Higher is better. */
   readonly unit: string
   readonly ours: number
   readonly theirs: number
-  /** Ours against theirs; over 1 is better. */
+  /** How much better ours is: over 1 is better, whichever way the unit counts. */
   readonly ratio: number
   /** The least ratio that will do; 0 where none is promised. */
   readonly bar: number
+  /** Whose figure `theirs` is, with its version; where it is missing the benchmark's summary says it. */
+  readonly rival?: string
+}
+
+/** How much work, and how often; what benchmarks of whole programs go by. */
+export interface BenchmarkOptions {
+  readonly sizeMiB: number
+  /** As the command line takes it, such as `1MiB`; undefined: each benchmark's own. */
+  readonly pieceLength: string | undefined
+  /** Alternating pairs; their median counts. */
+  readonly pairs: number
 }
 
 /** What each file bench/<name>.ts exports as `benchmark`. */
@@ -23,8 +33,12 @@ export interface Benchmark {
   readonly name: string
   /** What is compared with what, in one line. */
   readonly summary: string
-  run(): Promise<readonly Measurement[]> | readonly Measurement[]
+  run(options: BenchmarkOptions): Promise<readonly Measurement[]> | readonly Measurement[]
+  /** Our side once, with further variables in the environment of each of its processes. */
+  runOurs?(options: BenchmarkOptions, environment: Environment): Promise<void>
 }
+
+export type Environment = Readonly<Record<string, string>>
 
 export interface Contest {
   readonly name: string
