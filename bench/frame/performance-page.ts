@@ -86,7 +86,7 @@ function section(result: BenchmarkResult): string {
   return `## ${benchmark}\n\n${summary}\n\n${markdownTable(measurements)}\n\n${circumstances}\n`
 }
 
-export function performancePage(results: readonly BenchmarkResult[]): string {
+function performancePage(results: readonly BenchmarkResult[]): string {
   return [opening, ...results.map(section)].join('\n')
 }
 

@@ -18,6 +18,8 @@ const haveNone = Buffer.from('000000010f', 'hex')
 const unchoke = Buffer.from('0000000101', 'hex')
 const dialledAtOnce = 100
 let peerCount = 0
+let closedCount = 0
+const visitedSeeds = new Set<string>()
 
 function say(line: object): void {
   process.stdout.write(`${JSON.stringify(line)}\n`)
@@ -81,7 +83,10 @@ function answer(socket: Socket, file: number, pieceLengthBytes: number, messages
 function listenAt(address: string, path: string, pieceLengthBytes: number): Promise<number> {
   const file = openSync(path, 'r')
   const server = createServer((socket) => {
-    const open = () => void socket.write(Buffer.concat([handshake(), haveAll, unchoke]))
+    const open = () => {
+      visitedSeeds.add(address)
+      socket.write(Buffer.concat([handshake(), haveAll, unchoke]))
+    }
     listenTo(socket, open, (messages) => answer(socket, file, pieceLengthBytes, messages))
   })
   return new Promise((resolve, reject) => {
@@ -92,8 +97,6 @@ function listenAt(address: string, path: string, pieceLengthBytes: number): Prom
     })
   })
 }
-
-let closedCount = 0
 
 function dial(port: number, localAddress: string): Promise<void> {
   return new Promise((resolve) => {
@@ -116,10 +119,13 @@ async function dialAll(port: number, addresses: readonly string[], count: number
     while (next < count) await dial(port, addresses[next++ % addresses.length] as string)
   }
   await Promise.all(Array.from({ length: dialledAtOnce }, dialOn))
-  say({ type: 'connected', count: count - closedCount })
+  say({ type: 'connected' })
 }
 
-process.stdin.resume()
+// A line asks how many connections stand, or how many seeds somebody came to.
+process.stdin.on('data', () => {
+  say({ type: 'count', count: options.role === 'leeches' ? options.count - closedCount : visitedSeeds.size })
+})
 process.stdin.once('close', () => process.exit(0))
 if (options.role === 'leeches') {
   await dialAll(options.port, options.addresses, options.count)

@@ -15,9 +15,9 @@ export type PlainPeersOptions = { readonly infoHash: string; readonly addresses:
 )
 
 interface PlainPeersLine {
-  readonly type: 'listening' | 'connected'
+  readonly type: 'listening' | 'connected' | 'count'
   readonly ports?: readonly number[]
-  /** Connections that stand. */
+  /** Connections that stand, or seeds that somebody came to. */
   readonly count?: number
 }
 
@@ -28,6 +28,13 @@ const firstAddress = 1_000
 export function startPlainPeers(options: PlainPeersOptions): JsonProcess<PlainPeersLine> {
   const name = `plain ${options.role}`
   return startJsonProcess(process.execPath, [childPath, JSON.stringify(options)], { name })
+}
+
+/** Connections of leechers that stand, or seeds that somebody came to. */
+export async function countOf(peers: JsonProcess<PlainPeersLine>): Promise<number> {
+  peers.process.stdin?.write('\n')
+  const { count = 0 } = await peers.line('count')
+  return count
 }
 
 export function plainAddresses(count: number): readonly string[] {
@@ -63,7 +70,15 @@ export function plainSeeds(count: number): SeedSide {
       const started = startPlainPeers({ role: 'seeds', infoHash, addresses, path, pieceLengthBytes })
       const { ports = [] } = await started.line('listening')
       const places = ports.map((port, index) => ({ address: addresses[index] as string, port }))
-      return { pid: pidOf(started.process), places, stop: () => started.end() }
+      return {
+        pid: pidOf(started.process),
+        places,
+        async check() {
+          const visited = await countOf(started)
+          if (visited !== count) throw new Error(`only ${visited} of ${count} seeds were connected to`)
+        },
+        stop: () => started.end(),
+      }
     },
   }
 }

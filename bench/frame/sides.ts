@@ -19,6 +19,8 @@ export interface SideTask {
   readonly home: string
   /** Of our processes. */
   readonly environment: Environment
+  /** That a seed may have; undefined: as is usual. */
+  readonly maxConnections?: number
 }
 
 export interface PeerPlace {
@@ -32,6 +34,8 @@ export interface RunningSeed {
   readonly places: readonly PeerPlace[]
   /** Connects to a leecher that cannot be told to; resolves when that has come about. */
   dial?(place: PeerPlace): Promise<void>
+  /** Fails where the transfer, which is over, was not what it should have been. */
+  check?(): Promise<void>
   stop(): Promise<unknown>
 }
 
@@ -71,7 +75,9 @@ export const swarmbid: SeedSide & LeechSide = {
   version: () => programVersion(),
 
   async seed(task) {
-    const commandArguments = ['seed', task.torrent, task.folder, ...ourOptions(task)]
+    const { maxConnections } = task
+    const most = maxConnections === undefined ? [] : ['--max-peers', String(maxConnections)]
+    const commandArguments = ['seed', task.torrent, task.folder, ...ourOptions(task), ...most]
     const started = startSwarmbid(commandArguments, { environment: task.environment })
     const { port } = await started.line('listening')
     if (port === undefined) throw new Error('no port')
@@ -97,7 +103,7 @@ export const swarmbid: SeedSide & LeechSide = {
   },
 }
 
-export function libtorrentVersion(): string | undefined {
+function libtorrentVersion(): string | undefined {
   const asked = spawnSync(python, ['-c', 'import libtorrent; print(libtorrent.__version__)'], { encoding: 'utf8' })
   return asked.status === 0 ? asked.stdout.trim() : undefined
 }
@@ -107,9 +113,14 @@ export const libtorrent: SeedSide & LeechSide = {
   origin: 'the Debian package python3-libtorrent',
   version: libtorrentVersion,
 
-  async seed({ torrent, folder }) {
-    // Whoever is not up yet is dialled again soon.
-    const settings = { min_reconnect_time: 1 }
+  async seed({ torrent, folder, maxConnections }) {
+    const settings = {
+      // Whoever is not up yet is dialled again soon.
+      min_reconnect_time: 1,
+      ...(maxConnections === undefined
+        ? {}
+        : { connections_limit: 2 * maxConnections, max_peerlist_size: 2 * maxConnections, listen_queue_size: 1_024 }),
+    }
     const started = await startLibtorrent({ source: torrent, folder, isSeed: true, settings })
     return {
       pid: pidOf(started.process),

@@ -1,7 +1,8 @@
-// Measurements as people read them: lines of a table on the screen, rows of one in the documents. Pure.
+// Measurements as people read them: lines of a table on the screen, rows of one in the documents.
+// Guarantees: a ratio below its bar is said to miss it, and so is one that is no number. Pure.
 import type { Measurement } from '../measure.ts'
 
-export function figure(value: number): string {
+function figure(value: number): string {
   return new Intl.NumberFormat('en', { maximumSignificantDigits: 4 }).format(value)
 }
 

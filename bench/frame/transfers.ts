@@ -58,6 +58,7 @@ async function transfer({ seed, leech }: Pair, measured: TransferClaim['measured
       const leechCost = watch(leeching.pid)
       const seconds = await leeching.finished()
       const costs = { seed: seedCost(), leech: leechCost() }
+      await seeding.check?.()
       return { seconds, ...costs[measured] }
     } finally {
       await leeching.stop()
