@@ -6,6 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, release, totalmem, type } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { isHashingAccelerated } from '../../src/host/bulk-hash.ts'
 import type { BenchmarkOptions, Measurement } from '../measure.ts'
 import { placeInWords } from './place.ts'
 import { markdownTable } from './table.ts'
@@ -20,6 +21,8 @@ export interface BenchmarkResult {
   readonly date: string
   readonly commit: string
   readonly node: string
+  /** Whether native/ was built, which hashes faster. */
+  readonly isHashingAccelerated: boolean
   readonly machine: string
   /** Processes that wanted to run in the minute before, on average: others than ours. */
   readonly loadBefore: number
@@ -36,7 +39,7 @@ export function loadNow(): number {
 function machineInWords(): string {
   const [processor] = cpus()
   const gibibytes = Math.round(totalmem() / 2 ** 30)
-  return `${cpus().length} × ${processor?.model.trim()}, ${gibibytes} GiB, ${type()} ${release()}`
+  return `${cpus().length} × ${processor?.model.trim()}, ${gibibytes} GiB, ${type()} ${release().split('-')[0]}`
 }
 
 function commitInWords(): string {
@@ -57,6 +60,7 @@ export function resultOf(
     date: new Date().toISOString().slice(0, 10),
     commit: commitInWords(),
     node: process.version,
+    isHashingAccelerated,
     machine: machineInWords(),
     loadBefore,
     place: placeInWords() ?? null,
@@ -82,7 +86,9 @@ count that libtorrent maps from a memory file system.
 function section(result: BenchmarkResult): string {
   const { benchmark, summary, date, commit, node, machine, loadBefore, place, pairs, measurements } = result
   const where = place === null ? '' : `; data in ${place}`
-  const circumstances = `${date}, ${commit}, Node ${node}, ${machine}; load before it ${loadBefore}; ${pairs} pairs${where}.`
+  const hashing = result.isHashingAccelerated ? '' : ' without native hashing'
+  const program = `${commit}${hashing}, Node ${node}`
+  const circumstances = `${date}, ${program}, ${machine}; load before it ${loadBefore}; ${pairs} pairs${where}.`
   return `## ${benchmark}\n\n${summary}\n\n${markdownTable(measurements)}\n\n${circumstances}\n`
 }
 
