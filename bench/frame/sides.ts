@@ -23,7 +23,7 @@ export interface SideTask {
   readonly maxConnections?: number
 }
 
-export interface PeerPlace {
+interface PeerPlace {
   readonly address: string
   readonly port: number
 }
@@ -39,7 +39,7 @@ export interface RunningSeed {
   stop(): Promise<unknown>
 }
 
-export interface RunningLeech {
+interface RunningLeech {
   readonly pid: number
   /** Seconds from the first connection to the last verified byte. */
   finished(): Promise<number>
