@@ -69,7 +69,7 @@ export class Stage {
     this.world.watchers.push({
       onChange: (machine, change) => {
         const participant = this.participants.find((one) => one.machine === machine)
-        if (participant === undefined) return
+        if (participant === undefined || !('id' in change) || change.id !== participant.id) return
         if (change.type === 'piece' && !participant.pieces.has(change.piece)) {
           participant.pieces.set(change.piece, this.nowMs)
         }
@@ -90,16 +90,17 @@ export class Stage {
 
   /** The content of this run, where it is to be another than one file of the scenario's size. */
   setContent(shape: ContentShape): Content {
-    const { pieceLengthBytes } = this.settings
-    this.chosen = makeContent({
-      pieceLengthBytes,
-      lengths: [this.contentBytes],
-      trackers: [[this.tracker().url]],
-      ...shape,
-    })
-    this.settings.tap.knows(this.chosen)
-    this.world.knows(this.chosen)
+    this.chosen = this.another({ lengths: [this.contentBytes], ...shape })
     return this.chosen
+  }
+
+  /** One more content, besides that of this run: of another torrent in the same sessions. */
+  another(shape: ContentShape): Content {
+    const { pieceLengthBytes } = this.settings
+    const content = makeContent({ pieceLengthBytes, trackers: [[this.tracker().url]], ...shape })
+    this.settings.tap.knows(content)
+    this.world.knows(content)
+    return content
   }
 
   tracker(options?: SimulatedTrackerOptions): SimulatedTracker {

@@ -19,8 +19,7 @@ type Meddle = (stage: Stage, one: Participant) => Promise<void>
 
 /** Undefined: not now, as people are told while there is no metadata, or the disk is looked at. */
 async function run({ machine }: Participant, command: Command): Promise<Outcome | undefined> {
-  if (command.type === 'ban') machine.bannedByCommand.add(command.address)
-  const outcome = await machine.session.run(command)
+  const outcome = await machine.tell(command)
   return outcome.ok || outcome.code !== 'torrent-not-ready' ? unwrap(outcome) : undefined
 }
 

@@ -3,7 +3,7 @@
 // everything it does follows from the world's seed. Owns the running program.
 import { assert } from '../../src/base/assert.ts'
 import { equalBytes } from '../../src/base/bytes.ts'
-import { unwrap } from '../../src/base/errors.ts'
+import { type Result, unwrap } from '../../src/base/errors.ts'
 import type { TorrentInfo } from '../../src/formats/metainfo/metainfo.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Interfaces } from '../../src/ports/interfaces.ts'
@@ -77,6 +77,7 @@ export class Machine {
   private interfaces: readonly (readonly [name: string, address: string])[]
   private readonly interfaceListeners = new Set<() => void>()
   private running: Session | undefined
+  private unfollow: () => void = () => undefined
 
   constructor(world: MachineWorld, options: MachineOptions, random: Random) {
     const { address, otherAddresses = [], memoryBytes = usualMemoryBytes } = options
@@ -165,6 +166,7 @@ export class Machine {
   /** Ends the program in order. */
   async stop(): Promise<void> {
     await this.world.clock.settle(this.session.close())
+    this.unfollow()
     this.running = undefined
     this.world.log(this.address, 'stopped')
     this.world.onDown(this, true)
@@ -181,10 +183,17 @@ export class Machine {
     this.world.onDown(this, false)
   }
 
+  /** Lets time pass until it is done. */
   async run(command: Command): Promise<Outcome> {
+    return unwrap(await this.world.clock.settle(this.tell(command)))
+  }
+
+  /** As somebody does who goes on with other things meanwhile. */
+  async tell(command: Command): Promise<Result<Outcome>> {
     if (command.type === 'ban') this.bannedByCommand.add(command.address)
-    const outcome = unwrap(await this.world.clock.settle(this.session.run(command)))
-    this.config = configAfter(this.config, command)
+    const { life } = this
+    const outcome = await this.session.run(command)
+    if (outcome.ok && life === this.life) this.config = configAfter(this.config, command)
     return outcome
   }
 
@@ -292,16 +301,16 @@ export class Machine {
   private follow(session: Session): void {
     const { life } = this
     let { cursor } = session.snapshot()
-    session.onChange(() => {
+    this.unfollow = session.onChange(() => {
       if (life !== this.life) return
       const news = session.changesSince(cursor)
       cursor = news.cursor
       assert(news.type === 'changes', 'a reader that is never away')
-      for (const change of news.changes) this.tell(change)
+      for (const change of news.changes) this.note(change)
     })
   }
 
-  private tell(change: Change): void {
+  private note(change: Change): void {
     this.world.log(this.address, textOf(change))
     this.world.onChange(this, change)
   }

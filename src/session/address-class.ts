@@ -179,14 +179,10 @@ function mayName(origin: AddressClass, peer: AddressClass): boolean {
  * Whether a peer's endpoint is worth keeping: never port 0, multicast and the like, or ourselves (`isSelf`); local
  * ones only from local sources, those of this machine only from this machine.
  */
-export function acceptsPeer(
-  endpoint: Endpoint,
-  origin: PeerOrigin,
-  isSelf: (endpoint: Endpoint) => boolean = () => false,
-): boolean {
+export function acceptsPeer(endpoint: Endpoint, origin: PeerOrigin, isSelf?: (endpoint: Endpoint) => boolean): boolean {
   if (!(endpoint.port > 0 && endpoint.port <= 65_535)) return false
   const kind = addressClass(endpoint.address)
-  if (kind === 'unspecified' || kind === 'multicast' || kind === 'broadcast' || isSelf(endpoint)) return false
+  if (kind === 'unspecified' || kind === 'multicast' || kind === 'broadcast' || isSelf?.(endpoint)) return false
   if (kind === 'global' || origin === 'user') return true
   if (!isLocalClass(kind) || origin === undefined) return false
   return mayName(addressClass(origin.address), kind)

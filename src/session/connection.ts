@@ -101,18 +101,9 @@ export class Connection implements StreamSink, ByteSink {
     return new Connection(host, stream.remote, undefined, () => stream, nowMs)
   }
 
-  /** The torrent, as far as it is known. */
-  get owner(): ConnectionOwner | undefined {
-    return this.stage.type === 'closed' ? undefined : this.stage.owner
-  }
-
   /** Dialled or accepted, and not yet past the handshake. */
   get isHalfOpen(): boolean {
     return this.stage.type === 'dialling' || this.stage.type === 'opening'
-  }
-
-  get peer(): PeerConnection | undefined {
-    return this.stage.type === 'open' ? this.stage.peer : undefined
   }
 
   /** The address it leaves by, where that is known. */

@@ -98,10 +98,6 @@ export class Connections implements ConnectionHost {
     return [...this.bans]
   }
 
-  isBanned(address: string): boolean {
-    return this.bans.has(address)
-  }
-
   noteSelf(endpoint: Endpoint): void {
     if (this.selves.size < maxSelfEndpoints) this.selves.add(endpointKey(endpoint))
   }

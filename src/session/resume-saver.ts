@@ -161,10 +161,7 @@ export class ResumeSaver {
 
 /** A whole file of at most 128 MiB. Errors: file-not-found and others of the disk; file-unreadable when it is larger. */
 async function readWhole(root: FileRoot, path: RelativePath): Promise<Result<Uint8Array>> {
-  let finish: (outcome: Result<number>) => void = () => undefined
-  const transferred = new Promise<Result<number>>((resolve) => {
-    finish = resolve
-  })
+  const { promise: transferred, resolve: finish } = Promise.withResolvers<Result<number>>()
   const sink: TransferSink = {
     onRead: (_ticket, bytes) => finish(success(bytes)),
     onWritten: () => undefined,

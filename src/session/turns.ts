@@ -12,7 +12,7 @@ export class Turns {
   private readonly settle: (nowMs: number) => void
   private readonly alarm: Alarm
   private readonly heap = new WakeHeap()
-  private readonly wakers: ((nowMs: number) => void)[] = []
+  private readonly wakers: (((nowMs: number) => void) | undefined)[] = []
   private readonly freeOwners: WakeOwner[] = []
   private readonly due: WakeOwner[] = []
   private alarmMs = Number.POSITIVE_INFINITY
@@ -68,7 +68,7 @@ export class Turns {
 
   unregister(owner: WakeOwner): void {
     this.heap.remove(owner)
-    this.wakers[owner] = ignoreWake
+    this.wakers[owner] = undefined
     this.freeOwners.push(owner)
   }
 
@@ -98,5 +98,3 @@ export class Turns {
     this.alarm.set(nextMs)
   }
 }
-
-function ignoreWake(): void {}
