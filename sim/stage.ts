@@ -37,6 +37,8 @@ export interface StageSettings {
 }
 
 type Joining = Omit<MachineOptions, 'address'> & {
+  /** Another one than is its turn. */
+  readonly address?: string
   readonly add?: AddOptions
   /** Knows the link alone. */
   readonly isByMagnet?: boolean
@@ -219,8 +221,9 @@ export class Stage {
     }
   }
 
-  private async join(role: Participant['role'], { add = {}, isByMagnet = false, ...options }: Joining) {
-    const machine = this.world.machine(this.address(), options)
+  private async join(role: Participant['role'], joining: Joining) {
+    const { address = this.address(), add = {}, isByMagnet = false, ...options } = joining
+    const machine = this.world.machine(address, options)
     const { content } = this
     if (role === 'seed') machine.put(content)
     await machine.start()

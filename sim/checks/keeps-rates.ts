@@ -17,13 +17,18 @@ const ways = ['in', 'out'] as const
 /** RFC 1918, 3927, 4193 and 4291. */
 const localAddress = /^(?:10\.|127\.|169\.254\.|192\.168\.|172\.(?:1[6-9]|2[0-9]|3[01])\.|f[cd]|fe[89ab])/
 
+/** Bytes a second. */
+type Limits = Readonly<Record<Way, number>>
+/** A window begins anew with whatever comes after. */
+const noLimits: Limits = { in: 0, out: 0 }
+
 /** Of all that counts for one limit: the session's, or a torrent's. */
 interface Meter {
   readonly totals: Record<Way, number>
   /** At each of the last seconds, oldest first. */
   readonly history: Record<Way, number[]>
-  /** Bytes a second since when; a window begins anew with other limits. */
-  limits: Record<Way, number>
+  /** As they were a second ago; a window begins anew with others. */
+  limits: Limits
 }
 
 export const keepsRates: CheckMaker = {
@@ -35,11 +40,11 @@ export const keepsRates: CheckMaker = {
       onBytes: (connection, way, count) => {
         const { machine, content } = connection
         if (isExempt(connection)) return
-        meterOf(sessions, machine).totals[way] += count
+        meterOf(sessions, machine, () => sessionLimits(machine)).totals[way] += count
         if (content === undefined) return
         const ofMachine = torrents.get(machine) ?? new Map<Content, Meter>()
         torrents.set(machine, ofMachine)
-        meterOf(ofMachine, content).totals[way] += count
+        meterOf(ofMachine, content, () => torrentLimits(machine, content)).totals[way] += count
       },
     })
     return {
@@ -61,16 +66,16 @@ function isExempt({ machine, remote }: TappedConnection): boolean {
   return machine.config.exemptLocalNetwork && localAddress.test(remote.address)
 }
 
-function meterOf<Key>(meters: Map<Key, Meter>, key: Key): Meter {
+function meterOf<Key>(meters: Map<Key, Meter>, key: Key, limitsNow: () => Limits | undefined): Meter {
   const known = meters.get(key)
   if (known !== undefined) return known
-  const made = { totals: { in: 0, out: 0 }, history: { in: [], out: [] }, limits: { in: 0, out: 0 } }
+  const made = { totals: { in: 0, out: 0 }, history: { in: [0], out: [0] }, limits: limitsNow() ?? noLimits }
   meters.set(key, made)
   return made
 }
 
 /** Once a second. `limits` undefined: nothing runs that they would hold for. */
-function judge(meter: Meter, limits: Record<Way, number> | undefined, tell: (detail: string) => void): void {
+function judge(meter: Meter, limits: Limits | undefined, tell: (detail: string) => void): void {
   for (const way of ways) {
     const history = meter.history[way]
     if (limits?.[way] !== meter.limits[way]) history.length = 0
@@ -82,18 +87,18 @@ function judge(meter: Meter, limits: Record<Way, number> | undefined, tell: (det
     if (bytes <= limits[way] * (seconds * tolerance + savedSeconds) + turnBytes) continue
     tell(`${way === 'in' ? 'took' : 'sent'} ${bytes} bytes in ${seconds} s, of ${limits[way]} a second allowed`)
   }
-  meter.limits = limits ?? { in: 0, out: 0 }
+  meter.limits = limits ?? noLimits
 }
 
-function sessionLimits({ config }: Machine): Record<Way, number> {
+function sessionLimits({ config }: Machine): Limits {
   return waysOf(config.useAlternativeRates ? config.alternativeRates : config.rates)
 }
 
-function torrentLimits(machine: Machine, content: Content): Record<Way, number> | undefined {
+function torrentLimits(machine: Machine, content: Content): Limits | undefined {
   const torrent = machine.isUp ? machine.session.torrentSnapshot(torrentIdOf(content)) : undefined
   return torrent?.ok === true ? waysOf(torrent.value.limits) : undefined
 }
 
-function waysOf({ downloadBytesPerSecond, uploadBytesPerSecond }: RateLimits): Record<Way, number> {
+function waysOf({ downloadBytesPerSecond, uploadBytesPerSecond }: RateLimits): Limits {
   return { in: downloadBytesPerSecond, out: uploadBytesPerSecond }
 }

@@ -12,6 +12,7 @@ import { fullDisk } from './full-disk.ts'
 import { hostileCrowd } from './hostile-crowd.ts'
 import { hostileOneKind } from './hostile-one-kind.ts'
 import { lateSeed } from './late-seed.ts'
+import { localNetwork } from './local-network.ts'
 import { lossyLinks } from './lossy-links.ts'
 import { magnets } from './magnets.ts'
 import { newcomer } from './newcomer.ts'
@@ -50,6 +51,7 @@ const scenarios: readonly Scenario[] = [
   lossyLinks,
   rateLimited,
   changedLimits,
+  localNetwork,
   lateSeed,
   newcomer,
   slowSeeds,

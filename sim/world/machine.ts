@@ -6,6 +6,7 @@ import { equalBytes } from '../../src/base/bytes.ts'
 import { type Result, unwrap } from '../../src/base/errors.ts'
 import type { TorrentInfo } from '../../src/formats/metainfo/metainfo.ts'
 import type { Clock } from '../../src/ports/clock.ts'
+import type { Http, HttpRequest } from '../../src/ports/http.ts'
 import type { Interfaces } from '../../src/ports/interfaces.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { Streams } from '../../src/ports/streams.ts'
@@ -18,7 +19,7 @@ import type { SimulatedClock } from '../ports/simulated-clock.ts'
 import type { FailingRates } from '../ports/simulated-disk-faults.ts'
 import { type DiskSpeed, SimulatedDisk } from '../ports/simulated-files.ts'
 import { SimulatedHasher } from '../ports/simulated-hasher.ts'
-import type { HostOptions } from '../ports/simulated-hosts.ts'
+import { familyOf, type HostOptions } from '../ports/simulated-hosts.ts'
 import type { SimulatedWeb } from '../ports/simulated-http.ts'
 import type { SimulatedNetwork } from '../ports/simulated-network.ts'
 import { SimulatedPieceMemory, type SpareSlots } from '../ports/simulated-piece-memory.ts'
@@ -138,7 +139,7 @@ export class Machine {
         datagrams: world.network.datagrams(this.options),
         resolver: world.web.resolver(),
         interfaces: this.interfacesPort(),
-        http: world.web.http(this.publicAddress),
+        http: this.httpPort(),
         files: this.disk.files(),
         memory,
         openHasher: (sink) =>
@@ -281,12 +282,35 @@ export class Machine {
     }
   }
 
+  /** Web servers see it by its address of their family; those of a house are reached from the house alone. */
+  private httpPort(): Http {
+    const { web } = this.world
+    const towards = (request: HttpRequest): readonly [Http, HttpRequest] => {
+      const [first] = request.addresses
+      if (first === undefined || isOfHouse(first.address)) {
+        return [web.http(this.address), isOfHouse(this.address) ? request : { ...request, addresses: [] }]
+      }
+      const own = this.interfaces.find(([, address]) => familyOf(address) === first.family)
+      return [web.http(this.isTranslated ? this.publicAddress : (own?.[1] ?? this.address)), request]
+    }
+    return {
+      fetch: (request, signal) => {
+        const [http, sent] = towards(request)
+        return http.fetch(sent, signal)
+      },
+      stream: (request, sink, signal) => {
+        const [http, sent] = towards(request)
+        return http.stream(sent, sink, signal)
+      },
+    }
+  }
+
   private interfacesPort(): Interfaces {
     return {
       list: () =>
         (this.isTranslated ? [] : this.interfaces).map(([interfaceName, address]) => ({
           interfaceName,
-          family: address.includes(':') ? 6 : 4,
+          family: familyOf(address),
           address,
           prefixLength: 8,
           isLoopback: false,
@@ -314,6 +338,10 @@ export class Machine {
     this.world.log(this.address, textOf(change))
     this.world.onChange(this, change)
   }
+}
+
+function isOfHouse(address: string): boolean {
+  return address.startsWith('192.168.')
 }
 
 /** What a program was told later about itself. */

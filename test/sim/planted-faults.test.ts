@@ -10,6 +10,7 @@ import { runScenario } from '../../sim/run-scenario.ts'
 import { corruptPeer } from '../../sim/scenarios/corrupt-peer.ts'
 import { flashCrowd } from '../../sim/scenarios/flash-crowd.ts'
 import { lateSeed } from '../../sim/scenarios/late-seed.ts'
+import { localNetwork } from '../../sim/scenarios/local-network.ts'
 import { newcomer } from '../../sim/scenarios/newcomer.ts'
 import { powerLoss } from '../../sim/scenarios/power-loss.ts'
 import { rateLimited } from '../../sim/scenarios/rate-limited.ts'
@@ -18,7 +19,17 @@ import { slowSeeds } from '../../sim/scenarios/slow-seeds.ts'
 import type { FaultOutcome, FaultTask } from './planted-fault-worker.ts'
 
 const lastSeed = 200
-const scenarios = [flashCrowd, corruptPeer, lateSeed, newcomer, powerLoss, rateLimited, silentSeeds, slowSeeds]
+const scenarios = [
+  flashCrowd,
+  corruptPeer,
+  lateSeed,
+  localNetwork,
+  newcomer,
+  powerLoss,
+  rateLimited,
+  silentSeeds,
+  slowSeeds,
+]
 
 async function find(fault: PlantedFault): Promise<FaultOutcome> {
   const workerData: FaultTask = { fault, lastSeed }
