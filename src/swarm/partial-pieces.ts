@@ -9,6 +9,12 @@ export const nobody = -1
 /** A block is never asked of more peers at a time. */
 export const mostAskers = 3
 
+/** How a block comes in at this moment: not at all, or from somebody who is not to be disturbed at it. */
+export const notArriving = 0
+export const arriving = 1
+/** It takes so long that fast peers may be asked for it as well. */
+export const arrivingSlowly = 2
+
 const received = 255
 const noBlock = -1
 
@@ -38,6 +44,8 @@ export class PartialPiece {
   private askers = new Int32Array(0)
   /** Per block the second and third it was asked of; made when there is a first duplicate. */
   private duplicates = new Int32Array(0)
+  /** Per block: whether it comes in at this moment, and how. */
+  private arrivals = new Uint8Array(0)
   /** No block before it is free. */
   private firstFree = 0
 
@@ -45,8 +53,10 @@ export class PartialPiece {
     if (this.states.length < blockCount) {
       this.states = new Uint8Array(blockCount)
       this.askers = new Int32Array(blockCount)
+      this.arrivals = new Uint8Array(blockCount)
     }
     this.states.fill(0, 0, blockCount)
+    this.arrivals.fill(notArriving, 0, blockCount)
     this.piece = piece
     this.blockCount = blockCount
     this.freeCount = blockCount
@@ -93,6 +103,16 @@ export class PartialPiece {
 
   isAskedOf(block: number, peer: number): boolean {
     return this.slotOf(block, peer) !== -1
+  }
+
+  setArriving(block: number, how: number): void {
+    this.arrivals[block] = how
+  }
+
+  /** Whether what a peer sends of a block would come in vain, because somebody else is at it. */
+  isTaken(block: number, isSlow: boolean): boolean {
+    const how = this.arrivals[block]
+    return how === arriving || (how === arrivingSlowly && isSlow)
   }
 
   /** The first free block, or -1. */

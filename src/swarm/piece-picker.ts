@@ -33,8 +33,10 @@ export interface PickRequest {
   readonly isSlow: boolean
   /** A suspect (see blame.ts): it gets whole pieces, that nobody else adds to. */
   readonly isAlone: boolean
-  /** What it was asked for and has not answered; only with few of them does it take part in the end game. */
+  /** What it was asked for and has not answered. */
   readonly outstandingBlocks: number
+  /** With as many of them it is not idle, and has no part in the end game. */
+  readonly endGameDepth: number
   /** Only these pieces, ascending: allowed fast, suggested, or as a DownloadPolicy says. Undefined: any. */
   readonly ranges: readonly PieceRange[] | undefined
   readonly maxBlocks: number
@@ -56,8 +58,6 @@ const lonePieceBlocks = 64
 /** Pieces under way, beyond which peers join those of others: so many for each connected peer, and at least some. */
 const piecesPerPeer = 1.5
 const fewestPieces = 16
-/** A peer with as many requests out is not idle and has no part in the end game. */
-const endGameDepth = 8
 /** The end game looks at as many blocks for one pick. */
 const endGameSearch = 8192
 /** Only the most urgent pieces are looked at. */
@@ -252,6 +252,12 @@ export class PiecePicker {
   askersOf(block: number, others: Int32Array): number {
     const piece = Math.floor(block / this.blocksPerPiece)
     return this.partials.get(piece)?.copyAskers(block - piece * this.blocksPerPiece, others) ?? 0
+  }
+
+  /** A block begins or ceases to come in from a peer that is counted as asked for it, or takes long: see partial-pieces. */
+  setArriving(block: number, how: number): void {
+    const piece = Math.floor(block / this.blocksPerPiece)
+    this.partials.get(piece)?.setArriving(block - piece * this.blocksPerPiece, how)
   }
 
   /** Blocks of the piece are here or asked for. */
@@ -497,10 +503,12 @@ export class PiecePicker {
 
   /** The end game: blocks that others were asked for, first those that only one was, from anywhere among them. */
   private pickDuplicates(request: PickRequest): number {
-    const limit = Math.min(request.maxBlocks, endGameDepth - request.outstandingBlocks)
+    const limit = Math.min(request.maxBlocks, request.endGameDepth - request.outstandingBlocks)
     if (limit <= 0) return 0
+    // Slow peers leave a fast one its place.
+    const most = request.isSlow ? mostAskers - 1 : mostAskers
     let count = 0
-    for (let askers = 2; askers <= mostAskers && count < limit; askers++) {
+    for (let askers = 2; askers <= most && count < limit; askers++) {
       let looked = 0
       for (const partial of this.partials.all()) {
         if (count >= limit || looked >= endGameSearch) break
@@ -514,7 +522,10 @@ export class PiecePicker {
     return count
   }
 
-  /** Asks the peer for blocks that fewer than `askers` others are asked for: of `size` blocks from `from` on, around. */
+  /**
+   * Asks the peer for blocks that fewer than `askers` others are asked for, and that nobody is sending at this moment: of
+   * `size` blocks from `from` on, around.
+   */
   private duplicate(
     partial: PartialPiece,
     from: number,
@@ -524,13 +535,14 @@ export class PiecePicker {
     start: number,
     limit: number,
   ): number {
-    const { peer, out } = request
+    const { peer, out, isSlow } = request
     const { piece, blockCount } = partial
     let count = start
     for (let index = 0; index < size && count < limit; index++) {
       const block = (from + index) % blockCount
       const askerCount = partial.askersOf(block)
       if (askerCount === 0 || askerCount >= askers || partial.isAskedOf(block, peer)) continue
+      if (partial.isTaken(block, isSlow)) continue
       if (!request.canTake(piece, block * blockLengthBytes)) break
       partial.ask(block, peer)
       out[count++] = piece * this.blocksPerPiece + block

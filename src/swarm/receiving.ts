@@ -3,7 +3,7 @@
 // that its sender is answerable for all of it; nothing is allocated per block. Owns the `current…` fields of peers.
 import { blockLengthBytes } from '../formats/metainfo/metainfo.ts'
 import { beginOf, blockAt, contentLength, lengthOf, pieceOf, wholeLengthOf } from './block-grid.ts'
-import { mostAskers } from './partial-pieces.ts'
+import { arriving, arrivingSlowly, mostAskers, notArriving } from './partial-pieces.ts'
 import type { Requesting } from './requesting.ts'
 import type { SwarmContext } from './swarm-context.ts'
 import { noBlock, type SwarmPeer } from './swarm-peer.ts'
@@ -61,7 +61,8 @@ export class Receiving {
     peer.currentSentAtMs = sentAtMs
     peer.currentSinceMs = this.context.nowMs
     peer.isCurrentHeld = isHeld
-    if (!isHeld) this.strayCount++
+    if (isHeld) this.context.picker.setArriving(block, arriving)
+    else this.strayCount++
     return true
   }
 
@@ -103,16 +104,20 @@ export class Receiving {
   }
 
   /**
-   * If the current block is overdue others may be asked for it; should it come first it is welcome. But the first block
-   * of its piece stays: giving it up could give up the piece.
+   * Looks how long the peer is at its current block. If that is overdue others may be asked for it; should it come first
+   * it is welcome. But the first block of its piece stays: giving it up could give up the piece.
    */
-  yieldOverdue(peer: SwarmPeer): void {
-    if (!peer.isCurrentHeld || !this.isOverdue(peer) || !this.context.picker.hasBlocks(peer.currentPiece)) return
-    this.yieldCurrent(peer)
+  review(peer: SwarmPeer): void {
+    const { picker, nowMs } = this.context
+    if (!peer.isCurrentHeld) return
+    if (this.isOverdue(peer) && picker.hasBlocks(peer.currentPiece)) this.yieldCurrent(peer)
+    else if (nowMs - peer.connection.lastReceiveMs >= pausedMs) picker.setArriving(peer.currentBlock, notArriving)
+    else if (nowMs - peer.currentSinceMs >= dribblingMs) picker.setArriving(peer.currentBlock, arrivingSlowly)
   }
 
   /** Others may be asked for the current block. */
   yieldCurrent(peer: SwarmPeer): void {
+    this.context.picker.setArriving(peer.currentBlock, notArriving)
     peer.isCurrentHeld = false
     this.strayCount++
     this.requesting.giveBack(peer, peer.currentBlock)
@@ -126,7 +131,8 @@ export class Receiving {
   }
 
   private leave(peer: SwarmPeer): void {
-    if (!peer.isCurrentHeld) this.strayCount--
+    if (peer.isCurrentHeld) this.context.picker.setArriving(peer.currentBlock, notArriving)
+    else this.strayCount--
     peer.isCurrentHeld = false
     peer.currentBlock = noBlock
   }

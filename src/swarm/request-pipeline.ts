@@ -11,6 +11,10 @@ export const maxRequestQueueLength = 2000
 const firstDepth = 8
 const leastDepth = 2
 const silentDepth = 1
+/** What is asked twice comes twice where both answer at once: of a peer that sends as much soon, and at most of so much. */
+const endGamePart = 8
+const leastEndGameDepth = 2
+const mostEndGameDepth = 8
 /** What stands at the peer beyond the way there and back: it outlasts our pauses and its own. */
 const reserveMs = 1000
 const evaluationMs = 1000
@@ -114,6 +118,11 @@ export class RequestPipeline {
     // What comes within two round trips: rate and way may both get worse.
     const neededBlocks = (2 * this.bytesPerSecond * this.minLatencyMs) / (1000 * blockLengthBytes)
     return Math.max(1, Math.floor((this.depth - neededBlocks) / 4))
+  }
+
+  /** Requests to keep outstanding in the end game, when all there is to ask for is asked of others already. */
+  get endGameDepth(): number {
+    return Math.min(Math.max(leastEndGameDepth, Math.floor(this.depth / endGamePart)), mostEndGameDepth)
   }
 
   /** Too slow to share a piece with fast peers. A peer counts as slow until its first blocks show otherwise. */

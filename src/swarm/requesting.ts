@@ -32,7 +32,7 @@ export interface RequestingOptions {
   /** Nothing of a piece is kept any more, or none of it in memory. */
   readonly onDiscard: (piece: number) => void
   /** Time to look whether the block that is on its way takes too long. */
-  readonly yieldOverdue: (peer: SwarmPeer) => void
+  readonly reviewCurrent: (peer: SwarmPeer) => void
   /** Others shall have the block that is on its way. */
   readonly yieldCurrent: (peer: SwarmPeer) => void
 }
@@ -41,7 +41,7 @@ export class Requesting {
   private readonly context: SwarmContext
   private readonly isSuspect: (peer: SwarmPeer) => boolean
   private readonly onDiscard: (piece: number) => void
-  private readonly yieldOverdue: (peer: SwarmPeer) => void
+  private readonly reviewCurrent: (peer: SwarmPeer) => void
   private readonly yieldCurrent: (peer: SwarmPeer) => void
   private policy: DownloadPolicy | undefined
   private isPaused = false
@@ -61,7 +61,7 @@ export class Requesting {
     this.context = context
     this.isSuspect = options.isSuspect
     this.onDiscard = options.onDiscard
-    this.yieldOverdue = options.yieldOverdue
+    this.reviewCurrent = options.reviewCurrent
     this.yieldCurrent = options.yieldCurrent
     this.policy = options.policy
     this.picked = {
@@ -70,6 +70,7 @@ export class Requesting {
       isSlow: false,
       isAlone: false,
       outstandingBlocks: 0,
+      endGameDepth: 0,
       ranges: undefined,
       maxBlocks: 0,
       out: new Float64Array(maxRequestQueueLength),
@@ -281,7 +282,7 @@ export class Requesting {
         this.release(peer, () => true)
       }
       this.forgetOld(peer)
-      this.yieldOverdue(peer)
+      this.reviewCurrent(peer)
       if (peer.outstanding.heldCount === 0) {
         peer.isHungry = true
         // When all are suspects, none must wait for one that is not.
@@ -359,7 +360,8 @@ export class Requesting {
     picked.bits = peer.bits
     picked.isSlow = pipeline.isSlow
     picked.isAlone = !peer.isIdle && this.isSuspect(peer)
-    picked.outstandingBlocks = behaviour.endGame ? outstanding.heldCount : Number.POSITIVE_INFINITY
+    picked.outstandingBlocks = outstanding.heldCount
+    picked.endGameDepth = behaviour.endGame ? pipeline.endGameDepth : 0
     picked.ranges = ranges
     picked.maxBlocks = wanted
     picked.nowMs = nowMs

@@ -79,7 +79,7 @@ export class Swarm {
       policy: options.downloadPolicy,
       isSuspect: (peer) => blaming.isSuspect(peer),
       onDiscard: (piece) => receiving.abandonPiece(piece),
-      yieldOverdue: (peer) => receiving.yieldOverdue(peer),
+      reviewCurrent: (peer) => receiving.review(peer),
       yieldCurrent: (peer) => receiving.yieldCurrent(peer),
     })
     const receiving = new Receiving(context, requesting, this.byNumber)

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { simulatedRandom } from '../../sim/ports/simulated-random.ts'
 import { Bitfield } from '../../src/base/bitfield.ts'
+import { arriving, arrivingSlowly, notArriving } from '../../src/swarm/partial-pieces.ts'
 import { type PickRequest, PiecePicker } from '../../src/swarm/piece-picker.ts'
 
 const blockBytes = 16_384
@@ -57,6 +58,7 @@ class Table {
       isSlow: false,
       isAlone: false,
       outstandingBlocks: 0,
+      endGameDepth: 8,
       ranges: undefined,
       maxBlocks: out.length,
       canTake: () => true,
@@ -260,6 +262,29 @@ test('slow peers do not repeat in the end what fast ones owe', () => {
   equal(table.ask(2).length, 4)
 })
 
+test('what somebody is sending at this moment is asked of nobody else, but of fast peers once it takes long', () => {
+  const table = new Table({ pieceCount: 5, blocksPerPiece: 4, have: fourHad })
+  for (let peer = 1; peer <= 4; peer++) table.join(peer)
+  const owed = table.ask(1, { isSlow: true })
+  const [first = 0, ...rest] = owed
+  table.picker.setArriving(first, arriving)
+  deepEqual(table.ask(2).sort(), rest)
+  table.picker.setArriving(first, arrivingSlowly)
+  deepEqual(table.ask(3, { isSlow: true }), [])
+  deepEqual(table.ask(2), [first])
+  table.picker.setArriving(first, notArriving)
+  ok(table.ask(4).includes(first))
+})
+
+test('of the places at a block in the end game slow peers leave the last to a fast one', () => {
+  const table = new Table({ pieceCount: 5, blocksPerPiece: 4, have: fourHad })
+  for (let peer = 1; peer <= 4; peer++) table.join(peer)
+  const owed = table.ask(1, { isSlow: true })
+  deepEqual(table.ask(2, { isSlow: true }).sort(), owed)
+  deepEqual(table.ask(3, { isSlow: true }), [])
+  deepEqual(table.ask(4).sort(), owed)
+})
+
 test('in sequential mode pieces come in order, those of priority 7 before', () => {
   const table = new Table({ pieceCount: 12, blocksPerPiece: 2 })
   table.join(1)
@@ -420,6 +445,7 @@ test('the last piece and pieces of odd length have as many blocks as they need',
     isSlow: false,
     isAlone: false,
     outstandingBlocks: 0,
+    endGameDepth: 8,
     ranges: undefined,
     maxBlocks: 20,
     out,
@@ -543,6 +569,7 @@ test('whatever happens: nothing is asked that is here, unwanted, elsewhere or as
             isSlow: step.isSlow,
             isAlone: step.isAlone,
             outstandingBlocks: owed.get(step.peer)?.length ?? 0,
+            endGameDepth: 8,
             canTake: (piece, begin) => {
               if (seen.has(`${piece} ${begin}`)) return true
               if (memory-- <= 0) return false
