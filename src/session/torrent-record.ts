@@ -74,13 +74,15 @@ export interface RestoredTorrent {
  */
 export function restoreTorrent(
   id: string,
-  record: ResumeRecord | undefined,
+  kept: ResumeRecord | undefined,
   torrentFile: Uint8Array | undefined,
   config: SessionConfig,
   wallMs: number,
 ): Result<RestoredTorrent> {
   const parsed = torrentFile === undefined ? undefined : parseMetainfo(torrentFile)
   const metainfo = parsed?.ok === true ? parsed.value : undefined
+  // One of another torrent would lead to that one's files.
+  const record = kept?.infoHashV1 === id || kept?.infoHashV2 === id ? kept : undefined
   const infoHashV1 = metainfo?.info.infoHashV1 ?? record?.infoHashV1
   const infoHashV2 = metainfo?.info.infoHashV2 ?? record?.infoHashV2
   if (id !== infoHashV1 && id !== infoHashV2) return failure('resume-damaged', 'the record is of another torrent')
