@@ -54,6 +54,15 @@ export const plantedFaults: readonly PlantedFault[] = [
     finder: 'slow-seeds',
   },
   {
+    name: 'asks-in-vain',
+    what: 'what somebody sends at this moment is asked of others, and thrown away, over and over',
+    file: 'swarm/piece-picker.ts',
+    find: '      if (partial.isTaken(block, isSlow)) continue\n',
+    replace: '',
+    scenarios: ['files-vanish'],
+    finder: 'files-vanish',
+  },
+  {
     name: 'uploads-not-counted',
     what: 'blocks that are sent are not counted',
     file: 'swarm/uploading.ts',

@@ -1,5 +1,6 @@
 // What trackers hear of one run of a torrent (BEP 3): `started` before all else and once for each start, `completed`
 // once at most, `stopped` after all else when the program ends in order; nothing without an event sooner than they allow.
+import type { Machine } from '../world/machine.ts'
 import type { SeenAnnounce } from '../world/seen-announce.ts'
 import type { CheckMaker } from './check.ts'
 
@@ -12,18 +13,27 @@ interface Registration {
   mayRestart: boolean
 }
 
+/** Longer than any announce is on its way. */
+const onItsWayMs = 1_000
+
 export const announcesInOrder: CheckMaker = {
   name: 'announces-in-order',
   make: ({ world, violate }) => {
     /** By tracker, torrent and peer id, which is another one in each life of a program. */
     const registrations = new Map<string, Registration>()
+    /** When a torrent of theirs was in another state last. */
+    const changedMs = new Map<Machine, number>()
     return {
       onAnnounce: (announce) => {
         const { tracker, from, infoHash, peerId, event, isAnswered } = announce
         const machine = world.machines.find(({ address }) => address === from)
+        // It was on its way when the program died.
+        if (machine?.isUp === false) return
         const key = `${tracker.url} ${infoHash} ${peerId}`
         const known = registrations.get(key)
-        const wrong = fault(known, announce)
+        // `started` may have been called back on its way, and it is not known then whether it was heard.
+        const isEarly = machine !== undefined && announce.atMs - (changedMs.get(machine) ?? 0) < onItsWayMs
+        const wrong = event === 'stopped' && isEarly ? undefined : fault(known, announce)
         if (wrong !== undefined) violate(machine, `announced ${event} ${wrong}`)
         // What was not answered is said again.
         if (!isAnswered) return
@@ -35,6 +45,7 @@ export const announcesInOrder: CheckMaker = {
         })
       },
       onChange: (machine, change) => {
+        if (change.type === 'state') changedMs.set(machine, world.clock.nowMs())
         const hasStopped =
           change.type === 'removed' ||
           (change.type === 'state' && (change.state.type === 'stopped' || change.state.type === 'queued'))

@@ -16,8 +16,10 @@ export const countsBytes: CheckMaker = {
     const accounts = new Map<Machine, Map<Content, TransferAccount>>()
     /** Of torrents that were removed: trackers hear of their end later. */
     const removed = new Map<Machine, TransferAccount>()
-    /** Their disks may show more than they dare to believe. */
-    const killed = new Set<Machine>()
+    /** Killed, or a torrent of theirs failed: their disks may show more than they dare to believe. */
+    const doubting = new Set<Machine>()
+    /** Begun before the session could be asked what had moved until then. */
+    const blind = new Set<TransferAccount>()
     let seconds = 0
     /** Of the life the machine is in. */
     const accountOf = (machine: Machine, content: Content): TransferAccount => {
@@ -26,6 +28,7 @@ export const countsBytes: CheckMaker = {
       const known = ofMachine.get(content)
       if (known !== undefined) return known
       const made = new TransferAccount(movedBefore(machine, content))
+      if (!machine.isUp) blind.add(made)
       ofMachine.set(content, made)
       return made
     }
@@ -53,7 +56,9 @@ export const countsBytes: CheckMaker = {
     const compareAll = () => {
       for (const [machine, ofMachine] of accounts) {
         if (!machine.isUp) continue
-        for (const [content, account] of ofMachine) compare(machine, content, account, violate)
+        for (const [content, account] of ofMachine) {
+          if (!blind.has(account)) compare(machine, content, account, violate)
+        }
       }
     }
     return {
@@ -66,6 +71,8 @@ export const countsBytes: CheckMaker = {
       onChange: (machine, change) => {
         const content = 'id' in change ? tap.contentOf(change.id) : undefined
         if (content === undefined) return
+        if (change.type === 'state' && change.state.type === 'error' && !change.state.resumesByItself)
+          doubting.add(machine)
         if (change.type === 'removed') {
           removed.set(machine, accountOf(machine, content))
           accounts.get(machine)?.delete(content)
@@ -80,13 +87,13 @@ export const countsBytes: CheckMaker = {
           announce.event === 'stopped' && removed.get(machine)?.lie(announce, announce.atMs) === undefined
         if (isParting && removed.delete(machine)) return
         judgeAnnounce(machine, announce, accountOf(machine, content), violate)
-        const doubtfulBytes = killed.has(machine) ? content.totalBytes : 0
+        const doubtfulBytes = doubting.has(machine) ? content.totalBytes : 0
         judgeLeft(machine, content, announce, { account: accountOf(machine, content), doubtfulBytes }, violate)
       },
       onDown: (machine, isOrderly) => {
         accounts.delete(machine)
         removed.delete(machine)
-        if (!isOrderly) killed.add(machine)
+        if (!isOrderly) doubting.add(machine)
       },
       onEnd: compareAll,
     }

@@ -4,8 +4,11 @@ import type { Scenario } from '../scenario.ts'
 import { behindNat } from './behind-nat.ts'
 import { changedLimits } from './changed-limits.ts'
 import { churn } from './churn.ts'
+import { contradictoryHybrid } from './contradictory-hybrid.ts'
 import { corruptPeer } from './corrupt-peer.ts'
+import { damagedRecords } from './damaged-records.ts'
 import { failingDisk } from './failing-disk.ts'
+import { filesVanish } from './files-vanish.ts'
 import { flashCrowd } from './flash-crowd.ts'
 import { freeRiders } from './free-riders.ts'
 import { fullDisk } from './full-disk.ts'
@@ -42,7 +45,10 @@ const scenarios: readonly Scenario[] = [
   failingDisk,
   powerLoss,
   powerCuts,
+  damagedRecords,
+  filesVanish,
   magnets,
+  contradictoryHybrid,
   selection,
   privateTracker,
   udpTrackers,

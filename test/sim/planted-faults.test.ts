@@ -8,6 +8,7 @@ import { allChecks } from '../../sim/checks/all-checks.ts'
 import { type PlantedFault, plantedFaults } from '../../sim/planted-faults.ts'
 import { runScenario } from '../../sim/run-scenario.ts'
 import { corruptPeer } from '../../sim/scenarios/corrupt-peer.ts'
+import { filesVanish } from '../../sim/scenarios/files-vanish.ts'
 import { flashCrowd } from '../../sim/scenarios/flash-crowd.ts'
 import { lateSeed } from '../../sim/scenarios/late-seed.ts'
 import { localNetwork } from '../../sim/scenarios/local-network.ts'
@@ -20,6 +21,7 @@ import type { FaultOutcome, FaultTask } from './planted-fault-worker.ts'
 
 const lastSeed = 200
 const scenarios = [
+  filesVanish,
   flashCrowd,
   corruptPeer,
   lateSeed,
