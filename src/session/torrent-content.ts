@@ -51,6 +51,12 @@ export async function openContent(room: SessionRoom, options: LookOptions): Prom
   const isNew = record === undefined
   const isElsewhere = incompleteFolder !== undefined && !facts.isPlaced
   const content = await openIn(room, options, isElsewhere && !isNew ? incompleteFolder : facts.folder)
+  if (isElsewhere && !content.ok && content.code === 'files-missing') {
+    // A program that died when it had just brought them to their place could not note that any more.
+    const placed = await openIn(room, options, facts.folder)
+    if (placed.ok) facts.isPlaced = true
+    return placed.ok ? placed : content
+  }
   if (!isElsewhere || !isNew || !content.ok) return content
   if (content.value.storage.have.hasAny) {
     facts.isPlaced = true

@@ -46,6 +46,9 @@ export class TorrentTransfer implements ContentEvents {
   private readonly writing: WritingTrouble
   private counted: Progress | undefined
   private isFinishUntold = false
+  /** What is whole is brought to its place. */
+  private placing: Promise<unknown> = Promise.resolve()
+  private isPutAside = false
   private hasEnded = false
 
   constructor(room: SessionRoom, owner: TransferOwner, options: TransferOptions, nowMs: number) {
@@ -167,6 +170,13 @@ export class TorrentTransfer implements ContentEvents {
     this.peers.touch()
   }
 
+  /** What was received of unfinished pieces goes to the disk, and files stay where they are from then on. */
+  async putAside(): Promise<void> {
+    this.isPutAside = true
+    await this.content.storage.spillAll()
+    await this.placing
+  }
+
   /** Nothing is done with the content any more. Settled when its storage is closed, or its files are removed. */
   end(how: 'close' | 'remove', nowMs: number): Promise<Result<void>> {
     const { storage } = this.content
@@ -206,7 +216,7 @@ export class TorrentTransfer implements ContentEvents {
     room.turns.after(content.storage.settled(), () => {
       if (this.hasEnded || !this.isFinished || content.storage.isFinishing) return
       if (!facts.isPlaced) {
-        this.place()
+        if (!this.isPutAside) this.place()
         return
       }
       if (this.isFinishUntold) room.log.add({ type: 'finished', id: facts.id })
@@ -229,6 +239,7 @@ export class TorrentTransfer implements ContentEvents {
       room.log.add({ type: 'changed', id: facts.id })
       room.reviewSaving(facts.id)
     })
+    this.placing = moving
   }
 
   private writingChanged(): void {

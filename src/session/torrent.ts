@@ -150,9 +150,9 @@ export class Torrent implements TransferOwner, ContactedTorrent {
     return record
   }
 
-  /** No peer is connected any more: what was received of unfinished pieces goes to the disk, to be remembered. */
+  /** No peer is connected any more: what is to be remembered is brought to rest on the disk. */
   async putAside(): Promise<void> {
-    await this.content?.storage.spillAll()
+    await this.transfer?.putAside()
   }
 
   /** Ends everything; what is complete stays on disk. Settled when nothing is under way any more. */
