@@ -61,6 +61,15 @@ export function hashRequest(range: wire.HashRange): Uint8Array {
   return made(wire.hashMessageLength, (target) => encoder.encodeHashRequest(target, 0, range))
 }
 
+export function hashReject(range: wire.HashRange): Uint8Array {
+  return made(wire.hashMessageLength, (target) => encoder.encodeHashReject(target, 0, range))
+}
+
+/** BEP 5. */
+export function dhtPort(port: number): Uint8Array {
+  return made(wire.portMessageLength, (target) => encoder.encodePort(target, 0, port))
+}
+
 export function hashes(range: wire.HashRange, bytes: Uint8Array): Uint8Array {
   return made(wire.hashMessageLength + bytes.length, (target) => encoder.encodeHashes(target, 0, range, bytes))
 }

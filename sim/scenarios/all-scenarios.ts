@@ -1,6 +1,7 @@
 // Every scenario there is, by name, as the command line and the tests know them.
 // In the order in which they are listed and played: what everybody does first, then faults, then harm.
 import type { Scenario } from '../scenario.ts'
+import { addressesChange } from './addresses-change.ts'
 import { behindNat } from './behind-nat.ts'
 import { changedLimits } from './changed-limits.ts'
 import { churn } from './churn.ts'
@@ -8,22 +9,28 @@ import { contradictoryHybrid } from './contradictory-hybrid.ts'
 import { corruptPeer } from './corrupt-peer.ts'
 import { damagedRecords } from './damaged-records.ts'
 import { failingDisk } from './failing-disk.ts'
+import { fewPlaces } from './few-places.ts'
 import { filesVanish } from './files-vanish.ts'
 import { flashCrowd } from './flash-crowd.ts'
 import { freeRiders } from './free-riders.ts'
 import { fullDisk } from './full-disk.ts'
 import { hostileCrowd } from './hostile-crowd.ts'
 import { hostileOneKind } from './hostile-one-kind.ts'
+import { lateAnswers } from './late-answers.ts'
 import { lateSeed } from './late-seed.ts'
+import { linksInDetail } from './links-in-detail.ts'
 import { localNetwork } from './local-network.ts'
 import { lossyLinks } from './lossy-links.ts'
 import { magnets } from './magnets.ts'
+import { motleyTrackers } from './motley-trackers.ts'
 import { newcomer } from './newcomer.ts'
+import { oneJobEach } from './one-job-each.ts'
 import { partition } from './partition.ts'
 import { peopleMeddle } from './people-meddle.ts'
 import { powerCuts } from './power-cuts.ts'
 import { powerLoss } from './power-loss.ts'
 import { privateTracker } from './private-tracker.ts'
+import { queueOfTorrents } from './queue-of-torrents.ts'
 import { rateLimited } from './rate-limited.ts'
 import { seederLeaves } from './seeder-leaves.ts'
 import { selection } from './selection.ts'
@@ -31,6 +38,7 @@ import { silentSeeds } from './silent-seeds.ts'
 import { slowDisk } from './slow-disk.ts'
 import { slowSeeds } from './slow-seeds.ts'
 import { steadyArrivals } from './steady-arrivals.ts'
+import { tooManyNames } from './too-many-names.ts'
 import { udpTrackers } from './udp-trackers.ts'
 
 const scenarios: readonly Scenario[] = [
@@ -47,13 +55,18 @@ const scenarios: readonly Scenario[] = [
   powerCuts,
   damagedRecords,
   filesVanish,
+  oneJobEach,
+  queueOfTorrents,
   magnets,
+  linksInDetail,
   contradictoryHybrid,
   selection,
   privateTracker,
   udpTrackers,
+  motleyTrackers,
   peopleMeddle,
   behindNat,
+  addressesChange,
   lossyLinks,
   rateLimited,
   changedLimits,
@@ -63,6 +76,9 @@ const scenarios: readonly Scenario[] = [
   slowSeeds,
   silentSeeds,
   corruptPeer,
+  lateAnswers,
+  fewPlaces,
+  tooManyNames,
   hostileOneKind,
   hostileCrowd,
 ]

@@ -6,6 +6,8 @@ import { SimulatedUdpTracker } from '../world/simulated-udp-tracker.ts'
 
 const silentMs = 20_000
 const latestMs = 40_000
+/** Longer than a goodbye may take. */
+const goodbyeMs = 5_000
 
 export const udpTrackers: Scenario = {
   name: 'udp-trackers',
@@ -36,7 +38,7 @@ export const udpTrackers: Scenario = {
     }
     return {
       isOver: () => comingCount === 0 && stage.allFinished(),
-      judge: () => {
+      judge: async () => {
         stage.expect((second?.answerCount ?? 0) > 0, 'nobody asked the tracker that answers')
         const { trackers: rows } = seed.machine.torrent(seed.id)
         stage.expect(
@@ -44,6 +46,12 @@ export const udpTrackers: Scenario = {
           'no tracker works for the seed',
           seed.machine,
         )
+        // Whoever removes it now is rid of it at once, though nobody answers its goodbye.
+        for (const tracker of trackers) tracker.isSilent = true
+        const startMs = stage.nowMs
+        await seed.machine.run({ type: 'remove', id: seed.id, withData: false })
+        stage.expect(stage.nowMs - startMs < 1_000, `took ${stage.nowMs - startMs} ms to be removed`, seed.machine)
+        await stage.world.clock.run(goodbyeMs)
       },
     }
   },

@@ -124,6 +124,11 @@ export class Machine {
 
   /** Starts the program, with what the last one left on the disk. */
   async start(changes: Partial<SessionConfig> = {}): Promise<Session> {
+    return unwrap(await this.tryStart(changes))
+  }
+
+  /** As start. Errors: those of openSession; no program runs then. */
+  async tryStart(changes: Partial<SessionConfig> = {}): Promise<Result<Session>> {
     assert(this.running === undefined, 'one program at a time')
     const { world, random, address } = this
     this.life++
@@ -147,11 +152,16 @@ export class Machine {
       },
       this.config,
     )
-    const session = unwrap(await world.clock.settle(opening))
-    this.running = session
-    this.follow(session)
+    const opened = await world.clock.settle(opening)
+    if (!opened.ok) {
+      world.log(address, `did not start, ${opened.code}`)
+      world.onDown(this, true)
+      return opened
+    }
+    this.running = opened.value
+    this.follow(opened.value)
     world.log(address, `started, life ${this.life}`)
-    return session
+    return opened
   }
 
   /** Addresses come and go. */
@@ -233,8 +243,9 @@ export class Machine {
       const from = Math.max(start, offset) - offset
       const to = Math.min(end, offset + bytes.length) - offset
       if (from >= to) return true
-      const name = pathOf(path)
-      if ([name, `${name}.part`].some((candidate) => this.disk.shows(candidate, bytes, from, to))) return true
+      const { incompleteFolder = contentFolder } = this.config
+      const names = [pathOf(path), pathOf(path, incompleteFolder)].flatMap((name) => [name, `${name}.part`])
+      if (names.some((candidate) => this.disk.shows(candidate, bytes, from, to))) return true
       return this.keepsApart(bytes.subarray(from, to), partsPosition(info, piece) + offset + from - start)
     })
   }
@@ -372,8 +383,8 @@ function partsPosition({ files, pieceLengthBytes, spanBytes }: TorrentInfo, piec
   return sharedCount * pieceLengthBytes
 }
 
-function pathOf(path: readonly string[]): string {
-  return `${contentFolder}/${path.join('/')}`
+function pathOf(path: readonly string[], folder = contentFolder): string {
+  return `${folder}/${path.join('/')}`
 }
 
 function textOf(change: Change): string {
