@@ -74,6 +74,8 @@ export class PeerList {
   private readonly ids = new Set<PeerId>()
   private readonly ownEndpoints: { 4: Endpoint | undefined; 6: Endpoint | undefined } = { 4: undefined, 6: undefined }
   private isSeeding = false
+  /** Whether somebody may have become worth less than a stranger since the last time that nobody was. */
+  private mayEvict = true
   /** When somebody may be dialled; undefined: to be found out. */
   private nextMs: number | undefined = Number.POSITIVE_INFINITY
 
@@ -104,6 +106,7 @@ export class PeerList {
   /** Whoever has everything does not dial others who do. */
   setSeeding(isSeeding: boolean): void {
     this.isSeeding = isSeeding
+    this.mayEvict = true
     this.nextMs = undefined
   }
 
@@ -238,6 +241,7 @@ export class PeerList {
     const peer = this.peers.get(endpointKey(endpoint))
     if (peer === undefined) return
     peer.isSeed = isSeed
+    this.mayEvict = true
     this.nextMs = undefined
   }
 
@@ -303,6 +307,7 @@ export class PeerList {
   /** It is not in use any more. Who was banned meanwhile is forgotten only now. */
   private release(peer: KnownPeer): void {
     peer.use = 'idle'
+    this.mayEvict = true
     if (this.bans.has(peer.endpoint.address)) this.peers.delete(endpointKey(peer.endpoint))
     this.nextMs = undefined
   }
@@ -336,6 +341,7 @@ export class PeerList {
   /** Makes room for one: the least promising of those not in use, and never one better than a stranger. */
   private evict(source: PeerSource): boolean {
     const isTrusted = source === 'manual' || source === 'incoming'
+    if (!isTrusted && !this.mayEvict) return false
     let worst: string | undefined
     let worstMerit = isTrusted ? Number.POSITIVE_INFINITY : strangerMerit
     for (const [key, peer] of this.peers) {
@@ -345,7 +351,10 @@ export class PeerList {
       worst = key
       worstMerit = merit
     }
-    if (worst === undefined) return false
+    if (worst === undefined) {
+      if (!isTrusted) this.mayEvict = false
+      return false
+    }
     this.peers.delete(worst)
     return true
   }
