@@ -1,3 +1,5 @@
+// A household behind one router, whose tracker stands in the house as well: what goes from room to room is under no
+// limit, unless somebody wants it to be; what goes out of the house keeps to all of them, also when they change.
 import type { Scenario } from '../scenario.ts'
 import type { Participant } from '../stage.ts'
 import { SimulatedTracker } from '../world/simulated-tracker.ts'
