@@ -357,6 +357,10 @@ export const errorTable = {
     meaning: 'The ledger refused an operation and said why.',
     remedy: 'Read its reason; nothing was charged.',
   },
+  'ledger-damaged': {
+    meaning: 'The journal of a ledger does not hold: it was damaged or tampered with at the entry named.',
+    remedy: 'Nothing is added to it; restore a backup, and keep the damaged one to find out why.',
+  },
   'ledger-unreachable': {
     meaning: 'The ledger does not answer; whether the operation was carried out is not known yet.',
     remedy: 'Nothing to do: it is asked again, and nothing is done twice.',

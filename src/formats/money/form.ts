@@ -69,6 +69,10 @@ export function codec<T>(form: Form<T>): Codec<T> {
   }
 }
 
+export function optional<T>(form: Form<T>): OptionalForm<T> {
+  return { ...form, isOptional: true }
+}
+
 export function list<T>(form: Form<T>, minCount: number, maxCount: number): Form<readonly T[]> {
   const isCount = (count: number) => count >= minCount && count <= maxCount
   return {

@@ -2,6 +2,7 @@
 // Guarantees: a lane is read only where no more was claimed than was put in.
 import type { Lane, LaneId, LaneState } from '../../ports/ledger.ts'
 import { type Codec, codec, type Form, malformed, record, union } from './form.ts'
+import { optionalHash } from './operation-forms.ts'
 import { typeHash, wordLength } from './typed-data.ts'
 import { account, amount, bytes32, whole } from './typed-forms.ts'
 import { nested, type TypedFields, type TypedForm, typedStruct, writeHash } from './typed-struct.ts'
@@ -31,17 +32,18 @@ const fields: TypedFields<Lane> = {
   claimed: amount,
   expiresAtMs: whole,
   state: laneState,
+  award: optionalHash,
 }
 const plainForm = record<Lane>(fields)
-const form: Form<Lane> = {
+export const laneForm: Form<Lane> = {
   ...plainForm,
   fromBencode: (cursor, rail) => checked(plainForm.fromBencode(cursor, rail)),
   fromJson: (value, rail) => checked(plainForm.fromJson(value, rail)),
 }
 
-export const laneCodec: Codec<Lane> = codec(form)
+export const laneCodec: Codec<Lane> = codec(laneForm)
 
-export const laneMember: TypedForm<Lane> = nested(form, 'Lane', typedStruct<Lane>('Lane', fields))
+export const laneMember: TypedForm<Lane> = nested(laneForm, 'Lane', typedStruct<Lane>('Lane', fields))
 
 function checked(lane: Lane): Lane {
   return lane.claimed <= lane.deposit ? lane : malformed('more claimed of a lane than was put in')

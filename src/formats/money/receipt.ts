@@ -2,18 +2,14 @@
 // Guarantees: two that contradict each other prove to anyone that the operator told two stories; bytes, JSON and digest
 // (EIP-712, in the ledger's own domain) all come from one table.
 import { assert, present } from '../../base/assert.ts'
-import type { Brand } from '../../base/brand.ts'
 import type { TokenAmount } from '../../base/token-amount.ts'
-import type { AccountId, Lane, OperationId, Signature, SigningDomain } from '../../ports/ledger.ts'
+import type { AccountId, Hash256, Lane, OperationId, Signature, SigningDomain } from '../../ports/ledger.ts'
 import { accountRail, isRailOfDomain } from './account-id.ts'
 import { type Codec, codec, record, union, type Variants } from './form.ts'
 import { laneMember } from './lane-codec.ts'
 import { typedDigest } from './typed-data.ts'
 import { account, amount, bytes32, signatureBytes, whole } from './typed-forms.ts'
 import { type TypedFields, type TypedStruct, typedStruct } from './typed-struct.ts'
-
-/** 32 bytes in lower-case hexadecimal. */
-export type StatementHash = Brand<string, 'StatementHash'>
 
 /** Times are the ledger's own; the state is as of the entry at `height` of its journal. */
 export type LedgerReceipt =
@@ -22,10 +18,10 @@ export type LedgerReceipt =
       readonly id: OperationId
       readonly account: AccountId
       /** What the account signed: the same id with another digest was another operation. */
-      readonly digest: StatementHash
+      readonly digest: Hash256
       readonly fee: TokenAmount
       readonly height: number
-      readonly entryHash: StatementHash
+      readonly entryHash: Hash256
       readonly timeMs: number
     }
   | {
@@ -33,23 +29,24 @@ export type LedgerReceipt =
       readonly account: AccountId
       readonly available: TokenAmount
       readonly locked: TokenAmount
-      readonly pending: TokenAmount
+      readonly leaving: TokenAmount
+      readonly arriving: TokenAmount
       readonly height: number
-      readonly stateRoot: StatementHash
+      readonly stateRoot: Hash256
       readonly timeMs: number
     }
   | {
       readonly type: 'lane'
       readonly lane: Lane
       readonly height: number
-      readonly stateRoot: StatementHash
+      readonly stateRoot: Hash256
       readonly timeMs: number
     }
   | {
       readonly type: 'head'
       readonly height: number
-      readonly entryHash: StatementHash
-      readonly stateRoot: StatementHash
+      readonly entryHash: Hash256
+      readonly stateRoot: Hash256
       readonly timeMs: number
     }
 
@@ -67,7 +64,7 @@ type ReceiptTable = {
   readonly [Type in LedgerReceipt['type']]: ReceiptRow<Extract<LedgerReceipt, { readonly type: Type }>>
 }
 
-const hash = bytes32<StatementHash>()
+const hash = bytes32<Hash256>()
 const table: ReceiptTable = {
   operation: {
     struct: 'OperationReceipt',
@@ -87,7 +84,8 @@ const table: ReceiptTable = {
       account,
       available: amount,
       locked: amount,
-      pending: amount,
+      leaving: amount,
+      arriving: amount,
       height: whole,
       stateRoot: hash,
       timeMs: whole,

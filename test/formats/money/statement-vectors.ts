@@ -51,20 +51,26 @@ const file = JSON.parse(readFileSync(new URL('../../vectors/statements.json', im
 /** 20 bytes. */
 export const signer: Uint8Array = bytesOf(file.signer)
 
-const operationTypes = new Map([
-  ['Transfer', 'transfer'],
-  ['OpenLane', 'open-lane'],
-  ['TopUpLane', 'top-up-lane'],
-  ['Claim', 'claim'],
-  ['PayeeClose', 'payee-close'],
-  ['RequestClose', 'request-close'],
-  ['Close', 'close'],
-])
+/** `OpenLane` is the struct of `open-lane`. */
+function operationType(primaryType: string): string {
+  return primaryType.replace(/(?<=[a-z])[A-Z]/g, (capital) => `-${capital}`).toLowerCase()
+}
+
+/** What is optional is an array of none or one in a struct. */
+function withOptional(message: Json, keys: readonly string[]): Json {
+  const entries = Object.entries(message).flatMap(([key, value]): [string, unknown][] => {
+    if (!keys.includes(key)) return [[key, value]]
+    return (value as readonly unknown[]).map((element) => [key, element])
+  })
+  return Object.fromEntries(entries)
+}
 
 /** viem has addresses where JSON of ours has accounts. */
 function withAccounts(message: Json, rail: RailId): Json {
   const named = Object.entries(message).map(([key, value]): [string, unknown] =>
-    /^(account|to|payee|payer)$/.test(key) ? [key, accountId(rail, bytesOf(value))] : [key, value],
+    /^(account|to|payee|payer|arbiter|approver)$/.test(key) && String(value).startsWith('0x')
+      ? [key, accountId(rail, bytesOf(value))]
+      : [key, value],
   )
   return Object.fromEntries(named)
 }
@@ -97,16 +103,28 @@ function oursOf(primaryType: string, message: Json, rail: RailId): StatementVect
     )
     return (domain) => receiptDigest(receipt, domain)
   }
-  const { account, last, ...fields } = withAccounts(message, rail)
-  const [voucher] = (last ?? []) as readonly unknown[]
-  const json = { type: operationTypes.get(primaryType), ...fields, ...(voucher === undefined ? {} : { last: voucher }) }
+  const { account, ...fields } = withAccounts(withOptional(message, ['last', 'arbiter']), rail)
+  const gates = fields['gates'] as readonly Json[] | undefined
+  const json = {
+    type: operationType(primaryType),
+    ...fields,
+    ...(gates === undefined ? {} : { gates: gates.map(gateOf) }),
+  }
   const operation = unwrap(operationCodec.fromJson(json, rail))
   return (domain) => operationDigest(operation, account as Parameters<typeof operationDigest>[1], domain)
 }
 
+/** Signed with zeros for what it does not have. */
+function gateOf({ type, ...members }: Json): Json {
+  return type === 'balance' ? { type, ...members } : { type }
+}
+
 function laneOf(lane: Json, rail: RailId): Json {
   const { type, closesAtMs } = lane['state'] as Json
-  return { ...withAccounts(lane, rail), state: type === 'closing' ? { type, closesAtMs } : { type } }
+  return {
+    ...withAccounts(withOptional(lane, ['award']), rail),
+    state: type === 'closing' ? { type, closesAtMs } : { type },
+  }
 }
 
 export const statementVectors: readonly StatementVector[] = file.statements.map((statement, index) => {
