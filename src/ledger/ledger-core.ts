@@ -28,6 +28,8 @@ export interface JournalHead {
 export interface SealedGroup {
   /** Records of the journal in order, as they are to be kept. */
   readonly lines: readonly Uint8Array[]
+  /** Of each line's entry. */
+  readonly hashes: readonly Uint8Array[]
   readonly firstHeight: number
   readonly head: JournalHead
 }
@@ -119,6 +121,7 @@ export class LedgerCore {
     const before = this.sealedHead()
     const root = this.commitment.update()
     const lines: Uint8Array[] = []
+    const hashes: Uint8Array[] = []
     let previous = before.hash
     for (const [index, { operation, entry, timeMs }] of this.pending.entries()) {
       const isLast = index === this.pending.length - 1
@@ -134,13 +137,14 @@ export class LedgerCore {
       })
       previous = encoded.hash
       lines.push(encoded.line)
+      hashes.push(encoded.hash)
     }
     const ids = this.pending.map(({ operation }) => operation.statement.operation.id)
     const timeMs = this.timeAt(0)
     const head = { height: this.height, hash: previous, timeMs, root }
     this.pending = []
     this.writing.push({ head, mark: this.state.mark(), ids })
-    return { lines, firstHeight: before.height + 1, head }
+    return { lines, hashes, firstHeight: before.height + 1, head }
   }
 
   /** The groups up to this height are on the disk: they count, and are never undone. */

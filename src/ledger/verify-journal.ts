@@ -3,7 +3,9 @@
 // that does not hold is named, with what is wrong; memory is that of the state, however long the journal.
 import { equalBytes, toHex } from '../base/bytes.ts'
 import type { Failure } from '../base/errors.ts'
-import type { OperationId } from '../ports/ledger.ts'
+import { laneCodec } from '../formats/money/lane-codec.ts'
+import type { LedgerReceipt } from '../formats/money/receipt.ts'
+import type { Lane, OperationId } from '../ports/ledger.ts'
 import type { SignatureScheme } from '../ports/signatures.ts'
 import { applyEntry } from './apply-entry.ts'
 import { authenticate } from './authenticate.ts'
@@ -40,8 +42,8 @@ export class JournalVerifier {
   private readonly scheme: SignatureScheme
   private readonly commitment: StateCommitment
   private readonly ids = new Set<OperationId>()
-  /** Hashes that the operator signed for heights to come. */
-  private readonly promised = new Map<number, Uint8Array>()
+  /** What the operator signed of heights to come. */
+  private readonly promised = new Map<number, LedgerReceipt[]>()
   private current: JournalHead
   private isGroupOpen = false
 
@@ -58,9 +60,9 @@ export class JournalVerifier {
     return this.current
   }
 
-  /** A hash that the operator has signed for a height (a receipt): the journal must have it there. */
-  promise(height: number, hash: Uint8Array): void {
-    this.promised.set(height, hash)
+  /** What the operator signed of a height to come (see checkReceipt): the journal must bear it out. */
+  promise(receipt: LedgerReceipt): void {
+    this.promised.set(receipt.height, [...(this.promised.get(receipt.height) ?? []), receipt])
   }
 
   /** The next line; what is wrong with it. After a fault no more lines may come. */
@@ -71,9 +73,13 @@ export class JournalVerifier {
     const { record, hash } = decoded.value
     const fault = this.misplacement(record) ?? this.misdecision(record) ?? this.misroot(record)
     if (fault !== undefined) return { height, ...fault }
-    const promised = this.promised.get(height)
-    if (promised !== undefined && !equalBytes(promised, hash)) {
-      return { height, part: 'head', detail: 'the operator signed another entry of this height' }
+    const broken = (this.promised.get(height) ?? []).find((receipt) => !bearsOut(receipt, record, hash, this.state))
+    if (broken !== undefined) {
+      return {
+        height,
+        part: 'head',
+        detail: `the operator signed something else of it (a receipt of kind ${broken.type})`,
+      }
     }
     this.ids.add(record.operation.id)
     this.isGroupOpen = record.root === undefined
@@ -124,6 +130,31 @@ export class JournalVerifier {
     if (root === undefined || equalBytes(root, this.commitment.update())) return undefined
     return { part: 'root', detail: 'the state does not have the root stated' }
   }
+}
+
+/** Whether an entry, and the state after it, are as the receipt says. */
+function bearsOut(
+  receipt: LedgerReceipt,
+  { root, operation }: ReadRecord,
+  hash: Uint8Array,
+  state: LedgerState,
+): boolean {
+  if ('entryHash' in receipt && receipt.entryHash !== toHex(hash)) return false
+  if (receipt.type === 'operation') return receipt.id === operation.id
+  if (root === undefined || receipt.stateRoot !== toHex(root)) return false
+  if (receipt.type === 'lane') return isSameLane(receipt.lane, state.lane(receipt.lane.id))
+  if (receipt.type === 'head') return true
+  const { available, locked, leaving, arriving } = state.account(receipt.account)
+  return (
+    receipt.available === available &&
+    receipt.locked === locked &&
+    receipt.leaving === leaving &&
+    receipt.arriving === arriving
+  )
+}
+
+function isSameLane(a: Lane, b: Lane | undefined): boolean {
+  return b !== undefined && equalBytes(laneCodec.encode(a), laneCodec.encode(b))
 }
 
 function refusalOf({ code, detail }: Failure): string {
