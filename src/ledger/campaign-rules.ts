@@ -46,6 +46,8 @@ function propose(draft: Draft, operation: Of<'campaign-propose'>): Failure | und
   if (endsAtMs <= timeMs || endsAtMs > timeMs + limits.maxCampaignMs) {
     return refuse(`an end that is over or more than ${limits.maxCampaignMs} ms away`)
   }
+  const conflict = draft.idConflict('campaign')
+  if (conflict !== undefined) return conflict
   if (purpose === 'seeding' && gates.length === 0) {
     const { feesBurned, seedingPools } = draft.state.totals()
     if (seedingPools + pool > feesBurned) {

@@ -63,6 +63,8 @@ function withdraw(draft: Draft, { id, to, amount }: Of<'withdraw'>, prefix: stri
     return refuse(`the account to pay does not begin with ${prefix}`)
   }
   if (amount === 0n) return refuse('a withdrawal of nothing')
+  const conflict = draft.idConflict('withdrawal')
+  if (conflict !== undefined) return conflict
   draft.hold({ type: 'withdrawal', value: { id, from: draft.account, to, amount, state: { type: 'requested' } } })
   draft.credit(draft.account, -amount)
   draft.charge(draft.facts.genesis.fees.withdrawal)

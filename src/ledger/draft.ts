@@ -89,6 +89,12 @@ export class Draft {
     this.post(change.type, id, heldAmount(change) - (before === undefined ? 0n : heldAmount(before)))
   }
 
+  /** A conflict where something of this operation's id exists: ids are used once, or nothing may be opened under them. */
+  idConflict(type: Holding['type']): Failure | undefined {
+    if (this.state.value(type, this.statement.operation.id) === undefined) return undefined
+    return failure('ledger-conflict', 'the id is that of an operation before')
+  }
+
   note(change: Exclude<Change, Holding>): void {
     this.changes.push(change)
   }

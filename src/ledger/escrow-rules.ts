@@ -44,6 +44,8 @@ function fund(draft: Draft, operation: Of<'escrow-fund'>): Failure | undefined {
   if (timeoutAtMs <= timeMs || timeoutAtMs > timeMs + limits.maxEscrowMs) {
     return refuse(`a timeout that is over or more than ${limits.maxEscrowMs} ms away`)
   }
+  const conflict = draft.idConflict('escrow')
+  if (conflict !== undefined) return conflict
   draft.hold({
     type: 'escrow',
     value: {

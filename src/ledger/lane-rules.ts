@@ -52,6 +52,8 @@ function open(
   if (expiresAtMs > timeMs + limits.maxLaneMs) return refuse(`a lane of over ${limits.maxLaneMs} ms`)
   if (state.account(payer).lanes >= limits.maxLanesPerPayer) return refuse('too many lanes of this payer')
   if (state.pair(payer, payee).lanes >= limits.maxLanesPerPair) return refuse('too many lanes to this payee')
+  const conflict = draft.idConflict('lane')
+  if (conflict !== undefined) return conflict
   const excess = excessWith(draft, payer, payee, deposit)
   if (excess !== undefined) return excess
   draft.hold({
@@ -73,7 +75,7 @@ function open(
 }
 
 /** Of the operation that opens it. */
-export function laneIdOf(id: OperationId): LaneId {
+function laneIdOf(id: OperationId): LaneId {
   return id as string as LaneId
 }
 

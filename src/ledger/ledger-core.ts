@@ -79,6 +79,7 @@ export class LedgerCore {
 
   /** Never earlier than before: the time of the last entry is the least. */
   timeAt(nowMs: number): number {
+    assert(nowMs <= Number.MAX_SAFE_INTEGER, 'a time')
     const lastMs = this.pending.at(-1)?.timeMs ?? this.sealedHead().timeMs
     return Math.max(lastMs, Math.floor(nowMs))
   }

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { tokenAmount } from '../../src/base/token-amount.ts'
+import { authenticate } from '../../src/ledger/authenticate.ts'
 import type { LaneId } from '../../src/ports/ledger.ts'
+import { fakeScheme } from './fake-signatures.ts'
 import { drawn, hourMs, LedgerHarness, tokens, unit } from './ledger-harness.ts'
 
 function withLane(deposit = 100): { ledger: LedgerHarness; lane: LaneId } {
@@ -72,6 +74,26 @@ describe('vouchers on a ledger (P3)', () => {
     assert.equal(ledger.available(2), 10_000n * unit + 999_998n)
     assert.equal(ledger.state.totals().feesBurned, 3n)
     assert.equal(ledger.state.totals().burned, 3n)
+  })
+})
+
+describe('replayed vouchers (P1)', () => {
+  test('a voucher is of one lane and one ledger: with either changed, or its amount, it is refused', () => {
+    const { ledger, lane } = withLane()
+    const other = ledger.openLane(1, 2, tokens(100))
+    const voucher = ledger.voucher(lane, 1, 10n * unit)
+    const elsewhere = new LedgerHarness((genesis) => ({ ...genesis, nonce: drawn('fork') }))
+    const forged = [
+      { ...voucher, lane: other },
+      { ...voucher, cumulativeAmount: tokens(11) },
+      elsewhere.voucher(lane, 1, 10n * unit),
+    ]
+    for (const each of forged) {
+      const operation = { type: 'claim', id: ledger.nextId(), vouchers: [each] } as const
+      const result = authenticate(ledger.sign(2, operation), ledger.facts, fakeScheme)
+      assert.equal(!result.ok && result.code, 'voucher-invalid')
+    }
+    ledger.do(2, { type: 'claim', vouchers: [voucher] })
   })
 })
 
