@@ -26,7 +26,7 @@ interface Authenticated {
 
 export type AuthenticOperation = Brand<Authenticated, 'AuthenticOperation'>
 
-export function vouchersOf(operation: LedgerOperation): readonly SignedVoucher[] {
+function vouchersOf(operation: LedgerOperation): readonly SignedVoucher[] {
   if (operation.type === 'claim') return operation.vouchers
   return operation.type === 'payee-close' && operation.last !== undefined ? [operation.last] : []
 }

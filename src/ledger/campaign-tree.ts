@@ -3,7 +3,7 @@
 // Guarantees: leaves are hashed twice, so no inner node passes for one; pairs are sorted, so proofs need no sides; which
 // grant is meant is in the leaf.
 import { assert } from '../base/assert.ts'
-import { compareBytes, concatBytes, equalBytes, fromHex, toHex } from '../base/bytes.ts'
+import { compareBytes, concatBytes, equalBytes, fromHex, toHex, writeUint256 } from '../base/bytes.ts'
 import { unwrap } from '../base/errors.ts'
 import { keccak256 } from '../base/keccak.ts'
 import type { TokenAmount } from '../base/token-amount.ts'
@@ -22,16 +22,10 @@ const wordBytes = 32
 /** ABI encoding of the three words, hashed twice. */
 export function grantLeaf(index: number, to: AccountId, amount: TokenAmount): Uint8Array {
   const words = new Uint8Array(3 * wordBytes)
-  putNumber(words, wordBytes, BigInt(index))
+  writeUint256(words, 0, BigInt(index))
   words.set(accountAddress(to), 2 * wordBytes - 20)
-  putNumber(words, 3 * wordBytes, amount)
+  writeUint256(words, 2 * wordBytes, amount)
   return keccak256(keccak256(words))
-}
-
-/** Big-endian, ending before `end`. */
-function putNumber(bytes: Uint8Array, end: number, value: bigint): void {
-  let place = end
-  for (let rest = value; rest > 0n; rest >>= 8n) bytes[--place] = Number(rest & 0xffn)
 }
 
 function hashPair(a: Uint8Array, b: Uint8Array): Uint8Array {

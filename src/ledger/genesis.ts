@@ -13,13 +13,13 @@ import { words } from '../formats/money/operation-forms.ts'
 import { amount, bytes32, whole } from '../formats/money/typed-forms.ts'
 import type { AccountId, Hash256, RailId, SigningDomain } from '../ports/ledger.ts'
 
-export type MintingRule =
+type MintingRule =
   /** The operator admits accounts, each by an invite and with the same grant; play money only. */
   | { readonly type: 'invites'; readonly grant: TokenAmount }
   /** Only what was deposited on a chain exists here. */
   | { readonly type: 'deposits'; readonly chain: string; readonly vault: string; readonly confirmations: number }
 
-export interface LedgerFees {
+interface LedgerFees {
   readonly transfer: TokenAmount
   /** Opening a lane, an escrow, an air-drop. */
   readonly open: TokenAmount
@@ -29,7 +29,7 @@ export interface LedgerFees {
   readonly to: 'burned' | 'operator'
 }
 
-export interface LedgerLimits {
+interface LedgerLimits {
   readonly minDeposit: TokenAmount
   readonly maxLanesPerPayer: number
   readonly maxLanesPerPair: number

@@ -8,7 +8,7 @@ import { stateForms } from './entry-codec.ts'
 import type { LedgerState, TableName, TableValues } from './ledger-state.ts'
 import { provesState, type StateProof, StateTree } from './state-tree.ts'
 
-export function leafKey(table: TableName, id: string): Uint8Array {
+function leafKey(table: TableName, id: string): Uint8Array {
   return sha256(fromLatin1(`${table}:${id}`))
 }
 

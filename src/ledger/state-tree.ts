@@ -6,7 +6,7 @@ import { assert } from '../base/assert.ts'
 import { copyBytes, emptyBytes, equalBytes } from '../base/bytes.ts'
 import { sha256Into } from '../base/hash.ts'
 
-export const treeKeyBytes = 32
+const treeKeyBytes = 32
 const hashBytes = 32
 const messageBytes = 1 + 2 * hashBytes
 const noNode = 0

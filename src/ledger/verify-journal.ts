@@ -17,17 +17,7 @@ import { LedgerState } from './ledger-state.ts'
 import { StateCommitment } from './state-commitment.ts'
 
 /** What of an entry does not hold. */
-export type FaultyPart =
-  | 'line'
-  | 'height'
-  | 'previous'
-  | 'time'
-  | 'id'
-  | 'signature'
-  | 'rules'
-  | 'entry'
-  | 'root'
-  | 'head'
+type FaultyPart = 'line' | 'height' | 'previous' | 'time' | 'id' | 'signature' | 'rules' | 'entry' | 'root' | 'head'
 
 export interface JournalFault {
   /** Of the first entry that does not hold. */

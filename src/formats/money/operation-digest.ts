@@ -4,6 +4,7 @@
 import { assert, present } from '../../base/assert.ts'
 import type { AccountId, LedgerOperation, SigningDomain } from '../../ports/ledger.ts'
 import { accountRail, isRailOfDomain } from './account-id.ts'
+import { optionalAccount } from './operation-forms.ts'
 import { operationId, operationTable } from './operation-schema.ts'
 import { typedDigest } from './typed-data.ts'
 import { account as accountForm } from './typed-forms.ts'
@@ -21,7 +22,9 @@ function signedStruct({ struct, fields }: { readonly struct: string; readonly fi
   const members = { id: operationId, account: accountForm, ...fields }
   return {
     struct: typedStruct<object>(struct, members as TypedFields<object>),
-    accountKeys: Object.entries(members).flatMap(([key, form]) => (form === accountForm ? [key] : [])),
+    accountKeys: Object.entries(members).flatMap(([key, form]) =>
+      form === accountForm || form === optionalAccount ? [key] : [],
+    ),
   }
 }
 
@@ -34,7 +37,9 @@ export function operationDigest(operation: LedgerOperation, account: AccountId, 
   const { struct, accountKeys } = structOf(operation.type)
   const signed: Readonly<Record<string, unknown>> = { ...operation, account }
   for (const key of accountKeys) {
-    assert(isRailOfDomain(accountRail(signed[key] as AccountId), domain), 'accounts on the rail that is signed for')
+    const named = signed[key] as AccountId | undefined
+    const isHere = named === undefined || isRailOfDomain(accountRail(named), domain)
+    assert(isHere, 'accounts on the rail that is signed for')
   }
   return typedDigest(domain, struct.encodeWords(signed))
 }

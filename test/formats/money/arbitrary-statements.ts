@@ -12,10 +12,12 @@ import {
   parseRailId,
 } from '../../../src/formats/money/account-id.ts'
 import { operationTable } from '../../../src/formats/money/operation-schema.ts'
-import type { LedgerReceipt, StatementHash } from '../../../src/formats/money/receipt.ts'
+import type { LedgerReceipt } from '../../../src/formats/money/receipt.ts'
 import { parseSignature } from '../../../src/formats/money/signature.ts'
 import type {
   AccountId,
+  CampaignGate,
+  Hash256,
   Lane,
   LaneId,
   LaneState,
@@ -53,7 +55,7 @@ export const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 })
 const hex32 = bytes32.map(toHex)
 const id = hex32.map((text) => text as OperationId)
 const laneId = hex32.map((text) => text as LaneId)
-const hash = hex32.map((text) => text as StatementHash)
+const hash = hex32.map((text) => text as Hash256)
 export const amount = fc
   .oneof(fc.constantFrom(0n, 1n, 2n ** 64n - 1n, 2n ** 64n, max256), fc.bigInt({ min: 0n, max: max256 }))
   .map(tokenAmount)
@@ -85,9 +87,23 @@ export function laneOn(rail: RailId): fc.Arbitrary<Lane> {
   )
   const account = accountOn(rail)
   const fields = { id: laneId, payer: account, payee: account, deposit: amount, claimed: amount }
-  return record({ ...fields, expiresAtMs: whole, state }).map((lane) =>
-    lane.claimed <= lane.deposit ? lane : { ...lane, claimed: lane.deposit, deposit: lane.claimed },
-  )
+  const plain = { ...fields, expiresAtMs: whole, state }
+  return fc
+    .oneof(record<Lane>(plain), record<Lane>({ ...plain, award: hash }))
+    .map((lane) => (lane.claimed <= lane.deposit ? lane : { ...lane, claimed: lane.deposit, deposit: lane.claimed }))
+}
+
+const gate: fc.Arbitrary<CampaignGate> = fc.oneof(
+  record({ type: fc.constantFrom('invite' as const, 'passkey' as const) }),
+  record({ type: fc.constant('balance' as const), height: whole, minimum: amount }),
+)
+
+/** Texts by operation and field. */
+const texts: Readonly<Record<string, fc.Arbitrary<string>>> = {
+  'deposit-settle result': fc.constantFrom('credited', 'dropped'),
+  'withdraw-settle result': fc.constantFrom('sent', 'failed'),
+  'campaign-propose purpose': fc.constantFrom('gift', 'seeding'),
+  'withdraw to': fc.oneof(...places.map((place) => accountOn(place.rail))),
 }
 
 interface Member {
@@ -96,34 +112,38 @@ interface Member {
 }
 
 /** What a field holds, by its type in EIP-712; what is optional is an array there. */
-function drawnFor({ typeName, isOptional }: Member, rail: RailId): fc.Arbitrary<unknown> {
+function drawnFor({ typeName, isOptional }: Member, place: string, rail: RailId): fc.Arbitrary<unknown> {
   const elements: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
     bytes32: hex32,
     address: accountOn(rail),
     uint256: amount,
     uint64: whole,
     SignedVoucher: signedVoucher,
+    CampaignGate: gate,
   }
-  const element = elements[typeName.replace('[]', '')]
-  if (element === undefined) throw new Error(`no values of type ${typeName}: add them`)
+  const element = typeName === 'string' ? texts[place] : elements[typeName.replace('[]', '')]
+  if (element === undefined) throw new Error(`no values of type ${typeName} for ${place}: add them`)
   if (isOptional === true || !typeName.endsWith('[]')) return element
   return fc.array(element, { minLength: 1, maxLength: 4 })
 }
 
 /** Names of fields that an operation may lack. */
-export const optionalFields: ReadonlySet<string> = new Set(
-  Object.values(operationTable).flatMap(({ fields }) => {
+export const optionalFields: ReadonlySet<string> = new Set([
+  // Of a lane.
+  'award',
+  ...Object.values(operationTable).flatMap(({ fields }) => {
     const members = Object.entries(fields as Readonly<Record<string, Member>>)
     return members.filter(([, { isOptional }]) => isOptional === true).map(([name]) => name)
   }),
-)
+])
 
 /** By type, so that every kind is drawn as often as any other: of every row of the table. */
 export function operationsOn(rail: RailId): Readonly<Record<string, fc.Arbitrary<LedgerOperation>>> {
   const arbitraries = Object.entries(operationTable).map(([type, { fields }]) => {
     const members = Object.entries(fields as Readonly<Record<string, Member>>)
-    const model = Object.fromEntries(members.map(([name, member]) => [name, drawnFor(member, rail)]))
-    const requiredKeys = ['type', 'id', ...Object.keys(model).filter((name) => !optionalFields.has(name))]
+    const model = Object.fromEntries(members.map(([name, member]) => [name, drawnFor(member, `${type} ${name}`, rail)]))
+    const required = members.filter(([, { isOptional }]) => isOptional !== true).map(([name]) => name)
+    const requiredKeys = ['type', 'id', ...required]
     const drawn = fc.record({ type: fc.constant(type), id, ...model }, {
       noNullPrototype: true,
       requiredKeys,
@@ -149,7 +169,8 @@ export function receiptOn(rail: RailId): fc.Arbitrary<LedgerReceipt> {
       account,
       available: amount,
       locked: amount,
-      pending: amount,
+      leaving: amount,
+      arriving: amount,
       height,
       stateRoot: hash,
       timeMs,

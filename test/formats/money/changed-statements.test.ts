@@ -10,6 +10,7 @@ import { addAmounts, tokenAmount } from '../../../src/base/token-amount.ts'
 import {
   accountAddress,
   accountId,
+  accountRail,
   contractDomain,
   parseAccountId,
   parseRailId,
@@ -21,7 +22,7 @@ import { receiptCodec, receiptDigest } from '../../../src/formats/money/receipt.
 import { speedMessageDigest } from '../../../src/formats/money/speed-message-digest.ts'
 import { voucherDigest, waiverDigest } from '../../../src/formats/money/voucher-digest.ts'
 import { secp256k1 } from '../../../src/host/secp256k1.ts'
-import type { AccountId, LaneId, RailId, SigningDomain } from '../../../src/ports/ledger.ts'
+import type { LaneId, RailId, SigningDomain } from '../../../src/ports/ledger.ts'
 import { amount, bytes32, ledgerPlace, operationsOn, places, receiptOn } from './arbitrary-statements.ts'
 
 const key = unwrap(secp256k1.openKey(new Uint8Array(32).fill(7)))
@@ -54,13 +55,24 @@ function otherDomains(domain: SigningDomain): SigningDomain[] {
   ]
 }
 
+/** Words of which one may stand in the place of another. */
+const wordsOfSameFields = [
+  ['request-close', 'close'],
+  ['open', 'closed'],
+  ['credited', 'dropped'],
+  ['sent', 'failed'],
+  ['gift', 'seeding'],
+  ['invite', 'passkey'],
+]
+
 /** The leaf changed by the least that is another value of its kind; undefined: there is none in its place. */
-function changedLeaf(leaf: string | number, rail: RailId): JsonValue | undefined {
+function changedLeaf(leaf: string | number): JsonValue | undefined {
   if (typeof leaf === 'number') return leaf === Number.MAX_SAFE_INTEGER ? leaf - 1 : leaf + 1
-  if (leaf.startsWith(`${rail}:`)) {
-    const address = accountAddress(leaf as AccountId)
+  const account = parseAccountId(leaf)
+  if (account.ok) {
+    const address = accountAddress(account.value)
     address[19] = (address[19] as number) ^ 1
-    return accountId(rail, address)
+    return accountId(accountRail(account.value), address)
   }
   if (leaf.startsWith('0x')) {
     // Of a signature s, or there might be none such.
@@ -68,24 +80,23 @@ function changedLeaf(leaf: string | number, rail: RailId): JsonValue | undefined
     return leaf.slice(0, place) + (leaf.charAt(place) === '0' ? '1' : '0') + leaf.slice(place + 1)
   }
   if (/^[0-9]+$/.test(leaf)) return leaf === '0' ? '1' : String(BigInt(leaf) - 1n)
-  const sameFields: Record<string, string> = { 'request-close': 'close', 'close': 'request-close', 'open': 'closed' }
-  return sameFields[leaf]
+  return wordsOfSameFields.find((words) => words.includes(leaf))?.find((word) => word !== leaf)
 }
 
 /** Every form of the JSON with one leaf, or the length of one list, changed. */
-function* changedForms(value: JsonValue, rail: RailId): Generator<JsonValue> {
+function* changedForms(value: JsonValue): Generator<JsonValue> {
   if (typeof value !== 'object') {
-    const changed = changedLeaf(value, rail)
+    const changed = changedLeaf(value)
     if (changed !== undefined) yield changed
   } else if (Array.isArray(value)) {
     if (value.length > 1) yield value.slice(1)
     yield [...value, value[0] as JsonValue]
     for (const [index, element] of value.entries()) {
-      for (const changed of changedForms(element, rail)) yield value.with(index, changed)
+      for (const changed of changedForms(element)) yield value.with(index, changed)
     }
   } else {
     for (const [name, member] of Object.entries(value)) {
-      for (const changed of changedForms(member, rail)) yield { ...value, [name]: changed }
+      for (const changed of changedForms(member)) yield { ...value, [name]: changed }
     }
     // Where it is optional, that is another statement.
     for (const name of Object.keys(value)) {
@@ -99,7 +110,7 @@ function checkChanges<T>(statement: T, codec: Codec<T>, rail: RailId, digestOf: 
   const original = digestOf(statement)
   const json = codec.toJson(statement) as Readonly<Record<string, JsonValue>>
   const unchanged = new Set(Object.keys(json).filter((name) => name !== 'type'))
-  for (const changed of changedForms(json, rail)) {
+  for (const changed of changedForms(json)) {
     const read = codec.fromJson(changed, rail)
     if (!read.ok) continue
     assertRefused(original, digestOf(read.value), JSON.stringify(changed))
