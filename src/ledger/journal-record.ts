@@ -1,7 +1,7 @@
 // Lines of a ledger's journal: height, hash of the line before, time, who asked for what with which signature, the
 // entry that came of it, and at the end of a group the root of the state.
 // Guarantees: canonical bytes, so that there is one hash a record; whatever the bytes, reading does not throw; a line
-// that was changed is told from its own hash. A line: bencoded {entry, hash}.
+// that was changed is told from its own hash. A line: bencoded {hash, record}.
 import { equalBytes } from '../base/bytes.ts'
 import { attempt, type Result } from '../base/errors.ts'
 import { sha256 } from '../base/hash.ts'
@@ -56,21 +56,26 @@ const rawOperation: Form<Uint8Array> = {
   fromJson: () => malformed('records are not read from JSON'),
 }
 
-const recordForm = record<JournalRecord>({
+/** As it stands in the journal. */
+type WrittenRecord = Omit<JournalRecord, 'operationBytes'> & { readonly operation: Uint8Array }
+
+const recordForm = record<WrittenRecord>({
   height: whole,
   previous: digest,
   timeMs: whole,
   account,
-  operationBytes: rawOperation,
+  operation: rawOperation,
   signature: signatureBytes,
   entry: entryForm,
   root: optional(digest),
 })
 
 export function encodeLine(journalRecord: JournalRecord): { readonly line: Uint8Array; readonly hash: Uint8Array } {
-  const entry = encode(recordForm.toBencode(journalRecord))
-  const hash = sha256(entry)
-  return { line: encode({ entry: new RawBencode(entry), hash }), hash }
+  const { height, previous, timeMs, account: by, operationBytes: operation, signature, entry, root } = journalRecord
+  const plain = { height, previous, timeMs, account: by, operation, signature, entry }
+  const bytes = encode(recordForm.toBencode(root === undefined ? plain : { ...plain, root }))
+  const hash = sha256(bytes)
+  return { line: encode({ hash, record: new RawBencode(bytes) }), hash }
 }
 
 /** Errors: ledger-damaged. */
@@ -82,17 +87,17 @@ export function decodeLine(
   if (!scanned.ok) return { ...scanned, code: 'ledger-damaged' }
   const read = attempt(() => {
     const root = new BencodeCursor(scanned.value)
-    const entry = root.get('entry')
+    const written = root.get('record')
     const stated = root.get('hash')?.bytes()
-    if (root.kind !== kindDictionary || root.size !== 2 || entry === undefined || stated === undefined) {
+    if (root.kind !== kindDictionary || root.size !== 2 || written === undefined || stated === undefined) {
       return malformed('not a line of a journal')
     }
-    const hash = sha256(entry.raw())
-    if (!equalBytes(hash, stated)) return malformed('the entry was changed: it does not have the hash stated')
-    const journalRecord = recordForm.fromBencode(entry, rail)
-    const operation = operationCodec.decode(journalRecord.operationBytes, rail)
+    const hash = sha256(written.raw())
+    if (!equalBytes(hash, stated)) return malformed('the record was changed: it does not have the hash stated')
+    const { operation: operationBytes, ...fields } = recordForm.fromBencode(written, rail)
+    const operation = operationCodec.decode(operationBytes, rail)
     if (!operation.ok) return malformed(operation.detail)
-    return { record: { ...journalRecord, operation: operation.value }, hash }
+    return { record: { ...fields, operationBytes, operation: operation.value }, hash }
   })
   return read.ok ? read : { ...read, code: 'ledger-damaged' }
 }

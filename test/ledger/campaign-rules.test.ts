@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import { toHex } from '../../src/base/bytes.ts'
 import { tokenAmount } from '../../src/base/token-amount.ts'
 import { type Grant, grantLeaf, grantTree, provesGrant } from '../../src/ledger/campaign-tree.ts'
-import type { CampaignGate, Hash256, OperationId } from '../../src/ports/ledger.ts'
+import type { AccountId, CampaignGate, Hash256, OperationId } from '../../src/ports/ledger.ts'
 import { drawn, hourMs, LedgerHarness, tokens } from './ledger-harness.ts'
 
 interface Campaign {
@@ -165,6 +166,26 @@ describe('air-drops (P13)', () => {
 })
 
 describe('the tree of grants', () => {
+  test('leaves are those of abi.encode, the root that of OpenZeppelin’s tree (both made with viem)', () => {
+    const at = (byte: string) => `swarmbid:${'0'.repeat(32)}:0x${byte.repeat(20)}` as AccountId
+    const grants = [
+      { to: at('11'), amount: tokenAmount(5n) },
+      { to: at('22'), amount: tokenAmount(10n ** 18n) },
+      { to: at('11'), amount: tokenAmount(2n ** 200n) },
+    ]
+    assert.deepEqual(
+      grants.map(({ to, amount }, index) => toHex(grantLeaf(index, to, amount))),
+      [
+        'fe4ae2bb3c6744df9fb8626990b63d38f362939b169a8234180db866859b92ee',
+        '7f3271896e90ce50172a10619381d982725c46d8513e8d32c4cc71f5cd5669b0',
+        '55bd9dd1e4f5be2c3377527a049c6e72f4ecf37f2a2e3c3e222a3f322d1919ae',
+      ],
+    )
+    const { root, total } = grantTree(grants)
+    assert.equal(root, 'b726b446fdb49fb9602eaf7fdfa0b7cb43c2a1573459088e7d995c0de5fca757')
+    assert.equal(total, 2n ** 200n + 10n ** 18n + 5n)
+  })
+
   test('every grant of a list of any length is proven, and no other', () => {
     const ledger = new LedgerHarness()
     fc.assert(
