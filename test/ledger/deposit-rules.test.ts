@@ -61,6 +61,7 @@ describe('deposits', () => {
     assert.equal(ledger.refusal(0, more), 'ledger-refused', 'what is arriving counts')
     assert.equal(ledger.refusal(1, { type: 'deposit-settle', source, result: 'credited' }), 'ledger-refused')
     ledger.do(0, { type: 'deposit-settle', source, result: 'dropped' })
+    assert.equal(ledger.refusal(0, { ...see, to: ledger.account(2) }), 'ledger-refused', 'it was another’s')
     ledger.do(0, more)
   })
 

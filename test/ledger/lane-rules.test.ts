@@ -179,6 +179,34 @@ describe('closing a lane (P5)', () => {
     )
   })
 
+  test('at the very end of its window or of its life a lane pays no more, a moment before it does', () => {
+    for (const isClosing of [true, false]) {
+      for (const earlyMs of [1, 0]) {
+        const { ledger, lane } = withLane()
+        if (isClosing) ledger.do(1, { type: 'request-close', lane })
+        ledger.nowMs += (isClosing ? hourMs : 24 * hourMs) - earlyMs
+        const claim = ledger.submit(2, { type: 'claim', vouchers: [ledger.voucher(lane, 1, unit)] })
+        assert.equal(claim.ok, earlyMs === 1)
+        assert.equal(ledger.submit(3, { type: 'close', lane }).ok, earlyMs === 0)
+      }
+    }
+  })
+
+  test('a window does not outlast the lane', () => {
+    const { ledger, lane } = withLane()
+    ledger.nowMs += 24 * hourMs - 5
+    ledger.do(1, { type: 'request-close', lane })
+    const state = ledger.state.lane(lane)?.state
+    assert.ok(state?.type === 'closing' && state.closesAtMs === ledger.nowMs + 5)
+  })
+
+  test('a payee closes with a voucher of that lane, not of another one', () => {
+    const { ledger, lane } = withLane()
+    const other = ledger.openLane(1, 2, tokens(5))
+    const last = ledger.voucher(other, 1, unit)
+    assert.equal(ledger.refusal(2, { type: 'payee-close', lane, last }), 'voucher-invalid')
+  })
+
   test('the payer alone asks to close, once; the operator finds what nobody closed', () => {
     const { ledger, lane } = withLane()
     assert.equal(ledger.refusal(2, { type: 'request-close', lane }), 'ledger-refused')
@@ -191,6 +219,7 @@ describe('closing a lane (P5)', () => {
     ledger.nowMs += hourMs
     const [closing, ...others] = ledger.core.overdue(ledger.nowMs, 10, () => ledger.nextId())
     assert.ok(closing?.type === 'close' && closing.lane === lane && others.length === 0)
+    assert.equal(ledger.core.overdue(ledger.nowMs, 10, () => ledger.nextId()).length, 1, 'until it is closed')
     ledger.do(0, closing)
     assert.equal(ledger.available(1), tokens(10_000))
     assert.deepEqual(

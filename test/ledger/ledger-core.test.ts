@@ -15,8 +15,19 @@ import { provesRecord } from '../../src/ledger/state-commitment.ts'
 import { JournalVerifier } from '../../src/ledger/verify-journal.ts'
 import type { LaneId, LedgerOperation, Signature, SigningDomain } from '../../src/ports/ledger.ts'
 import type { SigningKey } from '../../src/ports/signatures.ts'
-import { fakeScheme } from './fake-signatures.ts'
-import { checkBooks, drawn, factsOf, hourMs, idOf, LedgerHarness, startMs, tokens, unit } from './ledger-harness.ts'
+import { fakeScheme, fakeSign } from './fake-signatures.ts'
+import {
+  addressOf,
+  checkBooks,
+  drawn,
+  factsOf,
+  hourMs,
+  idOf,
+  LedgerHarness,
+  startMs,
+  tokens,
+  unit,
+} from './ledger-harness.ts'
 
 function rootOf(core: LedgerCore): string {
   return toHex(core.proofs.update())
@@ -135,6 +146,9 @@ describe('signatures of operations', () => {
     assert.equal(codeOf({ account: elsewhere.account(1) }), 'ledger-refused')
     const here = elsewhere.sign(1, { ...operation, to: elsewhere.account(2) } as LedgerOperation)
     assert.equal(codeOf({ signature: here.signature }), 'signature-invalid')
+    const digest = operationDigest(operation, ledger.account(1), ledger.facts.domain)
+    assert.equal(codeOf({ signature: fakeSign(addressOf(1), digest) }), 'accepted')
+    assert.equal(codeOf({ signature: fakeSign(addressOf(2), digest) }), 'signature-invalid', 'a key of another account')
   })
 })
 

@@ -56,6 +56,17 @@ function play(changes: readonly { index: number; value: number | undefined }[]):
   return [tree, values]
 }
 
+/** A tree as a liar would make it: a leaf stands where its key does not lead, to hide what should be there. */
+const misplaced = (() => {
+  const [left, hidden] = [new Uint8Array(32), new Uint8Array(32).fill(0xff)]
+  const wrong = new Uint8Array(32).fill(1)
+  const valueHash = bytesOf('value 1')
+  const leaf = (key: Uint8Array) => sha256(concatBytes([Uint8Array.of(0), key, valueHash]))
+  const root = sha256(concatBytes([Uint8Array.of(1), leaf(left), leaf(wrong)]))
+  const end = { type: 'other', key: wrong, valueHash } as const
+  return { root, absent: hidden, proof: { siblings: [leaf(left)], end } }
+})()
+
 describe('the state tree', () => {
   test('its root is that of its definition, whatever came, went and was replaced in whatever order', () => {
     fc.assert(
@@ -102,6 +113,7 @@ describe('the state tree', () => {
     assert.ok(!provesState(root, keyOf(4), undefined, { ...present, end }), 'its own leaf is not another’s')
     const far = { ...end, key: keyOf(10) } as const
     assert.ok(!provesState(root, keyOf(4), undefined, { ...tree.prove(keyOf(10)), end: far }))
+    assert.ok(!provesState(misplaced.root, misplaced.absent, undefined, misplaced.proof), 'a leaf in a wrong place')
     const long = { siblings: Array.from({ length: 257 }, () => root), end: { type: 'found' } } as const
     assert.ok(!provesState(root, keyOf(4), bytesOf('value 1'), long))
     assert.ok(!provesState(root, keyOf(4), bytesOf('value 1').subarray(1), present))
