@@ -90,8 +90,9 @@ async function play(
   const { world } = stage
   const { isOver, judge } = await scenario.arrange(stage)
   const endMs = world.clock.nowMs() + scenario.limitMs
+  const momentary = checks.filter(({ onMoment }) => onMoment !== undefined)
   const isInTime = await world.clock.runUntil(() => {
-    for (const check of checks) check.onMoment?.()
+    for (const check of momentary) check.onMoment?.()
     return isBroken() || (isOver() && stage.isQuiet)
   }, endMs)
   stage.close()

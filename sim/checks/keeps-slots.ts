@@ -14,10 +14,9 @@ export const keepsSlots: CheckMaker = {
     tap.observe({ onUnchoke: ({ machine }, way) => void (way === 'out' && unchoking.add(machine)) })
     const slotsTaken = (machine: Machine): Map<Content, number> => {
       const taken = new Map<Content, number>()
-      for (const connection of tap.connections) {
+      for (const connection of tap.connectionsOf(machine)) {
         const { content, out, in: peer } = connection
-        if (connection.machine !== machine || content === undefined || connection.isHungUp || connection.isClosed)
-          continue
+        if (content === undefined || connection.isHungUp || connection.isClosed) continue
         if (!out.isChoking && peer.isInterested) taken.set(content, (taken.get(content) ?? 0) + 1)
       }
       return taken

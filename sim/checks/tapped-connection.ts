@@ -32,8 +32,16 @@ export interface WireObserver {
   onReject?(connection: TappedConnection, way: Way, piece: number, begin: number): void
   /** A block begins; its bytes follow. */
   onBlock?(connection: TappedConnection, way: Way, piece: number, begin: number, length: number): void
-  /** Bytes of the current block from `begin` of the piece on, valid until the call returns. */
-  onBlockBytes?(connection: TappedConnection, way: Way, piece: number, begin: number, bytes: Uint8Array): void
+  /** Bytes of the current block from `begin` of the piece on: [start, end) of `chunk`, valid until the call returns. */
+  onBlockBytes?(
+    connection: TappedConnection,
+    way: Way,
+    piece: number,
+    begin: number,
+    chunk: Uint8Array,
+    start: number,
+    end: number,
+  ): void
   /** All of a block is there. */
   onBlockEnd?(connection: TappedConnection, way: Way, piece: number, begin: number, length: number): void
   /** What the session was sent or sent that is no message of the protocol. */
@@ -41,6 +49,38 @@ export interface WireObserver {
   /** The session ended it: what comes from now on it does not look at. */
   onHungUp?(connection: TappedConnection): void
   onClosed?(connection: TappedConnection): void
+}
+
+const told = [
+  'onBytes',
+  'onOpened',
+  'onChoke',
+  'onUnchoke',
+  'onInterested',
+  'onNotInterested',
+  'onHave',
+  'onRequest',
+  'onCancel',
+  'onReject',
+  'onBlock',
+  'onBlockBytes',
+  'onBlockEnd',
+  'onGarbage',
+  'onHungUp',
+  'onClosed',
+] as const satisfies readonly (keyof WireObserver)[]
+
+/** Observers by what they want to be told, so that a message costs only those. */
+export type ObserverLists = { readonly [Kind in keyof WireObserver]-?: Required<Pick<WireObserver, Kind>>[] }
+
+export function observerLists(): ObserverLists {
+  return Object.fromEntries(told.map((kind) => [kind, []])) as unknown as ObserverLists
+}
+
+export function addObserver(lists: ObserverLists, observer: WireObserver): void {
+  for (const kind of told) {
+    if (observer[kind] !== undefined) (lists[kind] as WireObserver[]).push(observer)
+  }
 }
 
 /** What one side said of itself, and what it asked for and did not get yet. */
@@ -117,13 +157,13 @@ export class TappedConnection {
   chokedMs = 0
   /** Both handshakes were there. */
   isOpened = false
-  private readonly observers: readonly WireObserver[]
+  private readonly observers: ObserverLists
   private readonly find: (infoHash: string) => Content | undefined
   private readonly nowMs: () => number
 
   constructor(
     whose: Pick<TappedConnection, 'machine' | 'life' | 'direction' | 'remote'>,
-    observers: readonly WireObserver[],
+    observers: ObserverLists,
     find: (infoHash: string) => Content | undefined,
     nowMs: () => number,
   ) {
@@ -145,12 +185,12 @@ export class TappedConnection {
     const side = this[way]
     if (this.isHungUp) return
     side.saidMs = this.nowMs()
-    for (const observer of this.observers) observer.onBytes?.(this, way, bytes.length)
+    for (const observer of this.observers.onBytes) observer.onBytes(this, way, bytes.length)
     let rest = bytes
     if (side.handshake !== undefined) {
       const taken = side.handshake.push(rest)
       if (typeof taken !== 'number') {
-        if (!this.isClosed) for (const observer of this.observers) observer.onGarbage?.(this, way, taken.detail)
+        if (!this.isClosed) for (const observer of this.observers.onGarbage) observer.onGarbage(this, way, taken.detail)
         this.close()
         return
       }
@@ -160,20 +200,20 @@ export class TappedConnection {
     if (rest.length === 0 || side.decoder === undefined) return
     const failed = side.decoder.push(rest)
     if (failed === undefined) return
-    for (const observer of this.observers) observer.onGarbage?.(this, way, failed.detail)
+    for (const observer of this.observers.onGarbage) observer.onGarbage(this, way, failed.detail)
     side.decoder = undefined
   }
 
   hangUp(): void {
     if (this.isHungUp) return
     this.isHungUp = true
-    for (const observer of this.observers) observer.onHungUp?.(this)
+    for (const observer of this.observers.onHungUp) observer.onHungUp(this)
   }
 
   close(): void {
     if (this.isClosed) return
     this.isClosed = true
-    for (const observer of this.observers) observer.onClosed?.(this)
+    for (const observer of this.observers.onClosed) observer.onClosed(this)
   }
 
   private openSide(way: Way, side: WireSide): void {
@@ -188,7 +228,7 @@ export class TappedConnection {
     side.decoder = new WireDecoder(this.sinkOf(way, side), { pieceCount })
     if (this.isOpened || this.out.decoder === undefined || this.in.decoder === undefined) return
     this.isOpened = true
-    for (const observer of this.observers) observer.onOpened?.(this)
+    for (const observer of this.observers.onOpened) observer.onOpened(this)
   }
 
   private sinkOf(way: Way, side: WireSide): WireSink {
@@ -198,29 +238,29 @@ export class TappedConnection {
     let begin = 0
     let blockBytes = 0
     const have = (number: number) => {
-      for (const observer of observers) observer.onHave?.(this, way, number)
+      for (const observer of observers.onHave) observer.onHave(this, way, number)
       side.have?.set(number)
     }
     const nothing = () => undefined
     return {
       keepAlive: nothing,
       choke: () => {
-        for (const observer of observers) observer.onChoke?.(this, way)
+        for (const observer of observers.onChoke) observer.onChoke(this, way)
         side.isChoking = true
         if (way === 'out') this.chokedMs = this.nowMs()
         // Without BEP 6 a choke ends all requests, told by nothing else.
         if (!(side.supportsFast && other.supportsFast)) other.forgetRequests()
       },
       unchoke: () => {
-        for (const observer of observers) observer.onUnchoke?.(this, way)
+        for (const observer of observers.onUnchoke) observer.onUnchoke(this, way)
         side.isChoking = false
       },
       interested: () => {
-        for (const observer of observers) observer.onInterested?.(this, way)
+        for (const observer of observers.onInterested) observer.onInterested(this, way)
         side.isInterested = true
       },
       notInterested: () => {
-        for (const observer of observers) observer.onNotInterested?.(this, way)
+        for (const observer of observers.onNotInterested) observer.onNotInterested(this, way)
         side.isInterested = false
       },
       have,
@@ -234,26 +274,26 @@ export class TappedConnection {
       },
       haveNone: nothing,
       request: (number, from, length) => {
-        for (const observer of observers) observer.onRequest?.(this, way, number, from, length)
+        for (const observer of observers.onRequest) observer.onRequest(this, way, number, from, length)
         side.request(blockKey(number, from), this.nowMs())
       },
       piece: (number, from, length) => {
         piece = number
         begin = from
         blockBytes = length
-        for (const observer of observers) observer.onBlock?.(this, way, number, from, length)
+        for (const observer of observers.onBlock) observer.onBlock(this, way, number, from, length)
         other.answered(blockKey(number, from))
       },
       blockFragment: (offset, chunk, start, end) => {
-        for (const observer of observers) {
-          observer.onBlockBytes?.(this, way, piece, begin + offset, chunk.subarray(start, end))
+        for (const observer of observers.onBlockBytes) {
+          observer.onBlockBytes(this, way, piece, begin + offset, chunk, start, end)
         }
         if (offset + end - start < blockBytes) return
         side.payloadBytes += blockBytes
-        for (const observer of observers) observer.onBlockEnd?.(this, way, piece, begin, blockBytes)
+        for (const observer of observers.onBlockEnd) observer.onBlockEnd(this, way, piece, begin, blockBytes)
       },
       cancel: (number, from) => {
-        for (const observer of observers) observer.onCancel?.(this, way, number, from)
+        for (const observer of observers.onCancel) observer.onCancel(this, way, number, from)
         const key = blockKey(number, from)
         // Without BEP 6 nothing says that it was heard.
         if (!(side.supportsFast && other.supportsFast)) side.answered(key)
@@ -262,7 +302,7 @@ export class TappedConnection {
       port: nothing,
       suggest: nothing,
       reject: (number, from) => {
-        for (const observer of observers) observer.onReject?.(this, way, number, from)
+        for (const observer of observers.onReject) observer.onReject(this, way, number, from)
         other.answered(blockKey(number, from))
       },
       allowedFast: (number) => void side.allowedFast.add(number),

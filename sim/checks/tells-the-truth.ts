@@ -11,15 +11,15 @@ export const tellsTheTruth: CheckMaker = {
         if (way === 'in' || content === undefined || machine.holds(content, piece)) return
         violate(machine, `told a peer of piece ${piece}, which its disk does not show`)
       },
-      onBlockBytes: ({ machine, content }, way, piece, begin, bytes) => {
+      onBlockBytes: ({ machine, content }, way, piece, begin, chunk, start, end) => {
         if (way === 'in' || content === undefined) return
         const position = piece * content.info.pieceLengthBytes + begin
         for (const file of content.files) {
           const from = Math.max(position, file.offset)
-          const to = Math.min(position + bytes.length, file.offset + file.bytes.length)
+          const to = Math.min(position + end - start, file.offset + file.bytes.length)
           if (from >= to) continue
           const wanted = file.bytes.subarray(from - file.offset, to - file.offset)
-          if (equalBytes(bytes.subarray(from - position, to - position), wanted)) continue
+          if (equalBytes(chunk.subarray(start + from - position, start + to - position), wanted)) continue
           violate(machine, `sent bytes of piece ${piece} from ${begin} on that are not the torrent's`)
         }
       },

@@ -4,12 +4,16 @@ import type { Stream, StreamSink, Streams } from '../../src/ports/streams.ts'
 import type { Content } from '../world/content.ts'
 import type { Machine } from '../world/machine.ts'
 import type { World, WorldWatcher } from '../world/world.ts'
-import { pushParts, TappedConnection, type WireObserver } from './tapped-connection.ts'
+import { addObserver, observerLists, pushParts, TappedConnection, type WireObserver } from './tapped-connection.ts'
+
+const none: ReadonlySet<TappedConnection> = new Set()
 
 export class WireTap implements WorldWatcher {
   /** In the order they were made; those that are closed go. */
   readonly connections = new Set<TappedConnection>()
-  private readonly observers: WireObserver[] = []
+  private readonly byMachine = new Map<Machine, Set<TappedConnection>>()
+  private readonly observers = observerLists()
+  private isObserved = false
   private readonly contents = new Map<string, Content>()
   private readonly world: World
 
@@ -18,7 +22,8 @@ export class WireTap implements WorldWatcher {
   }
 
   observe(observer: WireObserver): void {
-    this.observers.push(observer)
+    addObserver(this.observers, observer)
+    this.isObserved = true
   }
 
   /** Connections about other contents are not read. */
@@ -33,23 +38,25 @@ export class WireTap implements WorldWatcher {
     return this.contents.get(infoHash.slice(0, 40))
   }
 
+  /** Those of one machine, in the order they were made. */
+  connectionsOf(machine: Machine): ReadonlySet<TappedConnection> {
+    return this.byMachine.get(machine) ?? none
+  }
+
   onDown(machine: Machine): void {
-    for (const connection of this.connections) {
-      if (connection.machine !== machine) continue
-      this.connections.delete(connection)
-      connection.close()
-    }
+    for (const connection of this.connectionsOf(machine)) this.close(connection)
   }
 
   tap(machine: Machine, streams: Streams): Streams {
-    if (this.observers.length === 0) return streams
+    if (!this.isObserved) return streams
     return {
       listen: (address, port, accept) =>
         streams.listen(address, port, (stream) => {
           const connection = this.connect(machine, 'accepted', stream)
           const sink = accept(tappedStream(stream, connection))
-          if (sink === undefined) connection.close()
-          return sink === undefined ? undefined : this.tappedSink(sink, connection)
+          if (sink !== undefined) return this.tappedSink(sink, connection)
+          this.close(connection)
+          return undefined
         }),
       dial: (remote, options, sink) => {
         const connection = this.connect(machine, 'dialled', { remote })
@@ -71,7 +78,16 @@ export class WireTap implements WorldWatcher {
       () => this.world.clock.nowMs(),
     )
     this.connections.add(connection)
+    const ofMachine = this.byMachine.get(machine)
+    if (ofMachine === undefined) this.byMachine.set(machine, new Set([connection]))
+    else ofMachine.add(connection)
     return connection
+  }
+
+  private close(connection: TappedConnection): void {
+    this.connections.delete(connection)
+    this.byMachine.get(connection.machine)?.delete(connection)
+    connection.close()
   }
 
   private tappedSink(sink: StreamSink, connection: TappedConnection): StreamSink {
@@ -85,8 +101,7 @@ export class WireTap implements WorldWatcher {
       onWritten: (totalBytes) => sink.onWritten(totalBytes),
       onEnd: () => sink.onEnd(),
       onClose: (failure) => {
-        this.connections.delete(connection)
-        connection.close()
+        this.close(connection)
         sink.onClose(failure)
       },
     }

@@ -1,7 +1,6 @@
 // Plays a run in this thread and says what became of it. Guarantees: an exception is a verdict like any other; with
 // `isTwice` two runs of one seed are compared line by line. Owns the file that events are written to.
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { setImmediate } from 'node:timers/promises'
 import { allChecks } from '../checks/all-checks.ts'
 import type { CheckMaker } from '../checks/check.ts'
 import { runScenario } from '../run-scenario.ts'
@@ -9,6 +8,7 @@ import type { Scenario } from '../scenario.ts'
 import { allScenarios } from '../scenarios/all-scenarios.ts'
 import { RunMeter } from './run-meter.ts'
 import { brokenRun, type Job, type RunSummary, type Sample, summarise } from './run-summary.ts'
+import { settlePromises } from './settle-promises.ts'
 
 export type TellProgress = (progress: Pick<Sample, 'simulatedMs' | 'peers' | 'finished'>) => void
 
@@ -51,7 +51,7 @@ async function playOnce(
     seed: job.seed,
     ...size,
     checks: [...checks, meter.check],
-    settlePromises: () => setImmediate(),
+    settlePromises,
     ...(keepLine === undefined ? {} : { keepLine }),
     onProgress: (stage) => {
       const { simulatedMs, peers, finished } = meter.sample(stage.participants, stage.nowMs)

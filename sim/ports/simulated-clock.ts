@@ -1,6 +1,7 @@
 // The clock of a simulation: time stands still until the next thing that was planned happens, in order of time and
 // then of planning, so that a run repeats exactly. Between two moments promises settle, in chains of up to 64, or
 // as its owner says. Owns the plan; the wall clock is the steady one plus an offset that a scenario may move.
+import { assert } from '../../src/base/assert.ts'
 import type { Alarm, Clock } from '../../src/ports/clock.ts'
 
 /** What may be planned again and again without garbage; one item is planned once at a time. */
@@ -65,6 +66,16 @@ class SimulatedAlarm implements Alarm, Planned {
   }
 }
 
+/** Somebody who lets time pass until something holds, or at most to a moment. */
+interface Waiter {
+  readonly isDone: () => boolean
+  readonly untilMs: number
+  readonly resolve: (isDone: boolean) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Far more than all machines of a large world do at once: whoever plans for now forever is found out. */
+const mostEventsOfMoment = 1_000_000
 /** 2026-11-01, so that dates look like dates. */
 const wallStartMs = 1_793_491_200_000
 const firstHeapLength = 1_024
@@ -74,6 +85,10 @@ export class SimulatedClock implements Clock {
   wallOffsetMs = wallStartMs
   private currentMs = 0
   private order = 0
+  private momentEventCount = 0
+  /** In the order they came; a later one may be awaited by what an earlier one let happen. */
+  private waiters: Waiter[] = []
+  private isDriven = false
   /** A binary heap, its keys apart from what they are for: comparing touches numbers only. */
   private times = new Float64Array(firstHeapLength)
   private orders = new Float64Array(firstHeapLength)
@@ -137,27 +152,20 @@ export class SimulatedClock implements Clock {
   /** Lets the next thing happen, for what has no promises; false: nothing is planned. */
   step(): boolean {
     if (this.items.length === 0) return false
-    this.currentMs = this.nextMs()
-    this.take().run()
+    this.moveTo(this.nextMs())
+    this.runNext()
     return true
   }
 
-  /** Lets time pass until `isDone`, or at most to `untilMs`; whether it was done. */
-  async runUntil(isDone: () => boolean, untilMs: number): Promise<boolean> {
-    for (;;) {
-      if (this.settlePromises === undefined) await promisesSettle(promiseSteps)
-      else await this.settlePromises()
-      if (isDone()) return true
-      if (this.settlePromises === undefined && this.nextMs() > untilMs) {
-        // Before nothing more happens, even a very long chain of promises is waited for.
-        await promisesSettle(lastPromiseSteps)
-        if (isDone()) return true
-      }
-      if (!this.goOn(untilMs)) {
-        this.currentMs = Math.max(this.currentMs, untilMs)
-        return isDone()
-      }
-    }
+  /**
+   * Lets time pass until `isDone`, or at most to `untilMs`; whether it was done. Several may do so at once. What is thrown
+   * by something planned is thrown to the first of them, and ends it for all.
+   */
+  runUntil(isDone: () => boolean, untilMs: number): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.waiters.push({ isDone, untilMs, resolve, reject })
+      if (!this.isDriven) void this.drive()
+    })
   }
 
   async run(durationMs: number): Promise<void> {
@@ -177,17 +185,84 @@ export class SimulatedClock implements Clock {
     return watched
   }
 
+  /** One for all who wait, so that promises settle after each moment, and whoever is done goes on before the next. */
+  private async drive(): Promise<void> {
+    this.isDriven = true
+    try {
+      while (this.waiters.length > 0) {
+        if (this.settlePromises === undefined) await promisesSettle(promiseSteps)
+        else await this.settlePromises()
+        if (this.releaseDone()) continue
+        const untilMs = this.earliestEndMs()
+        if (this.settlePromises === undefined && this.nextMs() > untilMs) {
+          // Before nothing more happens, even a very long chain of promises is waited for.
+          await promisesSettle(lastPromiseSteps)
+          if (this.releaseDone()) continue
+        }
+        if (!this.goOn(untilMs)) this.releaseLate(untilMs)
+      }
+      this.isDriven = false
+    } catch (error) {
+      this.isDriven = false
+      const [first] = this.waiters
+      this.waiters = []
+      first?.reject(error)
+    }
+  }
+
+  private releaseDone(): boolean {
+    const done = this.doneWaiters()
+    if (done === undefined) return false
+    this.waiters = this.waiters.filter((waiter) => !done.has(waiter))
+    for (const { resolve } of done) resolve(true)
+    return true
+  }
+
+  /** Each is asked once a moment; mostly nobody is done, and nothing is made. */
+  private doneWaiters(): Set<Waiter> | undefined {
+    let done: Set<Waiter> | undefined
+    for (const waiter of this.waiters) {
+      if (!waiter.isDone()) continue
+      done ??= new Set()
+      done.add(waiter)
+    }
+    return done
+  }
+
+  private earliestEndMs(): number {
+    let earliestMs = Number.POSITIVE_INFINITY
+    for (const { untilMs } of this.waiters) if (untilMs < earliestMs) earliestMs = untilMs
+    return earliestMs
+  }
+
+  /** Nothing is planned until then. */
+  private releaseLate(untilMs: number): void {
+    this.moveTo(Math.max(this.currentMs, untilMs))
+    const index = this.waiters.findIndex((waiter) => waiter.untilMs <= untilMs)
+    for (const { isDone, resolve } of this.waiters.splice(index, 1)) resolve(isDone())
+  }
+
   /** Lets moments pass until one that may have called somebody outside; false: there is none until then. */
   private goOn(untilMs: number): boolean {
     for (let isHeard = false; !isHeard; ) {
       const momentMs = this.nextMs()
       if (momentMs > untilMs || this.items.length === 0) return false
-      this.currentMs = momentMs
+      this.moveTo(momentMs)
       while (this.nextMs() <= momentMs) {
-        if (this.take().run()) isHeard = true
+        if (this.runNext()) isHeard = true
       }
     }
     return true
+  }
+
+  private moveTo(momentMs: number): void {
+    if (momentMs > this.currentMs) this.momentEventCount = 0
+    this.currentMs = momentMs
+  }
+
+  private runNext(): boolean {
+    assert(this.momentEventCount++ < mostEventsOfMoment, 'time that goes on: somebody plans for now again and again')
+    return this.take().run()
   }
 
   private take(): Planned {

@@ -255,11 +255,11 @@ export class FileNode {
   shows(content: Uint8Array, from: number, end: number): boolean {
     if (end > this.lengthBytes) return false
     const isShared = this.contentIndex !== undefined && this.contents?.indexOf(content) === this.contentIndex
-    const page = new Uint8Array(pageBytes)
+    const { states } = this
     for (let number = Math.floor(from / pageBytes); number * pageBytes < end; number++) {
-      if (isShared && this.stateOf(number) === known) continue
+      if (isShared && states[number] === known) continue
       const start = Math.max(from, number * pageBytes)
-      const part = page.subarray(0, Math.min(end, (number + 1) * pageBytes) - start)
+      const part = new Uint8Array(Math.min(end, (number + 1) * pageBytes) - start)
       this.read(start, part)
       if (!equalBytes(part, content.subarray(start, start + part.length))) return false
     }

@@ -7,6 +7,7 @@ import type { Failure } from '../../src/base/errors.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Random } from '../../src/ports/random.ts'
 import { type InsideEndpoint, type NatKind, NatRouter, type Transport } from './simulated-nat.ts'
+import { UplinkTurns } from './simulated-uplink.ts'
 
 interface NatOptions {
   readonly kind: NatKind
@@ -99,6 +100,7 @@ export class SimulatedHost {
   readBytes = 0
   sentDatagramBytes = 0
   readDatagramBytes = 0
+  readonly uplink = new UplinkTurns()
   uplinkFreeMs = 0
   private downlinkFreeMs = 0
 
@@ -107,7 +109,7 @@ export class SimulatedHost {
     this.addresses = [address]
   }
 
-  /** When so many bytes have left, behind all that waits already. */
+  /** When so many bytes have left, behind all that is on the line already. */
   occupyUplink(nowMs: number, bytes: number): number {
     this.uplinkFreeMs = Math.max(nowMs, this.uplinkFreeMs) + (bytes / this.uploadBytesPerSecond) * perSecond
     return this.uplinkFreeMs

@@ -3,7 +3,7 @@
 // The pool owns what is free; whoever took a packet gives it back once nothing refers to it.
 import type { Planned } from './simulated-clock.ts'
 
-export const maxPacketBytes = 65_536
+export const maxPacketBytes = 131_072
 const bufferClasses = [2_048, 16_384, maxPacketBytes]
 
 /** What is to happen to a packet next. */

@@ -3,38 +3,45 @@
 // at the next use who writes them; new slots are full of rubbish, so nothing unwritten passes for zeros. Stretches are
 // used again by length, and the machines of a simulation may share them.
 import { assert, present } from '../../src/base/assert.ts'
+import { emptyBytes } from '../../src/base/bytes.ts'
 import type { PieceMemory, SlotIndex } from '../../src/ports/piece-memory.ts'
 
 const rubbish = 0xdb
-const defaultSpareBytes = 268_435_456
+const maxBlockBytes = 536_870_912
 /** Of a slot that is used again, one byte in so many is looked at: enough for blocks that came too late. */
 const sampleBytes = 4096
 
 /** Stretches of memory nobody uses now, full of rubbish, for the next who asks for their length. */
 export class SpareSlots {
   private readonly byLength = new Map<number, Uint8Array[]>()
-  private readonly maxBytes: number
-  private spareBytes = 0
-
-  constructor(maxBytes: number = defaultSpareBytes) {
-    this.maxBytes = maxBytes
-  }
+  private madeBytes = 0
+  private block = emptyBytes
+  private blockUsedBytes = 0
 
   take(lengthBytes: number): Uint8Array {
     const spare = this.byLength.get(lengthBytes)?.pop()
-    if (spare === undefined) return new Uint8Array(lengthBytes).fill(rubbish)
-    this.spareBytes -= lengthBytes
+    if (spare === undefined) return this.make(lengthBytes).fill(rubbish)
     for (let index = 0; index < lengthBytes; index += sampleBytes) {
       assert(spare[index] === rubbish, 'a released slot that nobody wrote to')
     }
     return spare
   }
 
+  /** Cut from blocks that grow with what was made: many of their own would make the runtime look for garbage. */
+  private make(lengthBytes: number): Uint8Array {
+    if (this.block.length - this.blockUsedBytes < lengthBytes) {
+      this.block = new Uint8Array(Math.max(lengthBytes, Math.min(maxBlockBytes, this.madeBytes)))
+      this.blockUsedBytes = 0
+    }
+    const start = this.blockUsedBytes
+    this.blockUsedBytes += lengthBytes
+    this.madeBytes += lengthBytes
+    return this.block.subarray(start, start + lengthBytes)
+  }
+
   /** Overwrites them first. */
   give(bytes: Uint8Array): void {
     bytes.fill(rubbish)
-    if (this.spareBytes + bytes.length > this.maxBytes) return
-    this.spareBytes += bytes.length
     const spares = this.byLength.get(bytes.length)
     if (spares === undefined) this.byLength.set(bytes.length, [bytes])
     else spares.push(bytes)
@@ -50,7 +57,7 @@ export class SimulatedPieceMemory implements PieceMemory {
   private readonly free: SlotIndex[] = []
   private readonly spares: SpareSlots
 
-  constructor(budgetBytes: number, spares: SpareSlots = new SpareSlots(budgetBytes)) {
+  constructor(budgetBytes: number, spares: SpareSlots = new SpareSlots()) {
     this.budgetBytes = budgetBytes
     this.spares = spares
   }

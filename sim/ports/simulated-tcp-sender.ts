@@ -1,17 +1,22 @@
 // What one end of a simulated TCP connection sends: a window under way, losses noticed and sent again, back-off while
 // nothing comes back. Guarantees: bytes are read when they leave; each is sent until it came, or until there was no
 // answer for 15 minutes. Answers cost no bandwidth and are lost with their path only. Owns what was not acknowledged.
+import { copyBytes } from '../../src/base/bytes.ts'
 import { type Failure, failure } from '../../src/base/errors.ts'
 import type { Planned, SimulatedClock } from './simulated-clock.ts'
 import { AnswerQueue, CongestionWindow } from './simulated-congestion.ts'
 import { type NetworkObserver, type Path, type SimulatedHosts, segmentBytes } from './simulated-hosts.ts'
 import { maxPacketBytes, type Packet, type PacketPool } from './simulated-packets.ts'
+import type { UplinkUser } from './simulated-uplink.ts'
 
 /** Received and not read by the program. */
 const receiveBufferBytes = 1_048_576
 const giveUpMs = 900_000
 /** So many packets after a lost one tell at once that it was lost. */
 const tellingSegments = 4
+/** Messages so short leave without an event of their own, where their line is free so soon. */
+const shortBytes = 256
+const soonMs = 20
 
 /** What all parts of a network share. */
 export interface NetworkParts {
@@ -22,8 +27,8 @@ export interface NetworkParts {
 }
 
 export interface SenderOwner {
-  /** Bytes handed to the network since the stream began. */
-  onSent(totalBytes: number): void
+  /** Bytes handed to the network since the stream began. `isAwaited`: somebody may wait to hear of it. */
+  onSent(totalBytes: number, isAwaited: boolean): void
   /** Everything was sent, the end as well. */
   onEndSent(): void
   onGivenUp(reason: Failure): void
@@ -55,7 +60,7 @@ class Due implements Planned {
   }
 }
 
-export class TcpSender {
+export class TcpSender implements UplinkUser {
   queuedBytes = 0
   private readonly parts: NetworkParts
   private readonly owner: SenderOwner
@@ -70,6 +75,8 @@ export class TcpSender {
   private readonly departure = new Due(this, 'departure')
   private readonly wake = new Due(this, 'wake')
   private readonly retry = new Due(this, 'retry')
+  /** It waits for its turn on the uplink, or has it. */
+  private isInTurn = false
   private departingBytes = 0
   private departingAgain: Packet | undefined
   private sentBytes = 0
@@ -103,9 +110,13 @@ export class TcpSender {
     this.send()
   }
 
-  add(bytes: Uint8Array): void {
-    this.outgoing.push(bytes)
-    this.queuedBytes += bytes.length
+  /** `header` is copied, `payload` must stay as it is until it was sent. */
+  write(header: Uint8Array, payload: Uint8Array | undefined): void {
+    const hasPayload = payload !== undefined && payload.length > 0
+    if (!hasPayload && this.sendAtOnce(header)) return
+    if (header.length > 0) this.add(header.slice())
+    if (hasPayload) this.add(payload)
+    this.send()
   }
 
   end(): void {
@@ -121,9 +132,17 @@ export class TcpSender {
 
   send(): void {
     const { path } = this
-    if (this.departure.isPlanned || this.isStopped || path === undefined) return
+    if (this.isInTurn || this.isStopped || path === undefined || !this.hasMore()) return
+    this.isInTurn = true
+    path.from.uplink.ask(this)
+  }
+
+  begin(): boolean {
+    const { path } = this
+    this.isInTurn = false
+    if (this.isStopped || path === undefined || !this.hasMore()) return false
     const nowMs = this.parts.clock.nowMs()
-    const again = this.again.shift()
+    const [again] = this.again
     let bytes = 0
     if (again !== undefined) bytes = Math.min(again.length, again.missingSegments * segmentBytes)
     else if (this.queuedBytes > 0) {
@@ -131,18 +150,28 @@ export class TcpSender {
       bytes = this.allowedBytes(path)
       if (bytes === 0) {
         this.waitForRoom()
-        return
+        return false
       }
-    } else if (!this.isEnding || this.hasSentEnd) return
-    this.departingAgain = again
+    }
+    this.departingAgain = this.again.shift()
     this.departingBytes = bytes
+    this.isInTurn = true
     this.plan(this.departure, path.from.occupyUplink(nowMs, bytes))
+    return true
   }
 
   due(doing: Doing): boolean {
-    if (this.isStopped || this.path === undefined) return false
-    if (doing === 'departure') return this.depart(this.path)
-    if (doing === 'retry') return this.tryAgain(this.path)
+    const { path, isStopped } = this
+    if (path === undefined) return false
+    if (doing === 'departure') {
+      const isHeard = !isStopped && this.depart(path)
+      this.isInTurn = false
+      this.send()
+      path.from.uplink.end()
+      return isHeard
+    }
+    if (isStopped) return false
+    if (doing === 'retry') return this.tryAgain(path)
     this.send()
     return false
   }
@@ -198,9 +227,48 @@ export class TcpSender {
     this.keepTrying()
   }
 
+  private hasMore(): boolean {
+    return this.again.length > 0 || this.queuedBytes > 0 || (this.isEnding && !this.hasSentEnd)
+  }
+
+  private add(bytes: Uint8Array): void {
+    this.outgoing.push(bytes)
+    this.queuedBytes += bytes.length
+  }
+
+  /**
+   * A short message before which nothing waits: when it leaves is known, and nobody waits to hear of it. Most of what a
+   * swarm says is such messages, each to another peer. False: it has to wait like others.
+   */
+  private sendAtOnce(message: Uint8Array): boolean {
+    const { path, parts } = this
+    const { length } = message
+    if (path === undefined || length > shortBytes || length === 0) return false
+    if (this.isInTurn || this.hasMore() || this.isStopped) return false
+    const nowMs = parts.clock.nowMs()
+    this.takeAnswers(nowMs)
+    if (path.from.uplinkFreeMs > nowMs + soonMs || this.roomBytes() < length) return false
+    const departMs = path.from.occupyUplink(nowMs, length)
+    const packet = parts.pool.takePacket(this, length)
+    packet.buffer.set(message)
+    this.register(packet, departMs)
+    this.launch(packet, path, departMs)
+    this.owner.onSent(this.sentBytes, false)
+    return true
+  }
+
   private plan(due: Due, atMs: number): void {
     due.isPlanned = true
     this.parts.clock.plan(due, atMs)
+  }
+
+  /** How much more may be under way. */
+  private roomBytes(): number {
+    return Math.min(this.congestion.windowBytes - this.inFlightBytes, this.receiverRoomBytes())
+  }
+
+  private receiverRoomBytes(): number {
+    return receiveBufferBytes - (this.sentBytes - (this.receiver?.takenBytes ?? 0))
   }
 
   private allowedBytes(path: Path): number {
@@ -209,7 +277,7 @@ export class TcpSender {
     const longest = Math.min(maxPacketBytes, bytesPerSecond * (packetMsOf(path) / 1_000), windowBytes / 2)
     const least = Math.min(segmentBytes, this.queuedBytes)
     const networkRoom = windowBytes - this.inFlightBytes
-    const receiverRoom = receiveBufferBytes - (this.sentBytes - (this.receiver?.takenBytes ?? 0))
+    const receiverRoom = this.receiverRoomBytes()
     this.heldUp = receiverRoom < least ? 'by-receiver' : networkRoom < least ? 'by-network' : 'no'
     if (this.heldUp !== 'no') return 0
     return Math.floor(Math.min(this.queuedBytes, Math.max(segmentBytes, longest), networkRoom, receiverRoom))
@@ -223,25 +291,23 @@ export class TcpSender {
 
   private depart(path: Path): boolean {
     const { departingAgain } = this
+    const nowMs = this.parts.clock.nowMs()
     if (departingAgain !== undefined) {
       this.departingAgain = undefined
       this.parts.hosts.faults.retransmitted += departingAgain.missingSegments
-      this.launch(departingAgain, path)
-      this.send()
+      this.launch(departingAgain, path, nowMs)
       return false
     }
     if (this.departingBytes === 0) {
       // More may have been written since.
       if (this.queuedBytes === 0) this.launchEnd(path)
-      this.send()
       return true
     }
     // Over a link without limit what was written since leaves at once as well.
     const isLimited = path.from.uploadBytesPerSecond !== Number.POSITIVE_INFINITY
     const packet = this.takePacket(Math.max(this.departingBytes, isLimited ? 0 : this.allowedBytes(path)))
-    this.launch(packet, path)
-    this.owner.onSent(this.sentBytes)
-    this.send()
+    this.launch(packet, path, nowMs)
+    this.owner.onSent(this.sentBytes, true)
     return true
   }
 
@@ -249,7 +315,7 @@ export class TcpSender {
     this.hasSentEnd = true
     const packet = this.takePacket(0)
     packet.isEnd = true
-    this.launch(packet, path)
+    this.launch(packet, path, this.parts.clock.nowMs())
     this.owner.onEndSent()
   }
 
@@ -261,7 +327,7 @@ export class TcpSender {
     while (filled < length) {
       const part = outgoing[this.outgoingIndex] as Uint8Array
       const count = Math.min(part.length - this.outgoingOffset, length - filled)
-      packet.buffer.set(part.subarray(this.outgoingOffset, this.outgoingOffset + count), filled)
+      copyBytes(packet.buffer, filled, part, this.outgoingOffset, this.outgoingOffset + count)
       filled += count
       this.outgoingOffset += count
       if (this.outgoingOffset === part.length) {
@@ -277,15 +343,20 @@ export class TcpSender {
       this.outgoingIndex = 0
     }
     this.queuedBytes -= length
-    this.sentBytes += length
-    this.inFlightBytes += length
-    packet.missingSegments = Math.max(1, Math.ceil(length / segmentBytes))
-    packet.firstSentMs = this.parts.clock.nowMs()
-    this.receiver?.expect(packet)
+    this.register(packet, this.parts.clock.nowMs())
     return packet
   }
 
-  private launch(packet: Packet, path: Path): void {
+  private register(packet: Packet, departMs: number): void {
+    const { length } = packet
+    this.sentBytes += length
+    this.inFlightBytes += length
+    packet.missingSegments = Math.max(1, Math.ceil(length / segmentBytes))
+    packet.firstSentMs = departMs
+    this.receiver?.expect(packet)
+  }
+
+  private launch(packet: Packet, path: Path, departMs: number): void {
     const { clock, hosts } = this.parts
     const { from, to } = path
     if (!hosts.isOpen(path)) {
@@ -296,7 +367,7 @@ export class TcpSender {
     const lost = hosts.lostPackets(from, to, packet.missingSegments)
     if (lost === 0) {
       packet.stage = 'comes'
-      clock.plan(packet, clock.nowMs() + hosts.delayMs(from, to) + to.downloadMs(packet.length))
+      clock.plan(packet, departMs + hosts.delayMs(from, to) + to.downloadMs(packet.length))
       return
     }
     packet.missingSegments = lost

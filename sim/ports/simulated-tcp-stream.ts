@@ -1,6 +1,7 @@
 // One end of a simulated TCP connection, dialled or accepted: what its program reads, and how it ends.
 // Guarantees: bytes come in order and whole or the connection ends; the sink is never called from inside a call; what
-// a read brought is overwritten after it, so misuse shows; onClose comes last and once. Owns what was not read yet.
+// a read brought is overwritten after it, so misuse shows; onClose comes last and once; short messages without payload,
+// which nobody waits for, are told as written with what is sent next. Owns what was not read yet.
 import type { Endpoint } from '../../src/base/endpoint.ts'
 import { type Failure, failure } from '../../src/base/errors.ts'
 import type { AcceptStream, Stream, StreamSink } from '../../src/ports/streams.ts'
@@ -59,9 +60,7 @@ export class SimulatedStream implements Stream, SenderOwner, PacketReceiver {
 
   write(header: Uint8Array, payload?: Uint8Array): boolean {
     if (this.isEnding || this.isEnded) return true
-    if (header.length > 0) this.sender.add(header.slice())
-    if (payload !== undefined && payload.length > 0) this.sender.add(payload)
-    this.sender.send()
+    this.sender.write(header, payload)
     return this.sender.queuedBytes < sendBufferBytes
   }
 
@@ -123,10 +122,10 @@ export class SimulatedStream implements Stream, SenderOwner, PacketReceiver {
     this.vanish()
   }
 
-  onSent(totalBytes: number): void {
+  onSent(totalBytes: number, isAwaited: boolean): void {
     this.owner.host.sentBytes += totalBytes - this.reportedBytes
     this.reportedBytes = totalBytes
-    if (!this.isEnded) this.sink?.onWritten(totalBytes)
+    if (isAwaited && !this.isEnded) this.sink?.onWritten(totalBytes)
   }
 
   onEndSent(): void {

@@ -16,6 +16,7 @@ import { freeRiders } from './free-riders.ts'
 import { fullDisk } from './full-disk.ts'
 import { hostileCrowd } from './hostile-crowd.ts'
 import { hostileOneKind } from './hostile-one-kind.ts'
+import { hundredPeers } from './hundred-peers.ts'
 import { lateAnswers } from './late-answers.ts'
 import { lateSeed } from './late-seed.ts'
 import { linksInDetail } from './links-in-detail.ts'
@@ -81,6 +82,7 @@ const scenarios: readonly Scenario[] = [
   tooManyNames,
   hostileOneKind,
   hostileCrowd,
+  hundredPeers,
 ]
 
 export const allScenarios: ReadonlyMap<string, Scenario> = new Map(scenarios.map((one) => [one.name, one]))

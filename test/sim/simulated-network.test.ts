@@ -151,8 +151,8 @@ test('a dial whose first packets get lost connects later; with no way at all it 
 
 test('jitter and packets that overtake others delay bytes, never mix them up', async () => {
   const settings = { latencyMs: 10, jitterMs: 30, reorderPerMille: 250 }
-  const { world, network, far } = await pair(9, settings, 3 * megabyte)
-  await world.until(() => far.receivedBytes === 3 * megabyte, 120_000)
+  const { world, network, far } = await pair(9, settings, 6 * megabyte)
+  await world.until(() => far.receivedBytes === 6 * megabyte, 120_000)
   assert.ok(far.isIntact)
   assert.ok(network.faults.reordered > 20)
 })
