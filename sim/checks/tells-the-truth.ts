@@ -1,14 +1,34 @@
 // A session claims only what its disk shows, and sends only bytes of the torrent: never a false `have`, nothing
 // unverified served, nothing called finished that is not (reliability: have before write).
 import { equalBytes } from '../../src/base/bytes.ts'
+import type { Content } from '../world/content.ts'
+import type { Machine } from '../world/machine.ts'
 import type { CheckMaker } from './check.ts'
+
+/** What a disk was found to show, and when. */
+interface Shown {
+  readonly machine: Machine
+  readonly content: Content
+  readonly piece: number
+  readonly atMs: number
+}
 
 export const tellsTheTruth: CheckMaker = {
   name: 'tells-the-truth',
-  make: ({ tap, violate }) => {
+  make: ({ world, tap, violate }) => {
+    /** A piece is told to many peers at once: its machine's disk is looked at once. */
+    let last: Shown | undefined
+    const shows = (machine: Machine, content: Content, piece: number): boolean => {
+      const atMs = world.clock.nowMs()
+      if (last?.atMs === atMs && last.piece === piece && last.machine === machine && last.content === content)
+        return true
+      if (!machine.holds(content, piece)) return false
+      last = { machine, content, piece, atMs }
+      return true
+    }
     tap.observe({
       onHave: ({ machine, content }, way, piece) => {
-        if (way === 'in' || content === undefined || machine.holds(content, piece)) return
+        if (way === 'in' || content === undefined || shows(machine, content, piece)) return
         violate(machine, `told a peer of piece ${piece}, which its disk does not show`)
       },
       onBlockBytes: ({ machine, content }, way, piece, begin, chunk, start, end) => {

@@ -24,16 +24,18 @@ export async function playJob(
   checks: readonly CheckMaker[] = allChecks,
 ): Promise<RunSummary> {
   const startMs = performance.now()
+  const before = process.threadCpuUsage()
   try {
     const summary =
       job.isTwice === true ? await playTwice(job, tellProgress, checks) : await playLogged(job, tellProgress, checks)
-    return { ...summary, wallMs: performance.now() - startMs }
+    const { user, system } = process.threadCpuUsage(before)
+    return { ...summary, wallMs: performance.now() - startMs, processorMs: (user + system) / 1_000 }
   } catch (error) {
     return brokenRun(job, 'exception', error instanceof Error ? (error.stack ?? error.message) : String(error))
   }
 }
 
-type Played = Omit<RunSummary, 'wallMs'>
+type Played = Omit<RunSummary, 'wallMs' | 'processorMs'>
 
 async function playOnce(
   job: Job,

@@ -38,6 +38,8 @@ export interface RunSummary {
   readonly violations: readonly Violation[]
   readonly simulatedMs: number
   readonly wallMs: number
+  /** Of the thread it was played in; collecting garbage takes a little of others besides. */
+  readonly processorMs: number
   readonly leechers: number
   /** Ascending. */
   readonly finishMs: readonly number[]
@@ -61,7 +63,7 @@ export function summarise(
   size: Pick<RunSummary, 'peers' | 'contentBytes'>,
   report: RunReport,
   { receivedBytes, verifiedBytes, samples }: Measured,
-): Omit<RunSummary, 'wallMs'> {
+): Omit<RunSummary, 'wallMs' | 'processorMs'> {
   const leechers = report.participants.filter(({ role }) => role === 'leecher')
   const finishMs = leechers
     .flatMap(({ joinedMs, finishedMs }) => (finishedMs === undefined ? [] : [finishedMs - joinedMs]))
@@ -90,6 +92,7 @@ export function brokenRun(job: Job, check: string, detail: string): RunSummary {
     violations: [{ check, atMs: 0, machine: undefined, detail }],
     simulatedMs: 0,
     wallMs: 0,
+    processorMs: 0,
     leechers: 0,
     finishMs: [],
     receivedBytes: 0,

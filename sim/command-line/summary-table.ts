@@ -1,5 +1,5 @@
 // The table at the end of a command: a line a run, or a line a scenario where there were many. Times of peers are from
-// their coming to their last verified byte, in simulated seconds; `wall` is real. Pure.
+// their coming to their last verified byte, in simulated seconds; `wall` and `processor` are real. Pure.
 import { formatBytes, formatCount, formatPercent } from '../../src/cli/display-text.ts'
 import { quantile, type RunSummary } from './run-summary.ts'
 
@@ -21,6 +21,7 @@ const heading = [
   'events',
   'digest',
   'wall',
+  'processor',
 ]
 
 const seconds = (ms: number | undefined) => (ms === undefined ? '-' : `${(ms / 1_000).toFixed(1)} s`)
@@ -51,6 +52,7 @@ function cellsOf(summaries: readonly RunSummary[]): string[] {
     formatCount(sumOf(summaries, (one) => one.eventCount)),
     isOne ? first.digest.slice(0, digestDigits) : '',
     seconds(sumOf(summaries, (one) => one.wallMs)),
+    seconds(sumOf(summaries, (one) => one.processorMs)),
   ]
 }
 

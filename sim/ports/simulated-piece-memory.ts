@@ -1,17 +1,18 @@
 // Piece memory of a simulation: a stretch of its own for each reservation, within the budget.
-// Guarantees: a released slot's bytes are overwritten at once, so whoever still sends or hashes them is found out, as is
-// at the next use who writes them; new slots are full of rubbish, so nothing unwritten passes for zeros. Stretches are
-// used again by length, and the machines of a simulation may share them.
+// Guarantees: a released slot's bytes are spoiled at once, so whoever still sends or hashes them is found out, as is at
+// the next use who writes them; new slots are full of rubbish, so nothing unwritten passes for zeros. Stretches are used
+// again by length, and the machines of a simulation may share them.
 import { assert, present } from '../../src/base/assert.ts'
 import { emptyBytes } from '../../src/base/bytes.ts'
 import type { PieceMemory, SlotIndex } from '../../src/ports/piece-memory.ts'
+import { spoil } from './spoil.ts'
 
 const rubbish = 0xdb
 const maxBlockBytes = 536_870_912
 /** Of a slot that is used again, one byte in so many is looked at: enough for blocks that came too late. */
 const sampleBytes = 4096
 
-/** Stretches of memory nobody uses now, full of rubbish, for the next who asks for their length. */
+/** Stretches of memory nobody uses now, spoiled, for the next who asks for their length. */
 export class SpareSlots {
   private readonly byLength = new Map<number, Uint8Array[]>()
   private madeBytes = 0
@@ -39,9 +40,9 @@ export class SpareSlots {
     return this.block.subarray(start, start + lengthBytes)
   }
 
-  /** Overwrites them first. */
+  /** Spoils them first. */
   give(bytes: Uint8Array): void {
-    bytes.fill(rubbish)
+    spoil(bytes, rubbish)
     const spares = this.byLength.get(bytes.length)
     if (spares === undefined) this.byLength.set(bytes.length, [bytes])
     else spares.push(bytes)

@@ -8,6 +8,7 @@ import type { AcceptStream, Stream, StreamSink } from '../../src/ports/streams.t
 import type { Path, SimulatedHost } from './simulated-hosts.ts'
 import type { Packet } from './simulated-packets.ts'
 import { type NetworkParts, type PacketReceiver, type SenderOwner, TcpSender } from './simulated-tcp-sender.ts'
+import { spoil } from './spoil.ts'
 
 const sendBufferBytes = 262_144
 
@@ -205,7 +206,7 @@ export class SimulatedStream implements Stream, SenderOwner, PacketReceiver {
     this.takenBytes += view.length
     this.owner.host.readBytes += view.length
     sink.onData(view)
-    view.fill(0xee)
+    spoil(view, 0xee)
     if (packet.offset === packet.length) this.drop(packet)
   }
 

@@ -1,6 +1,7 @@
 // How many messages of each kind a peer may send: token buckets, far above what any honest peer needs and far below
 // what would cost us anything. Blocks are not counted here: they are bounded by what was asked for.
-// Guarantees: nothing allocated per message, time read once per receive. The instance owns one peer's budgets.
+// Guarantees: nothing allocated per message, time read once per receive, and only budgets that are used are worked out.
+// The instance owns one peer's budgets.
 
 /** Kinds of messages with a budget of their own. */
 export const keepAliveFlood = 0
@@ -25,11 +26,14 @@ const kindCount = bursts.length
 
 export class FloodGuard {
   private readonly tokens = bursts.slice()
+  /** When each was worked out last. */
+  private readonly filledMs: Float64Array
   private haveBurst = bursts[haveFlood] as number
-  private filledMs: number
+  private nowMs: number
 
   constructor(nowMs: number) {
-    this.filledMs = nowMs
+    this.nowMs = nowMs
+    this.filledMs = new Float64Array(kindCount).fill(nowMs)
   }
 
   /** A peer may tell each piece of the torrent once, as fast as it likes. */
@@ -40,21 +44,21 @@ export class FloodGuard {
 
   /** Tells the time; what comes until the next call counts as coming now. */
   refill(nowMs: number): void {
-    const elapsedSeconds = (nowMs - this.filledMs) / 1000
-    if (elapsedSeconds <= 0) return
-    this.filledMs = nowMs
-    const { tokens } = this
-    for (let kind = 0; kind < kindCount; kind++) {
-      const burst = kind === haveFlood ? this.haveBurst : (bursts[kind] as number)
-      tokens[kind] = Math.min(burst, (tokens[kind] as number) + elapsedSeconds * (rates[kind] as number))
-    }
+    this.nowMs = Math.max(this.nowMs, nowMs)
   }
 
   /** Counts a message; false when it is one too many. */
   spend(kind: number): boolean {
-    const left = (this.tokens[kind] as number) - 1
+    const { tokens, nowMs } = this
+    const elapsedMs = nowMs - (this.filledMs[kind] as number)
+    if (elapsedMs > 0) {
+      this.filledMs[kind] = nowMs
+      const burst = kind === haveFlood ? this.haveBurst : (bursts[kind] as number)
+      tokens[kind] = Math.min(burst, (tokens[kind] as number) + (elapsedMs / 1000) * (rates[kind] as number))
+    }
+    const left = (tokens[kind] as number) - 1
     if (left < 0) return false
-    this.tokens[kind] = left
+    tokens[kind] = left
     return true
   }
 }

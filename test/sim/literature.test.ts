@@ -2,7 +2,7 @@
 // (Legout, Urvoy-Keller and Michiardi 2006; Legout et al. 2007), free riders and altruism (Piatek et al. 2007).
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setImmediate } from 'node:timers/promises'
+import { settlePromises } from '../../sim/command-line/settle-promises.ts'
 import { runScenario } from '../../sim/run-scenario.ts'
 import type { Scenario } from '../../sim/scenario.ts'
 import type { Participant, Stage } from '../../sim/stage.ts'
@@ -14,10 +14,7 @@ const usual = { about: 'what the literature found', peers: 0, pieceLengthBytes, 
 
 /** Plays a scenario of this file, and gives what its judge measured. */
 async function measure<T>(seed: number, scenario: Omit<Scenario, 'about'>, result: () => T): Promise<T> {
-  const report = await runScenario(
-    { ...usual, ...scenario },
-    { seed, checks: [], settlePromises: () => setImmediate() },
-  )
+  const report = await runScenario({ ...usual, ...scenario }, { seed, checks: [], settlePromises })
   assert.deepEqual(report.violations, [])
   return result()
 }

@@ -2,9 +2,9 @@
 // in as the source is loaded: nothing in the product knows of it. Says what it found, or fails if there was nothing to
 // put the fault in.
 import { registerHooks } from 'node:module'
-import { setImmediate } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Violation } from '../../sim/checks/check.ts'
+import { settlePromises } from '../../sim/command-line/settle-promises.ts'
 import type { PlantedFault } from '../../sim/planted-faults.ts'
 import type { Scenario } from '../../sim/scenario.ts'
 
@@ -54,7 +54,7 @@ async function play(): Promise<FaultOutcome> {
         seed,
         ...sizes[scenario.name],
         checks: allChecks,
-        settlePromises: () => setImmediate(),
+        settlePromises,
       })
       const violation = violations.find(({ check }) => check === fault.finder)
       if (violation !== undefined) return { seed, violation, others }

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
-import { setImmediate } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { allChecks } from '../../sim/checks/all-checks.ts'
+import { settlePromises } from '../../sim/command-line/settle-promises.ts'
 import { type PlantedFault, plantedFaults } from '../../sim/planted-faults.ts'
 import { runScenario } from '../../sim/run-scenario.ts'
 import { corruptPeer } from '../../sim/scenarios/corrupt-peer.ts'
@@ -66,7 +66,7 @@ test('without a fault nobody complains in the scenarios that find them', async (
     const { violations } = await runScenario(scenario, {
       seed: 1,
       checks: allChecks,
-      settlePromises: () => setImmediate(),
+      settlePromises,
     })
     assert.deepEqual(violations, [], scenario.name)
   }

@@ -1,8 +1,8 @@
 // Scenarios as tests: nothing promised is broken, whatever the seed, and a seed repeats its run to the byte.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setImmediate } from 'node:timers/promises'
 import { allChecks } from '../../sim/checks/all-checks.ts'
+import { settlePromises } from '../../sim/command-line/settle-promises.ts'
 import { type RunOptions, runScenario } from '../../sim/run-scenario.ts'
 import type { Scenario } from '../../sim/scenario.ts'
 import { allScenarios } from '../../sim/scenarios/all-scenarios.ts'
@@ -14,7 +14,7 @@ async function play(scenario: Scenario, seed: number, options: Partial<RunOption
   const report = await runScenario(scenario, {
     seed,
     checks: allChecks,
-    settlePromises: () => setImmediate(),
+    settlePromises,
     keepLine: (line) => lines.push(line),
     ...options,
   })

@@ -170,6 +170,17 @@ describe('slots of simulated piece memory', () => {
     }
   })
 
+  test('are worth nothing once released, however large: no stretch of 256 bytes is what it was', () => {
+    const memory = new SimulatedPieceMemory(1_048_576)
+    const slot = memory.reserve(1_048_576)
+    assert.ok(slot !== undefined)
+    const bytes = memory.bytes(slot).fill(7)
+    memory.release(slot)
+    for (let start = 0; start < bytes.length; start += 256) {
+      assert.ok(bytes.subarray(start, start + 256).includes(0xdb), `from ${start} on`)
+    }
+  })
+
   test('tell at their next use who wrote to them after their release', () => {
     const memory = new SimulatedPieceMemory(100_000)
     const slot = memory.reserve(50_000)

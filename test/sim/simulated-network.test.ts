@@ -108,6 +108,60 @@ test('senders share a downlink, and use all of it', async () => {
   assert.ok(Math.min(...shares) > 200_000, `${shares}`)
 })
 
+test('streams share an uplink, and use all of it', async () => {
+  const world = new NetworkWorld(6)
+  const far: Transfer[] = []
+  for (let index = 2; index < 10; index++) {
+    const [address, latencyMs] = [`10.0.0.${index}`, 4 * index]
+    const accepted = await world.listener(address, { latencyMs })
+    world.dial({ address: '10.0.0.1', uploadBytesPerSecond: megabyte }, address, 50 * megabyte)
+    await world.until(() => accepted.length === 1, 1_000)
+    far.push(accepted[0] as Transfer)
+  }
+  await world.clock.run(5_000)
+  const before = far.map(({ receivedBytes }) => receivedBytes)
+  await world.clock.run(20_000)
+  const shares = far.map(({ receivedBytes }, index) => receivedBytes - (before[index] as number))
+  const total = shares.reduce((sum, share) => sum + share, 0)
+  assert.ok(total > 19_500_000 && total < 20_500_000, `${total} bytes in 20 s`)
+  assert.ok(Math.min(...shares) > 0.9 * Math.max(...shares), `${shares}`)
+})
+
+test('short messages come between long transfers, and take their part of the uplink', async () => {
+  const world = new NetworkWorld(6)
+  const [bulk, talk] = [await world.listener('10.0.0.2'), await world.listener('10.0.0.3')]
+  const link = { address: '10.0.0.1', latencyMs: 10, uploadBytesPerSecond: megabyte }
+  world.dial(link, '10.0.0.2', 100 * megabyte)
+  const talking = world.dial(link, '10.0.0.3', 0)
+  await world.until(() => talking.isOpen && talk.length === 1, 1_000)
+  await world.clock.run(2_000)
+  const message = new Uint8Array(200)
+  const startMs = world.clock.nowMs()
+  talking.stream?.write(message)
+  await world.until(() => talk[0]?.receivedBytes === 200, 1_000)
+  const tookMs = world.clock.nowMs() - startMs
+  assert.ok(tookMs >= 11.2 && tookMs < 60, `${tookMs} ms`)
+  const before = bulk[0]?.receivedBytes ?? 0
+  for (let count = 0; count < 5_000; count++) world.clock.after(2 * count, () => talking.stream?.write(message))
+  await world.clock.run(10_000)
+  const bulkBytes = (bulk[0]?.receivedBytes ?? 0) - before
+  const total = (talk[0]?.receivedBytes ?? 0) + bulkBytes
+  assert.ok(talk[0] !== undefined && talk[0].receivedBytes > 950_000, `${talk[0]?.receivedBytes} bytes`)
+  assert.ok(total > 9_700_000 && total < 10_300_000, `${total} bytes in 10 s`)
+})
+
+test('short messages alone do not exceed the uplink either, and are received in order', async () => {
+  const { world, network, clock, dialled, far } = await pair(7, { uploadBytesPerSecond: 10_000 }, 0)
+  const startMs = clock.nowMs()
+  for (let count = 0; count < 1_000; count++) dialled.stream?.write(Uint8Array.from({ length: 100 }, () => count & 255))
+  const order: number[] = []
+  far.onData = (bytes) => void order.push(...bytes)
+  await world.until(() => order.length === 100_000, 60_000)
+  assert.ok(order.every((byte, index) => byte === (Math.floor(index / 100) & 255)))
+  assert.ok(clock.nowMs() - startMs > 9_900, `${clock.nowMs() - startMs} ms`)
+  assert.equal(network.trafficOf('10.0.0.1').sentBytes, 100_000)
+})
+
 test('TCP and UDP share an uplink', async () => {
   const world = new NetworkWorld(6)
   const accepted = await world.listener('10.0.0.1')

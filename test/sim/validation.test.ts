@@ -1,7 +1,7 @@
 // The product's swarms against theory: the fluid model's own arithmetic, and simulated swarms in their steady state.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setImmediate } from 'node:timers/promises'
+import { settlePromises } from '../../sim/command-line/settle-promises.ts'
 import { closeness, compare, deviations, isWithin } from '../../sim/validation/comparison.ts'
 import { boundBy, type FluidSwarm, fluidChange, steadyState } from '../../sim/validation/qiu-srikant.ts'
 import { swarmPlans } from '../../sim/validation/swarm-plans.ts'
@@ -59,7 +59,7 @@ function smallPlan(): SwarmPlan {
 }
 
 test('a small swarm comes to rest near the fluid model', async (t) => {
-  const averages = await runSwarm(smallPlan(), { seed: 1, settlePromises: () => setImmediate() })
+  const averages = await runSwarm(smallPlan(), { seed: 1, settlePromises })
   const comparison = compare(smallPlan(), [averages])
   t.diagnostic(JSON.stringify({ ...deviations(comparison), ...averages }))
   assert.ok(isWithin(comparison, 0.25), JSON.stringify(deviations(comparison)))
