@@ -244,6 +244,32 @@ export const errorTable = {
     remedy: 'The client that sent it is at fault.',
   },
 
+  // Web seeds (BEP 19)
+  'web-seed-url': {
+    meaning: 'The address of a web seed is no URL of a kind this program can use.',
+    remedy: 'Check the URL; web seeds begin with http:// or https:// and a host. Others are passed over.',
+  },
+  'web-seed-forbidden': {
+    meaning: 'A web seed leads to an address of the local network, which a torrent or a redirect may not.',
+    remedy: 'Add the web seed yourself (`--web-seed`), or allow local addresses, if it is meant.',
+  },
+  'web-seed-missing': {
+    meaning: 'A web seed does not have a file of the torrent, or has another one in its place.',
+    remedy: 'Nothing to do: that file is asked of others. The publisher may want to know.',
+  },
+  'web-seed-response': {
+    meaning: 'A web server sent something else than the part of the file that it was asked for.',
+    remedy: 'Nothing to do: others are asked, and the server is tried again or given up.',
+  },
+  'web-seed-busy': {
+    meaning: 'A web server has no time for us, or trouble of its own.',
+    remedy: 'Nothing to do: it is asked again after a while.',
+  },
+  'web-seed-damaged': {
+    meaning: 'A web seed sent content whose hash is wrong; it is asked for nothing any more.',
+    remedy: 'Nothing to do: the content is fetched from others. The publisher may want to know.',
+  },
+
   // KRPC (BEP 5, 32, 33, 42, 43, 44, 51)
   'krpc-message': { meaning: 'A DHT datagram is not a KRPC message.', remedy: badQuery },
   'krpc-argument': { meaning: 'An argument of a DHT message is missing or malformed.', remedy: badQuery },

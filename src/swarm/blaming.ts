@@ -13,6 +13,7 @@ import { areLeavesOf, isSameRange, leavesOfPiece, type PieceLayers, type PieceLe
 import { nobody } from './partial-pieces.ts'
 import { disconnect, type SwarmContext } from './swarm-context.ts'
 import type { SwarmPeer } from './swarm-peer.ts'
+import { isWebSeedNumber } from './web-seed.ts'
 
 interface LeafInquiry {
   readonly piece: number
@@ -32,6 +33,7 @@ export class Blaming {
   private readonly info: TorrentInfo
   private readonly pieceLayers: PieceLayers
   private readonly byNumber: ReadonlyMap<number, SwarmPeer>
+  private readonly onGuiltyWebSeed: (number: number) => void
   private readonly blame = new Blame()
   private readonly inquiries: LeafInquiry[] = []
   /** Those who left last, by number: what they sent may still be found bad. */
@@ -42,15 +44,17 @@ export class Blaming {
     info: TorrentInfo,
     pieceLayers: PieceLayers,
     byNumber: ReadonlyMap<number, SwarmPeer>,
+    onGuiltyWebSeed: (number: number) => void,
   ) {
     this.context = context
+    this.onGuiltyWebSeed = onGuiltyWebSeed
     this.info = info
     this.pieceLayers = pieceLayers
     this.byNumber = byNumber
   }
 
   /** It is given pieces of its own, so that the next damaged one tells. */
-  isSuspect(peer: SwarmPeer): boolean {
+  isSuspect(peer: { readonly number: number }): boolean {
     return this.blame.isSuspect(peer.number)
   }
 
@@ -59,13 +63,13 @@ export class Blaming {
     const { behaviour, picker } = this.context
     if (!behaviour.smartBan) return
     const senders = picker.sourcesOf(piece)
-    // Without the hashes of its blocks the piece tells only on who sent all of it.
-    if (leaves.length !== senders.length * sha256Length) {
-      const first = senders[0] ?? nobody
-      if (first !== nobody && senders.every((sender, index) => sender === first || this.isGap(piece, index)))
-        this.ban([first])
+    const first = senders.find((_, index) => !this.isGap(piece, index)) ?? nobody
+    if (first !== nobody && senders.every((sender, index) => sender === first || this.isGap(piece, index))) {
+      this.ban([first])
       return
     }
+    // Without the hashes of its blocks the piece tells only on who sent all of it.
+    if (leaves.length !== senders.length * sha256Length) return
     this.ban(this.blame.damaged(piece, leaves, senders))
     if (behaviour.blockBlame && this.blame.isOpen(piece)) this.inquire(piece)
   }
@@ -141,6 +145,10 @@ export class Blaming {
   private ban(guilty: readonly number[]): void {
     const { context, departed } = this
     for (const number of guilty) {
+      if (isWebSeedNumber(number)) {
+        this.onGuiltyWebSeed(number)
+        continue
+      }
       const peer = this.byNumber.get(number)
       const remote = departed.get(number)
       if (peer !== undefined) disconnect(context, peer, 'peer-damaged-block', guiltyDetail, 'address')

@@ -82,6 +82,9 @@ export class PiecePicker {
   private readonly partials = new PartialPieces()
   private readonly priorities: Uint8Array
   private readonly verified: Bitfield
+  /** Kept for web seeds, which get to them one after the other: nobody else starts them. */
+  private readonly reserved: Bitfield
+  private isReservedWanted = false
   /** Counted as having everything, whatever has come or gone since. */
   private readonly seeds = new Set<number>()
   private peerCount = 0
@@ -105,6 +108,7 @@ export class PiecePicker {
     this.blocksPerPiece = Math.ceil(pieceLengthBytes / blockLengthBytes)
     this.priorities = new Uint8Array(pieceCount).fill(usualPriority)
     this.verified = have.clone()
+    this.reserved = new Bitfield(pieceCount)
     this.missing = new Bitfield(pieceCount)
     this.missing.setAll()
     this.missing.andNot(have)
@@ -205,13 +209,115 @@ export class PiecePicker {
       if (partial === undefined) break
       count = this.takeFree(partial, request, count)
     }
-    if (count > 0 || request.isAlone || !this.isEndGame) return count
+    if (count > 0) return count
+    if (this.reserved.count > 0 && this.reserved.intersects(request.bits)) this.isReservedWanted = true
+    if (request.isAlone || !this.isEndGame) return count
     return this.pickDuplicates(request)
+  }
+
+  /** Pieces that may be started now. Read only. */
+  get startable(): Bitfield {
+    return this.availability.startable
+  }
+
+  get isSequential(): boolean {
+    return this.mode === 'sequential'
+  }
+
+  /** We have some piece. */
+  get hasSome(): boolean {
+    return this.verified.hasAny
+  }
+
+  /** 0: not wanted. */
+  priorityOf(piece: number): number {
+    return this.priorities[piece] as number
+  }
+
+  /** The startable piece of `bits` to begin with when order matters: what is due first, else the first; or -1. */
+  firstInOrder(bits: Bitfield): number {
+    for (const { piece } of this.deadlines) if (this.startable.get(piece) && bits.get(piece)) return piece
+    return this.mode === 'sequential' ? this.availability.first(bits, undefined) : -1
+  }
+
+  /** A startable piece is kept for one who gets to it later. */
+  reserve(piece: number): void {
+    this.reserved.set(piece)
+    this.availability.setLevel(piece, 0)
+  }
+
+  isReserved(piece: number): boolean {
+    return this.reserved.get(piece)
+  }
+
+  /** It may be started by anybody. */
+  unreserve(piece: number): void {
+    if (!this.reserved.clear(piece)) return
+    this.availability.setLevel(piece, this.levelOf(piece))
+  }
+
+  /** Whether somebody found nothing else than what is reserved, since this was asked last. */
+  takeReservedWanted(): boolean {
+    const isWanted = this.isReservedWanted
+    this.isReservedWanted = false
+    return isWanted
+  }
+
+  /**
+   * Counts all free blocks of a piece as asked of one who sends pieces whole, and with `hasDuplicates` those that others
+   * are asked for as well. How many blocks. `isAlone`: see PickRequest.
+   */
+  claim(piece: number, peer: number, isAlone: boolean, hasDuplicates: boolean, nowMs: number): number {
+    this.unreserve(piece)
+    if (!this.missing.get(piece)) return 0
+    const known = this.partials.get(piece)
+    if (known !== undefined && (isAlone || (known.isAlone && known.askedCount > 0))) return 0
+    const partial = known ?? this.start(piece, nowMs)
+    if (known === undefined || known.askedCount === 0) {
+      partial.leader = peer
+      partial.isAlone = isAlone
+    }
+    let count = 0
+    for (let block = 0; block < partial.blockCount; block++) {
+      const askerCount = partial.askersOf(block)
+      const isFree = askerCount === 0 && !partial.has(block)
+      if (!isFree && !(hasDuplicates && askerCount > 0 && askerCount < mostAskers)) continue
+      if (partial.isAskedOf(block, peer)) continue
+      partial.ask(block, peer)
+      count++
+    }
+    this.partials.refile(partial)
+    return count
+  }
+
+  /** Whether a block is asked of a peer. */
+  isAskedOf(block: number, peer: number): boolean {
+    const piece = Math.floor(block / this.blocksPerPiece)
+    const partial = this.partials.get(piece)
+    const index = block - piece * this.blocksPerPiece
+    return partial !== undefined && index < partial.blockCount && partial.isAskedOf(index, peer)
+  }
+
+  /**
+   * The piece of `bits` under way that one who has nothing else to do should help with, or -1. `abandoned`: nobody is at
+   * it; `free`: some blocks are asked of nobody; `stalled`: nothing came of it since `sinceMs`.
+   */
+  partialFor(bits: Bitfield, how: 'abandoned' | 'free' | 'stalled', sinceMs: number): number {
+    let best: PartialPiece | undefined
+    for (const partial of how === 'stalled' ? this.partials.all() : this.partials.withFree) {
+      const { piece, askedCount } = partial
+      if (!this.missing.get(piece) || !bits.get(piece) || (partial.isAlone && askedCount > 0)) continue
+      if (how === 'abandoned' ? askedCount > 0 : how === 'stalled' && (askedCount === 0 || partial.activeMs > sinceMs)) {
+        continue
+      }
+      if (best === undefined || this.isNearer(partial, best)) best = partial
+    }
+    return best?.piece ?? -1
   }
 
   /** All that is missing and that some connected peer has is asked for: idle peers are asked for it as well. */
   get isEndGame(): boolean {
-    if (this.partials.count === 0 || this.availability.hasReachable) return false
+    if (this.partials.count === 0 || this.reserved.count > 0 || this.availability.hasReachable) return false
     for (const partial of this.partials.withFree) if (this.isReachable(partial)) return false
     return true
   }
@@ -335,7 +441,7 @@ export class PiecePicker {
 
   /** Its priority if it may be started, else 0. */
   private levelOf(piece: number): number {
-    if (this.verified.get(piece) || this.partials.get(piece) !== undefined) return 0
+    if (this.verified.get(piece) || this.reserved.get(piece) || this.partials.get(piece) !== undefined) return 0
     return this.priorities[piece] as number
   }
 
@@ -471,6 +577,10 @@ export class PiecePicker {
   private comesFirst(a: PartialPiece, b: PartialPiece, request: PickRequest): boolean {
     const byRank = joinRank(a, request) - joinRank(b, request)
     if (byRank !== 0) return byRank < 0
+    return this.isNearer(a, b)
+  }
+
+  private isNearer(a: PartialPiece, b: PartialPiece): boolean {
     if (this.mode === 'sequential') return a.piece < b.piece
     const byPriority = (this.priorities[b.piece] as number) - (this.priorities[a.piece] as number)
     if (byPriority !== 0) return byPriority < 0

@@ -7,6 +7,15 @@ import { arriving, arrivingSlowly, mostAskers, notArriving } from './partial-pie
 import type { Requesting } from './requesting.ts'
 import type { SwarmContext } from './swarm-context.ts'
 import { noBlock, type SwarmPeer } from './swarm-peer.ts'
+import { isWebSeedNumber } from './web-seed.ts'
+
+/** What web seeds (web-seeding.ts) have to do with blocks of peers. */
+export interface OtherSenders {
+  /** Whether one of them is in the middle of a block. */
+  isSending(block: number): boolean
+  /** The block that it was asked for came from somebody else. */
+  lost(number: number, block: number): void
+}
 
 /** A peer that stops in the middle of a block for so long loses it to one that sends it now. */
 const pausedMs = 1_000
@@ -24,13 +33,20 @@ export class Receiving {
   private readonly requesting: Requesting
   private readonly others = new Int32Array(mostAskers)
   private readonly byNumber: ReadonlyMap<number, SwarmPeer>
+  private readonly webSeeds: OtherSenders
   /** Peers in the middle of a block that the picker does not count as theirs any more. */
   private strayCount = 0
 
-  constructor(context: SwarmContext, requesting: Requesting, byNumber: ReadonlyMap<number, SwarmPeer>) {
+  constructor(
+    context: SwarmContext,
+    requesting: Requesting,
+    byNumber: ReadonlyMap<number, SwarmPeer>,
+    webSeeds: OtherSenders,
+  ) {
     this.context = context
     this.requesting = requesting
     this.byNumber = byNumber
+    this.webSeeds = webSeeds
   }
 
   /** A block begins. False: it is not wanted. */
@@ -88,9 +104,30 @@ export class Receiving {
     peer.rejectStreak = 0
     const gapBytes = wholeLengthOf(grid, block) - length
     if (gapBytes > 0) storage.put(peer.currentPiece, peer.currentBegin + length, zeros, 0, gapBytes)
-    for (let index = 0; index < otherCount; index++) this.cancelAt(this.others[index] as number, block)
-    this.requesting.cancelYielded(block)
+    this.cancelElsewhere(this.others, otherCount, block)
     storage.blockDone(peer.currentPiece, peer.currentBegin)
+  }
+
+  /** A block is here: the first `count` of `others` need not send it. */
+  cancelElsewhere(others: Int32Array, count: number, block: number): void {
+    for (let index = 0; index < count; index++) {
+      const number = others[index] as number
+      if (isWebSeedNumber(number)) this.webSeeds.lost(number, block)
+      else this.cancelAt(number, block)
+    }
+    this.requesting.cancelYielded(block)
+  }
+
+  /** Whether a peer is in the middle of a block and goes on: one that has paused loses it. */
+  isBeingSent(block: number): boolean {
+    const { peers, picker, nowMs } = this.context
+    if (this.strayCount === 0 && picker.askersOf(block, this.others) < 2) return false
+    for (const peer of peers) {
+      if (peer.currentBlock !== block) continue
+      if (nowMs - peer.connection.lastReceiveMs < pausedMs) return true
+      this.abandon(peer)
+    }
+    return false
   }
 
   /** The rest of the current block is not wanted, or will not come. */
@@ -155,7 +192,7 @@ export class Receiving {
     const piece = pieceOf(grid, block)
     if (!picker.needs(block) || !picker.missing.get(piece)) return false
     if (this.strayCount > 0 || picker.askersOf(block, this.others) > (isHeld ? 1 : 0)) {
-      if (!this.takesOver(peer, block, isHeld)) return false
+      if (this.webSeeds.isSending(block) || !this.takesOver(peer, block, isHeld)) return false
     }
     return storage.take(piece, beginOf(grid, block))
   }

@@ -207,7 +207,7 @@ export class Requesting {
   }
 
   /** A block will not come from this peer. */
-  giveBack(peer: SwarmPeer, block: number): void {
+  giveBack(peer: { readonly number: number }, block: number): void {
     const { picker, grid, storage } = this.context
     this.offerMore()
     if (!picker.returned(block, peer.number)) return
@@ -264,6 +264,12 @@ export class Requesting {
         if (peer.isHungry && peer.isSilent === isSilent) this.fill(peer)
       }
     }
+  }
+
+  /** There was none for a block. */
+  memoryLacks(): void {
+    this.isMemoryShort = true
+    this.tickLater()
   }
 
   private tickLater(): void {

@@ -3,6 +3,18 @@
 import type { Endpoint } from '../base/endpoint.ts'
 import type { Failure } from '../base/errors.ts'
 import type { SwarmPeer } from './swarm-peer.ts'
+import type { WebRequest, WebSeed } from './web-seed.ts'
+
+/** About web seeds (BEP 19). */
+export type WebOutput =
+  /** Ask its server; then tell of head, body and end. */
+  | { readonly type: 'web-request'; readonly seed: WebSeed; readonly request: WebRequest }
+  /** What it is asked for now is not wanted any more: end it, and tell nothing of it. */
+  | { readonly type: 'web-cancel'; readonly seed: WebSeed }
+  /** Its body may go on. */
+  | { readonly type: 'web-resume'; readonly seed: WebSeed }
+  /** Something is wrong with it, and was not told before. */
+  | { readonly type: 'web-problem'; readonly seed: WebSeed; readonly failure: Failure }
 
 export type SwarmOutput =
   /** Its connection tells nothing more; close the stream, then `removePeer`. */
@@ -25,6 +37,7 @@ export type SwarmOutput =
   | { readonly type: 'finished' }
   /** A hybrid torrent whose two versions disagree (BEP 52): nothing of it can be trusted. */
   | { readonly type: 'contradiction'; readonly piece: number }
+  | WebOutput
 
 export class SwarmOutputs {
   private readonly waiting: SwarmOutput[] = []

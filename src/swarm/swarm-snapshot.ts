@@ -1,7 +1,9 @@
 // What a swarm shows of itself: plain values of one moment, structured-cloneable, fresh at each call. Bytes are payload
 // since the swarm began, rates payload a second over the last seconds.
 import type { Endpoint } from '../base/endpoint.ts'
+import type { Failure } from '../base/errors.ts'
 import type { SwarmPeer } from './swarm-peer.ts'
+import type { WebSeed, WebSeedState } from './web-seed.ts'
 
 export interface SwarmPeerRow {
   readonly peer: number
@@ -24,6 +26,17 @@ export interface SwarmPeerRow {
   readonly requestsIn: number
 }
 
+export interface WebSeedRow {
+  readonly url: string
+  readonly state: WebSeedState['type']
+  /** What went wrong last, unless something came since. */
+  readonly problem: Failure | undefined
+  /** Milliseconds until it is asked again; undefined: it does not rest. */
+  readonly retryInMs: number | undefined
+  readonly downloadedBytes: number
+  readonly downloadRate: number
+}
+
 export interface SwarmSnapshot {
   /** Whether it was good or not. */
   readonly downloadedBytes: number
@@ -36,6 +49,18 @@ export interface SwarmSnapshot {
   readonly partialPieces: number
   readonly isEndGame: boolean
   readonly peers: readonly SwarmPeerRow[]
+  readonly webSeeds: readonly WebSeedRow[]
+}
+
+export function webSeedRowOf({ url, state, problem, meter }: WebSeed, nowMs: number): WebSeedRow {
+  return {
+    url,
+    state: state.type,
+    problem: state.type === 'retired' ? state.why : problem,
+    retryInMs: state.type === 'resting' ? Math.max(0, state.untilMs - nowMs) : undefined,
+    downloadedBytes: meter.totalBytes,
+    downloadRate: meter.rate(nowMs),
+  }
 }
 
 export function rowOf(peer: SwarmPeer, nowMs: number): SwarmPeerRow {

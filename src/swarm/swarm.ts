@@ -6,6 +6,7 @@ import type { Endpoint } from '../base/endpoint.ts'
 import type { Failure } from '../base/errors.ts'
 import { blockLengthBytes, type TorrentInfo } from '../formats/metainfo/metainfo.ts'
 import type { PeerConnection } from '../peer/peer-connection.ts'
+import type { HttpHead } from '../ports/http.ts'
 import type { Random } from '../ports/random.ts'
 import type { PiecePlan } from '../storage/piece-plan.ts'
 import { Announcing } from './announcing.ts'
@@ -26,8 +27,10 @@ import { type SwarmBehaviour, usualBehaviour } from './swarm-behaviour.ts'
 import { disconnect, type SwarmContext, type SwarmStorage } from './swarm-context.ts'
 import { type SwarmOutput, SwarmOutputs } from './swarm-output.ts'
 import { SwarmPeer } from './swarm-peer.ts'
-import { rowOf, type SwarmSnapshot } from './swarm-snapshot.ts'
+import { rowOf, type SwarmSnapshot, webSeedRowOf } from './swarm-snapshot.ts'
 import { Uploading } from './uploading.ts'
+import type { WebSeed } from './web-seed.ts'
+import { WebSeeding } from './web-seeding.ts'
 
 export interface SwarmOptions {
   readonly info: TorrentInfo
@@ -49,6 +52,7 @@ export interface SwarmOptions {
 export class Swarm {
   private readonly context: SwarmContext
   private readonly parts: SwarmParts
+  private readonly webSeeding: WebSeeding
   private readonly byNumber = new Map<number, SwarmPeer>()
   private readonly plainPolicy: UploadPolicy
   private downloadPolicy: DownloadPolicy | undefined
@@ -74,21 +78,30 @@ export class Swarm {
     }
     const interest = new Interest(context)
     const announcing = new Announcing(context, this.byNumber, interest.isFinished)
-    const blaming = new Blaming(context, info, pieceLayers, this.byNumber)
+    const blaming = new Blaming(context, info, pieceLayers, this.byNumber, (number) => webSeeding.ban(number))
     const requesting = new Requesting(context, {
       policy: options.downloadPolicy,
       isSuspect: (peer) => blaming.isSuspect(peer),
-      onDiscard: (piece) => receiving.abandonPiece(piece),
+      onDiscard: (piece) => {
+        receiving.abandonPiece(piece)
+        webSeeding.leavePiece(piece)
+      },
       reviewCurrent: (peer) => receiving.review(peer),
       yieldCurrent: (peer) => receiving.yieldCurrent(peer),
     })
-    const receiving = new Receiving(context, requesting, this.byNumber)
+    const receiving: Receiving = new Receiving(context, requesting, this.byNumber, {
+      isSending: (block) => webSeeding.isSending(block),
+      lost: (number, block) => webSeeding.lost(number, block),
+    })
+    const isSuspect = (seed: WebSeed) => blaming.isSuspect(seed)
+    const webSeeding: WebSeeding = new WebSeeding(context, { info, receiving, requesting, isSuspect })
     const uploading = new Uploading(context, (peer, piece) => announcing.wasTold(peer, piece))
     this.plainPolicy = plainUploadPolicy({ random })
     const choking = new Choking(context, uploading, { policy: options.uploadPolicy ?? this.plainPolicy, maxSlots })
     const hashServing = new HashServing(context, info, pieceLayers)
     this.context = context
     this.parts = { context, announcing, blaming, choking, hashServing, interest, receiving, requesting, uploading }
+    this.webSeeding = webSeeding
     this.downloadPolicy = options.downloadPolicy
     this.wasFinished = interest.isFinished
   }
@@ -205,6 +218,7 @@ export class Swarm {
   memory(nowMs: number): void {
     this.context.nowMs = nowMs
     this.parts.requesting.offerMore()
+    this.webSeeding.memory()
     this.settle()
   }
 
@@ -212,6 +226,7 @@ export class Swarm {
     const { context, parts } = this
     context.nowMs = nowMs
     parts.receiving.abandonPiece(piece)
+    this.webSeeding.leavePiece(piece)
     if (parts.interest.pieceLost(piece)) parts.announcing.pieceLost(piece)
     for (const peer of context.peers) parts.uploading.refusePiece(peer, piece)
     parts.requesting.offerMore()
@@ -231,6 +246,7 @@ export class Swarm {
     context.picker.setPriorities(pieces)
     parts.interest.recountAll()
     parts.requesting.cancelUnwanted()
+    this.webSeeding.wantedChanged()
     this.settle()
   }
 
@@ -271,9 +287,58 @@ export class Swarm {
     this.context.nowMs = nowMs
     this.parts.interest.setPaused(paused.download)
     this.parts.requesting.setPaused(paused.download)
+    this.webSeeding.setPaused(paused.download)
     this.parts.uploading.setPaused(paused.upload)
     this.parts.choking.setPaused(paused.upload)
     this.settle()
+  }
+
+  /** URLs of web seeds (BEP 19); what is known of those that stay is kept. */
+  setWebSeeds(urls: readonly string[], nowMs: number): void {
+    this.context.nowMs = nowMs
+    this.webSeeding.setUrls(urls)
+    this.settle()
+  }
+
+  /** Whether web seeds may be asked at all; off at the beginning. */
+  setWebSeeding(isOn: boolean, nowMs: number): void {
+    this.context.nowMs = nowMs
+    this.webSeeding.setOn(isOn)
+    this.settle()
+  }
+
+  /** A web seed begins to answer what it is asked. False: its body is not wanted, and nothing more is to be told. */
+  webHead(seed: WebSeed, head: HttpHead, nowMs: number): boolean {
+    this.context.nowMs = nowMs
+    const isWanted = this.webSeeding.head(seed, head)
+    this.settle()
+    return isWanted
+  }
+
+  /** Bytes that the next part of its body may have; 0: `web-resume` or `web-cancel` follows. */
+  webAllowance(seed: WebSeed, nowMs: number): number {
+    this.context.nowMs = nowMs
+    return this.webSeeding.allowance(seed)
+  }
+
+  /** A part of its body, no longer than was allowed; valid until this returns. */
+  webBody(seed: WebSeed, bytes: Uint8Array, nowMs: number): void {
+    this.context.nowMs = nowMs
+    this.webSeeding.body(seed, bytes)
+    this.settle()
+  }
+
+  /** Its body is over, or cut off, or there is no answer. */
+  webEnded(seed: WebSeed, why: Failure | undefined, nowMs: number): void {
+    this.context.nowMs = nowMs
+    this.webSeeding.ended(seed, why)
+    this.settle()
+  }
+
+  /** Rate limits keep it from sending. */
+  webHeld(seed: WebSeed, nowMs: number): void {
+    this.context.nowMs = nowMs
+    this.webSeeding.held(seed)
   }
 
   /** A DownloadPolicy allows more than before. */
@@ -290,9 +355,10 @@ export class Swarm {
 
   /** Infinity: nothing is to be done without an input. */
   nextWakeMs(): number {
-    if (this.context.peers.length === 0) return Number.POSITIVE_INFINITY
+    const webMs = this.webSeeding.nextWakeMs()
+    if (this.context.peers.length === 0) return webMs
     const { choking, requesting, hashServing } = this.parts
-    return Math.min(choking.nextWakeMs(), requesting.nextWakeMs(), hashServing.nextWakeMs())
+    return Math.min(choking.nextWakeMs(), requesting.nextWakeMs(), hashServing.nextWakeMs(), webMs)
   }
 
   poll(): SwarmOutput | undefined {
@@ -300,16 +366,17 @@ export class Swarm {
   }
 
   snapshot(nowMs: number): SwarmSnapshot {
-    const { context, parts } = this
+    const { context, parts, webSeeding } = this
     return {
-      downloadedBytes: parts.receiving.downloadedBytes,
+      downloadedBytes: parts.receiving.downloadedBytes + webSeeding.downloadedBytes,
       uploadedBytes: parts.uploading.uploadedBytes,
-      wastedBytes: parts.receiving.wastedBytes + this.damagedBytes,
+      wastedBytes: parts.receiving.wastedBytes + webSeeding.wastedBytes + this.damagedBytes,
       damagedPieces: this.damagedPieces,
       missingPieces: context.picker.missing.count,
       partialPieces: context.picker.partialCount,
       isEndGame: context.picker.isEndGame,
       peers: context.peers.map((peer) => rowOf(peer, nowMs)),
+      webSeeds: webSeeding.all.map((seed) => webSeedRowOf(seed, nowMs)),
     }
   }
 
@@ -326,6 +393,7 @@ export class Swarm {
     }
     choking.settle(isFinished)
     requesting.settle()
+    this.webSeeding.settle()
     hashServing.settle()
   }
 
@@ -333,7 +401,8 @@ export class Swarm {
     const { grid, picker } = this.context
     const bytes = new Map<number, number>()
     for (const [index, peer] of picker.sourcesOf(piece).entries()) {
-      if (peer === nobody) continue
+      // Those below it are web seeds.
+      if (peer <= nobody) continue
       const content = contentLength(grid, piece, index * blockLengthBytes, blockLengthBytes)
       bytes.set(peer, (bytes.get(peer) ?? 0) + content)
     }

@@ -1,0 +1,506 @@
+// Web seeds beside peers (BEP 19): which of them is asked for what, what their answers mean, when they are left alone.
+// A part of the swarm without I/O: requests are outputs, whoever performs them tells of heads, bodies and ends.
+// Guarantees: a seed has one request under way at a time; nothing is asked for that is not wanted, and nothing while the
+// swarm is paused; every seed that fails rests, longer each time, or is retired with the reason. Owns the seeds.
+import { Bitfield } from '../base/bitfield.ts'
+import { type Failure, failure } from '../base/errors.ts'
+import type { TorrentInfo } from '../formats/metainfo/metainfo.ts'
+import { checkWebSeedUrl, webSeedFileUrl } from '../formats/web-seed.ts'
+import type { HttpHead } from '../ports/http.ts'
+import { fileAt, pieceStart, piecesOfFile } from '../storage/piece-plan.ts'
+import { beginOf, wholeLengthOf } from './block-grid.ts'
+import type { Receiving } from './receiving.ts'
+import type { Requesting } from './requesting.ts'
+import type { SwarmContext } from './swarm-context.ts'
+import { judgeAnswer, type WebAnswer } from './web-answer.ts'
+import { chooseRun, type WebRun } from './web-run.ts'
+import { type WebRequest, WebSeed } from './web-seed.ts'
+import { WebStream } from './web-stream.ts'
+
+export interface WebSeedingOptions {
+  readonly info: TorrentInfo
+  readonly receiving: Receiving
+  readonly requesting: Requesting
+  readonly isSuspect: (seed: WebSeed) => boolean
+}
+
+type Busy = Extract<WebAnswer, { type: 'busy' }>
+
+/** Asked at a time. */
+const mostBusy = 8
+const tickMs = 1_000
+/** A run is what a seed sends in this time, within bounds. */
+const runMs = 8_000
+const sequentialRunMs = 2_000
+const shortestRunBytes = 4_194_304
+const longestRunBytes = 134_217_728
+/** Others are asked as well for what brought nothing for so long. */
+const stalledMs = 5_000
+/** A seed that is free to send, and brings less than a block in this time, is as good as silent. */
+const slowMs = 30_000
+const slowBytes = 16_384
+const firstRestMs = 2_000
+const longestRestMs = 600_000
+const longestRetryAfterSeconds = 3_600
+/** In a row, before a seed is given up. */
+const mostMalformed = 3
+const mostAbsent = 8
+/** A seed that sends whole files is not asked for one of which less than this part lacks, unless there is nobody else. */
+const leastUsefulPart = 1 / 4
+const finalCodes: ReadonlySet<string> = new Set(['certificate-invalid', 'web-seed-forbidden', 'web-seed-url'])
+const malformedCodes: ReadonlySet<string> = new Set(['web-seed-response', 'http-malformed', 'http-too-large'])
+
+export class WebSeeding {
+  private readonly context: SwarmContext
+  private readonly info: TorrentInfo
+  private readonly requesting: Requesting
+  private readonly isSuspect: (seed: WebSeed) => boolean
+  private readonly stream: WebStream
+  private seeds: WebSeed[] = []
+  /** Ever. */
+  private seedCount = 0
+  /** What seeds brought that are not listed any more. */
+  private pastBytes = 0
+  private pastWastedBytes = 0
+  private isOn = false
+  private isPaused = false
+  private isLookDue = false
+  private nextTickMs = Number.POSITIVE_INFINITY
+
+  constructor(context: SwarmContext, { info, receiving, requesting, isSuspect }: WebSeedingOptions) {
+    this.context = context
+    this.info = info
+    this.requesting = requesting
+    this.isSuspect = isSuspect
+    this.stream = new WebStream(context, receiving, requesting, isSuspect)
+  }
+
+  get all(): readonly WebSeed[] {
+    return this.seeds
+  }
+
+  /** Payload, whether it was of use or not; and of it what was thrown away, but for damaged pieces. */
+  get downloadedBytes(): number {
+    return this.seeds.reduce((sum, { meter }) => sum + meter.totalBytes, this.pastBytes)
+  }
+
+  get wastedBytes(): number {
+    return this.seeds.reduce((sum, { wastedBytes }) => sum + wastedBytes, this.pastWastedBytes)
+  }
+
+  /** Those that are there from now on; what is known of one that stays is kept. */
+  setUrls(urls: readonly string[]): void {
+    const known = new Map(this.seeds.map((seed) => [seed.url, seed]))
+    const seeds = [...new Set(urls)].map((url) => known.get(url) ?? this.newSeed(url))
+    for (const seed of this.seeds) {
+      if (seeds.includes(seed)) continue
+      this.drop(seed)
+      this.pastBytes += seed.meter.totalBytes
+      this.pastWastedBytes += seed.wastedBytes
+    }
+    this.seeds = seeds
+    this.lookSoon()
+  }
+
+  /** Off, as at the beginning, none is asked. */
+  setOn(isOn: boolean): void {
+    this.isOn = isOn
+    this.dropUnlessAllowed()
+  }
+
+  setPaused(isPaused: boolean): void {
+    this.isPaused = isPaused
+    this.dropUnlessAllowed()
+  }
+
+  /** Other pieces are wanted than before. */
+  wantedChanged(): void {
+    const { picker } = this.context
+    for (const seed of this.seeds) {
+      if (seed.piece !== -1 && !picker.missing.get(seed.piece)) this.stream.leavePiece(seed)
+      for (let piece = seed.nextReserved; piece < seed.reservedEnd; piece++) {
+        if (!picker.missing.get(piece)) picker.unreserve(piece)
+      }
+    }
+    this.lookSoon()
+  }
+
+  /** There may be memory. */
+  memory(): void {
+    for (const seed of this.seeds) if (seed.isStarved) this.feed(seed)
+  }
+
+  /** Nothing of a piece is kept in memory. */
+  leavePiece(piece: number): void {
+    for (const seed of this.seeds) if (seed.piece === piece) this.stream.leavePiece(seed)
+  }
+
+  /** A block came from somebody else. */
+  lost(number: number, block: number): void {
+    for (const seed of this.seeds) if (seed.number === number && seed.block === block) seed.isBlockTaken = false
+  }
+
+  /** Whether some seed is in the middle of a block. */
+  isSending(block: number): boolean {
+    return this.seeds.some((seed) => this.stream.isSending(seed, block))
+  }
+
+  /** It sent content whose hash is wrong. */
+  ban(number: number): void {
+    const seed = this.seeds.find((one) => one.number === number)
+    if (seed !== undefined) this.retire(seed, failure('web-seed-damaged', 'it sent content that is not of the torrent'))
+  }
+
+  /** An answer begins. False: its body is not wanted. */
+  head(seed: WebSeed, head: HttpHead): boolean {
+    if (seed.state.type !== 'asking') return false
+    const { request } = seed.state
+    const answer = judgeAnswer(head, request)
+    switch (answer.type) {
+      case 'body':
+        return this.takeBody(seed, request, answer)
+      case 'absent':
+        this.absent(seed, request, answer.why)
+        return false
+      case 'busy':
+        this.rest(seed, answer.why, answer.afterSeconds)
+        return false
+      case 'malformed':
+        this.fail(seed, answer.why)
+        return false
+      case 'useless':
+        this.retire(seed, answer.why)
+        return false
+    }
+  }
+
+  /** Bytes of its body that may come now; 0: `web-resume` follows, or `web-cancel`. */
+  allowance(seed: WebSeed): number {
+    if (seed.state.type !== 'receiving') return 0
+    const allowance = this.stream.allowance(seed)
+    if (typeof allowance === 'number') return allowance
+    if (allowance === 'starved') this.starve(seed)
+    else {
+      this.context.outputs.push({ type: 'web-cancel', seed })
+      this.goOn(seed)
+    }
+    return 0
+  }
+
+  body(seed: WebSeed, bytes: Uint8Array): void {
+    if (seed.state.type !== 'receiving' || this.stream.body(seed, bytes)) return
+    this.context.outputs.push({ type: 'web-cancel', seed })
+    this.fail(seed, failure('web-seed-response', 'more bytes than were asked for'))
+  }
+
+  /** Its request is over; without a failure the body came whole. */
+  ended(seed: WebSeed, why: Failure | undefined): void {
+    const { type } = seed.state
+    if (type !== 'asking' && type !== 'receiving') return
+    if (why !== undefined) this.fail(seed, why)
+    else if (seed.position < seed.requestEnd) this.fail(seed, failure('web-seed-response', 'fewer bytes than it said'))
+    else this.goOn(seed)
+  }
+
+  /** It was kept from sending: how fast it is cannot be told from that. */
+  held(seed: WebSeed): void {
+    seed.measuredMs = this.context.nowMs
+    seed.measuredBytes = 0
+  }
+
+  settle(): void {
+    const { picker, nowMs } = this.context
+    if (this.seeds.length === 0) {
+      this.isLookDue = false
+      this.nextTickMs = Number.POSITIVE_INFINITY
+      return
+    }
+    if (!picker.missing.hasAny) for (const seed of this.seeds) this.drop(seed)
+    if (nowMs >= this.nextTickMs) this.tick()
+    if (picker.takeReservedWanted()) this.shortenLongest()
+    if (!this.isLookDue) return
+    this.isLookDue = false
+    if (!this.mayAsk) return
+    for (const seed of this.seeds) if (seed.state.type === 'idle' && this.busyCount < mostBusy) this.begin(seed)
+    this.tickLater()
+  }
+
+  nextWakeMs(): number {
+    return this.isLookDue ? this.context.nowMs : this.nextTickMs
+  }
+
+  private get mayAsk(): boolean {
+    return this.isOn && !this.isPaused && this.context.picker.missing.hasAny
+  }
+
+  private get busyCount(): number {
+    return this.seeds.reduce((count, seed) => count + (seed.isBusy ? 1 : 0), 0)
+  }
+
+  private newSeed(url: string): WebSeed {
+    const { pieceCount } = this.context.grid
+    const bits = new Bitfield(pieceCount)
+    bits.setAll()
+    const seed = new WebSeed(this.seedCount++, url, bits, this.context.nowMs)
+    const checked = checkWebSeedUrl(url)
+    if (!checked.ok) seed.state = { type: 'retired', why: checked }
+    return seed
+  }
+
+  private lookSoon(): void {
+    if (this.seeds.length > 0) this.isLookDue = true
+  }
+
+  private tickLater(): void {
+    const isNeeded = this.mayAsk && this.seeds.some(({ state }) => state.type !== 'retired')
+    if (isNeeded && this.nextTickMs === Number.POSITIVE_INFINITY) this.nextTickMs = this.context.nowMs + tickMs
+  }
+
+  private tick(): void {
+    const { nowMs } = this.context
+    this.nextTickMs = Number.POSITIVE_INFINITY
+    for (const seed of this.seeds) {
+      const { state } = seed
+      if (state.type === 'resting' && nowMs >= state.untilMs) seed.state = { type: 'idle' }
+      // What kept its blocks from memory may be over without a word.
+      else if (seed.isStarved) this.feed(seed)
+      else if (state.type === 'receiving' && nowMs - seed.measuredMs >= slowMs) this.measure(seed)
+    }
+    this.isLookDue = true
+  }
+
+  private measure(seed: WebSeed): void {
+    const isSlow = seed.measuredBytes < slowBytes
+    this.held(seed)
+    if (!isSlow) return
+    this.context.outputs.push({ type: 'web-cancel', seed })
+    this.fail(seed, failure('timed-out', 'it is as good as silent'))
+  }
+
+  private dropUnlessAllowed(): void {
+    if (!this.isOn || this.isPaused) for (const seed of this.seeds) this.drop(seed)
+    this.lookSoon()
+  }
+
+  /** What it is at is not wanted any more. */
+  private drop(seed: WebSeed): void {
+    if (!seed.isBusy) return
+    this.cancel(seed)
+    seed.state = { type: 'idle' }
+  }
+
+  private cancel(seed: WebSeed): void {
+    const { type } = seed.state
+    if (type === 'asking' || type === 'receiving') this.context.outputs.push({ type: 'web-cancel', seed })
+    this.stream.release(seed)
+  }
+
+  private begin(seed: WebSeed): void {
+    let run = this.chooseRun(seed)
+    if (run === undefined && this.shortenLongest()) run = this.chooseRun(seed)
+    if (run === undefined) return
+    const { grid, picker, nowMs } = this.context
+    seed.position = pieceStart(grid.plan, run.first)
+    seed.isDuplicating = run.kind === 'duplicates'
+    seed.requestEnd = seed.position
+    if (run.kind === 'new') {
+      seed.nextReserved = run.first
+      this.stream.reserve(seed, run.first, run.last)
+    } else {
+      seed.piece = run.first
+      picker.claim(run.first, seed.number, false, seed.isDuplicating, nowMs)
+      seed.runEnd = this.endOfAsked(seed)
+    }
+    this.goOn(seed)
+    // Looked at again with the next tick: at once the same would come of it.
+    if (!seed.isBusy) this.isLookDue = false
+  }
+
+  private endOfAsked({ piece, number }: WebSeed): number {
+    const { grid, picker } = this.context
+    const firstBlock = piece * grid.blocksPerPiece
+    for (let block = firstBlock + grid.blocksPerPiece - 1; block >= firstBlock; block--) {
+      if (!picker.isAskedOf(block, number)) continue
+      return pieceStart(grid.plan, piece) + beginOf(grid, block) + wholeLengthOf(grid, block)
+    }
+    return pieceStart(grid.plan, piece)
+  }
+
+  private chooseRun(seed: WebSeed): WebRun | undefined {
+    const { picker, grid, random, nowMs } = this.context
+    const spanMs = picker.isSequential ? sequentialRunMs : runMs
+    const bytes = Math.min(
+      Math.max((seed.meter.rate(nowMs) * spanMs) / 1_000, picker.isSequential ? 1 : shortestRunBytes),
+      longestRunBytes,
+    )
+    return chooseRun({
+      picker,
+      bits: seed.bits,
+      maxPieces: Math.max(1, Math.round(bytes / grid.plan.pieceLengthBytes)),
+      isAlone: this.isSuspect(seed),
+      isInOrder: seed.ignoresRanges,
+      random,
+      stalledSinceMs: nowMs - stalledMs,
+    })
+  }
+
+  /** Somebody has nothing else to do than what waits for the seed with the longest run. False: none waits. */
+  private shortenLongest(): boolean {
+    let longest: WebSeed | undefined
+    for (const seed of this.seeds) {
+      if (seed.reservedCount > (longest?.reservedCount ?? 0)) longest = seed
+    }
+    if (longest === undefined) return false
+    this.stream.shorten(longest)
+    return true
+  }
+
+  /** Asks for the next file of its run, or ends the run. */
+  private goOn(seed: WebSeed): void {
+    for (;;) {
+      const step = this.stream.advance(seed)
+      if (step === 'starved') {
+        seed.state = { type: 'held' }
+        this.starve(seed)
+        return
+      }
+      const request = step === 'file' ? this.nextRequest(seed) : undefined
+      if (request === undefined || !request.ok) {
+        this.stream.release(seed)
+        seed.state = { type: 'idle' }
+        this.lookSoon()
+        if (request?.ok === false) this.retire(seed, request)
+        return
+      }
+      const { value } = request
+      seed.requestEnd = seed.position + value.end - value.first
+      if (this.isWorthwhile(seed, value)) {
+        seed.state = { type: 'asking', request: value }
+        this.context.outputs.push({ type: 'web-request', seed, request: value })
+        return
+      }
+      this.passOver(seed)
+    }
+  }
+
+  private nextRequest(seed: WebSeed): { ok: true; value: WebRequest } | Failure {
+    const { plan } = this.context.grid
+    const file = fileAt(plan, seed.position)
+    const fileStart = plan.starts[file] as number
+    const fileEnd = plan.ends[file] as number
+    const listed = this.info.files[file]
+    if (listed === undefined) return failure('internal', 'a byte of no file')
+    const url = webSeedFileUrl(seed.url, this.info, listed)
+    if (!url.ok) return url
+    const end = Math.min(fileEnd, seed.runEnd) - fileStart
+    const first = seed.position - fileStart
+    return { ok: true, value: { url: url.value, file, first, end, fileBytes: fileEnd - fileStart } }
+  }
+
+  /** Of a file that would be sent whole, enough is wanted, or nobody else could be asked. */
+  private isWorthwhile(seed: WebSeed, { first, end }: WebRequest): boolean {
+    if (!seed.ignoresRanges || first === 0) return true
+    const { peers } = this.context
+    const isOnly = peers.length === 0 && this.seeds.every((other) => other === seed || other.state.type === 'retired')
+    return isOnly || end - first >= end * leastUsefulPart
+  }
+
+  /** Goes to where the file ends that is not worth asking for; what was claimed of it is given back. */
+  private passOver(seed: WebSeed): void {
+    const { picker, grid } = this.context
+    const { pieceLengthBytes } = grid.plan
+    this.stream.leavePiece(seed)
+    const end = Math.floor(seed.requestEnd / pieceLengthBytes)
+    for (let piece = seed.nextReserved; piece < Math.min(end, seed.reservedEnd); piece++) picker.unreserve(piece)
+    seed.nextReserved = Math.min(Math.max(end, seed.nextReserved), seed.reservedEnd)
+  }
+
+  private takeBody(seed: WebSeed, request: WebRequest, answer: Extract<WebAnswer, { type: 'body' }>): boolean {
+    const { nowMs } = this.context
+    const isNews = answer.ignoresRanges && !seed.ignoresRanges
+    if (isNews) {
+      seed.ignoresRanges = true
+      if (answer.skipBytes > 0) {
+        this.stream.release(seed)
+        seed.state = { type: 'idle' }
+        this.lookSoon()
+        return false
+      }
+      // The rest of the file comes anyway.
+      const { plan } = this.context.grid
+      const lastPiece = piecesOfFile(plan, request.file)?.last ?? seed.reservedEnd - 1
+      if (seed.nextReserved > 0 && lastPiece >= seed.reservedEnd) this.stream.reserve(seed, seed.nextReserved, lastPiece)
+    }
+    seed.skipBytes = answer.skipBytes
+    seed.requestEnd = seed.position + answer.end - request.first
+    seed.state = { type: 'receiving', request }
+    seed.measuredMs = nowMs
+    seed.measuredBytes = 0
+    seed.bodyMs = nowMs
+    return true
+  }
+
+  private starve(seed: WebSeed): void {
+    seed.isStarved = true
+    this.held(seed)
+    this.requesting.memoryLacks()
+    this.tickLater()
+  }
+
+  private feed(seed: WebSeed): void {
+    seed.isStarved = false
+    if (seed.state.type === 'held') this.goOn(seed)
+    else this.context.outputs.push({ type: 'web-resume', seed })
+  }
+
+  private absent(seed: WebSeed, request: WebRequest, why: Failure): void {
+    const { plan } = this.context.grid
+    const pieces = piecesOfFile(plan, request.file)
+    if (pieces !== undefined) for (let piece = pieces.first; piece <= pieces.last; piece++) seed.bits.clear(piece)
+    const path = this.info.files[request.file]?.path.join('/') ?? ''
+    const detail = failure(why.code, `${why.detail}: ${path.slice(0, 200)}`)
+    seed.absentCount++
+    if (!seed.bits.hasAny || seed.absentCount >= mostAbsent) {
+      this.retire(seed, detail)
+      return
+    }
+    this.stream.release(seed)
+    seed.state = { type: 'idle' }
+    this.lookSoon()
+    this.tell(seed, detail)
+  }
+
+  private fail(seed: WebSeed, why: Failure): void {
+    if (finalCodes.has(why.code) || (malformedCodes.has(why.code) && seed.failureCount + 1 >= mostMalformed)) {
+      this.retire(seed, why, false)
+    } else this.rest(seed, why, undefined)
+  }
+
+  private rest(seed: WebSeed, why: Failure, afterSeconds: Busy['afterSeconds']): void {
+    const { random, nowMs } = this.context
+    const restMs = Math.min(firstRestMs * 2 ** Math.min(seed.failureCount, 20), longestRestMs)
+    const wishedMs = Math.min(afterSeconds ?? 0, longestRetryAfterSeconds) * 1_000
+    // Many who were refused at once do not come back at once.
+    const spreadMs = random.below(Math.ceil(restMs / 4))
+    seed.failureCount++
+    this.stream.release(seed)
+    seed.state = { type: 'resting', untilMs: nowMs + Math.max(restMs, wishedMs) + spreadMs, why }
+    this.lookSoon()
+    this.tell(seed, why)
+  }
+
+  private retire(seed: WebSeed, why: Failure, isCancelled = true): void {
+    if (seed.state.type === 'retired') return
+    if (isCancelled && seed.isBusy) this.cancel(seed)
+    else this.stream.release(seed)
+    seed.state = { type: 'retired', why }
+    this.lookSoon()
+    this.tell(seed, why)
+  }
+
+  private tell(seed: WebSeed, why: Failure): void {
+    const isKnown = seed.problem?.code === why.code && seed.problem.detail === why.detail
+    seed.problem = why
+    if (!isKnown) this.context.outputs.push({ type: 'web-problem', seed, failure: why })
+  }
+}
