@@ -11,9 +11,19 @@ import type { SimulatedClock } from './simulated-clock.ts'
  * Undefined: the server never answers. Headers have lower-case names, `host` among them; `from` is the address of
  * whoever asks.
  */
-export type SimulatedServer = (request: HttpRequest, url: URL, from: string) => HttpResponse | undefined
+export type SimulatedServer = (request: HttpRequest, url: URL, from: string) => SimulatedAnswer | undefined
+
+/** How a body is sent, where it is not at once. */
+export interface SimulatedAnswer extends HttpResponse {
+  readonly bytesPerSecond?: number
+  /** Nothing comes after so many bytes: the connection breaks, or it just stops. */
+  readonly cutAfterBytes?: number
+  readonly stallsAfterBytes?: number
+}
 
 const maxPartBytes = 65_536
+/** Of a server with a rate. */
+const pacedPartBytes = 8_192
 const interrupted = failure('interrupted', 'asked to stop')
 
 export class SimulatedWeb {
@@ -57,16 +67,18 @@ export class SimulatedWeb {
 
   /** The outgoing HTTP of the machine at `from`. */
   http(from: string): Http {
+    const stream: Http['stream'] = async (request, sink, signal) => {
+      const answer = await this.ask(request, signal, request.localAddress ?? from)
+      return answer.ok ? success(this.streamBody(answer.value, request, sink, signal)) : answer
+    }
     return {
       fetch: (request, signal) => this.ask(request, signal, request.localAddress ?? from),
-      stream: async (request, sink, signal) => {
-        const answer = await this.ask(request, signal, request.localAddress ?? from)
-        return answer.ok ? success(this.streamBody(answer.value, sink, signal)) : answer
-      },
+      stream,
+      openLine: () => ({ stream, close: () => undefined }),
     }
   }
 
-  private async ask(request: HttpRequest, signal: AbortSignal, from: string): Promise<Result<HttpResponse>> {
+  private async ask(request: HttpRequest, signal: AbortSignal, from: string): Promise<Result<SimulatedAnswer>> {
     const url = URL.canParse(request.url) ? new URL(request.url) : undefined
     if (url?.protocol !== 'http:' && url?.protocol !== 'https:') return failure('http-malformed', 'no URL of http')
     const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
@@ -89,7 +101,15 @@ export class SimulatedWeb {
   }
 
   /** The body in parts as large as is allowed, each overwritten after it was told. */
-  private streamBody({ status, headers, body }: HttpResponse, sink: HttpBodySink, signal: AbortSignal): HttpStream {
+  private streamBody(
+    answer: SimulatedAnswer,
+    { idleTimeoutMs }: HttpRequest,
+    sink: HttpBodySink,
+    signal: AbortSignal,
+  ): HttpStream {
+    const { status, headers, body, bytesPerSecond = Number.POSITIVE_INFINITY } = answer
+    const { cutAfterBytes = Number.POSITIVE_INFINITY, stallsAfterBytes = Number.POSITIVE_INFINITY } = answer
+    const end = Math.min(body.length, cutAfterBytes, stallsAfterBytes)
     let offset = 0
     let isHeld = false
     let isOver = false
@@ -99,9 +119,11 @@ export class SimulatedWeb {
       // A call that ends the stream may have come from inside one of the sink's.
       this.clock.after(0, () => sink.onBodyEnd(failed))
     }
+    const partBytes = bytesPerSecond === Number.POSITIVE_INFINITY ? maxPartBytes : pacedPartBytes
     const deliver = () => {
-      while (!isOver && offset < body.length) {
-        const allowedBytes = Math.floor(Math.min(sink.allowedBytes(), maxPartBytes))
+      while (!isOver && offset < end) {
+        const allowedBytes = Math.floor(Math.min(sink.allowedBytes(), partBytes, end - offset))
+        if (isOver) return
         if (allowedBytes <= 0) {
           isHeld = true
           return
@@ -110,8 +132,14 @@ export class SimulatedWeb {
         offset += part.length
         sink.onBody(part)
         part.fill(0xee)
+        if (partBytes === maxPartBytes) continue
+        this.clock.after((1_000 * part.length) / bytesPerSecond, deliver)
+        return
       }
-      finish(undefined)
+      if (isOver) return
+      if (stallsAfterBytes < body.length && offset >= stallsAfterBytes) {
+        this.clock.after(idleTimeoutMs, () => finish(failure('timed-out', 'silent')))
+      } else finish(offset < body.length ? failure('connection-failed', 'the answer was cut off') : undefined)
     }
     const abort = () => finish(interrupted)
     signal.addEventListener('abort', abort, { once: true })

@@ -1,13 +1,14 @@
-// The Http port on node:http over connections of its own: no pool, so nothing outlives its request. Redirects, errors
-// and everything else a server may say are answers. (undici would bring a pool and redirects to switch off, and its
-// connections would have to be made here all the same.)
+// The Http port on node:http over connections of its own: no pool, so nothing outlives its request but what a line keeps
+// for the next (see http-line.ts). Redirects, errors and everything else a server may say are answers. (undici would bring
+// a pool and redirects to switch off, and its connections would have to be made here all the same.)
 // Guarantees: only the addresses given are connected to; no more than 64 KiB of head; see http-body.ts for bodies.
 import { type IncomingMessage, request as sendRequest } from 'node:http'
 import type { Socket } from 'node:net'
 import { failure, type Result, success } from '../base/errors.ts'
-import type { Http, HttpBodySink, HttpHead, HttpRequest, HttpResponse, HttpStream } from '../ports/http.ts'
+import type { Http, HttpBodySink, HttpHead, HttpLine, HttpRequest, HttpResponse, HttpStream } from '../ports/http.ts'
 import { answerFailure, type BodyLimits, type ContentCoding, HttpBody, parseContentCoding } from './http-body.ts'
 import { connectInTurn } from './http-connection.ts'
+import { KeptConnection } from './http-line.ts'
 
 export interface HttpClientOptions {
   /** PEM; trusted instead of the usual ones. */
@@ -37,7 +38,7 @@ function unescaped(text: string): string {
   }
 }
 
-function headersOf(request: HttpRequest, url: URL): Record<string, string> {
+function headersOf(request: HttpRequest, url: URL, isKept: boolean): Record<string, string> {
   const { username, password } = url
   const credentials = Buffer.from(`${unescaped(username)}:${unescaped(password)}`).toString('base64')
   const headers: Record<string, string> = {
@@ -45,6 +46,7 @@ function headersOf(request: HttpRequest, url: URL): Record<string, string> {
     'accept-encoding': 'gzip, deflate',
     ...(username === '' && password === '' ? {} : { authorization: `Basic ${credentials}` }),
     ...(request.body === undefined ? {} : { 'content-length': String(request.body.length) }),
+    ...(isKept ? { connection: 'keep-alive' } : {}),
   }
   for (const [name, value] of Object.entries(request.headers)) headers[name.toLowerCase()] = value
   return headers
@@ -61,7 +63,7 @@ function exchange(
   socket: Socket,
   request: HttpRequest,
   url: URL,
-  timeoutMs: number,
+  { timeoutMs, isKept }: { readonly timeoutMs: number; readonly isKept: boolean },
   signal: AbortSignal,
 ): Promise<Result<IncomingMessage>> {
   const { hostname } = url
@@ -78,7 +80,7 @@ function exchange(
     signal.addEventListener('abort', onAbort, { once: true })
     const { method, body } = request
     const path = `${url.pathname}${url.search}`
-    const headers = headersOf(request, url)
+    const headers = headersOf(request, url, isKept)
     try {
       const sent = sendRequest({
         createConnection: () => socket,
@@ -99,7 +101,10 @@ function exchange(
         incoming.on('error', () => undefined)
         finish(success(incoming))
       })
-      sent.once('close', () => finish(failure('connection-failed', `${hostname}: closed without an answer`)))
+      sent.once('close', () => {
+        // After a whole answer the connection may be kept.
+        if (answer === undefined) finish(failure('connection-failed', `${hostname}: closed without an answer`))
+      })
       sent.end(body)
     } catch {
       finish(failure('http-malformed', `${hostname}: a header that cannot be sent`))
@@ -107,11 +112,15 @@ function exchange(
   })
 }
 
-async function ask(request: HttpRequest, options: HttpClientOptions, signal: AbortSignal): Promise<Result<Answer>> {
-  if (signal.aborted) return failure('interrupted', 'no longer asked for')
-  const url = parseUrl(request.url)
-  if (url === undefined) return failure('http-malformed', 'not a URL of http or https')
-  const { idleTimeoutMs, totalTimeoutMs, maxBodyBytes, addresses, localAddress } = request
+/** The answer, over the connection that was kept if there is one: the server may just have ended that, then over another. */
+async function exchangeOnce(
+  request: HttpRequest,
+  url: URL,
+  options: HttpClientOptions,
+  kept: KeptConnection | undefined,
+  signal: AbortSignal,
+): Promise<Result<IncomingMessage>> {
+  const { idleTimeoutMs, totalTimeoutMs, addresses, localAddress } = request
   const startMs = performance.now()
   const headTimeoutMs = Math.min(idleTimeoutMs, totalTimeoutMs)
   const isSecure = url.protocol === 'https:'
@@ -122,6 +131,13 @@ async function ask(request: HttpRequest, options: HttpClientOptions, signal: Abo
     localAddress,
     certificateAuthorities: options.certificateAuthorities,
   }
+  const isKept = kept !== undefined
+  const known = await kept?.take(target, addresses)
+  if (known !== undefined && signal.aborted) known.destroy()
+  else if (known !== undefined) {
+    const answered = await exchange(known, request, url, { timeoutMs: headTimeoutMs, isKept }, signal)
+    if (answered.ok || answered.code !== 'connection-failed' || request.method !== 'GET') return answered
+  }
   const connected = await connectInTurn(target, addresses, headTimeoutMs, signal)
   if (!connected.ok) return connected
   const socket = connected.value
@@ -129,14 +145,29 @@ async function ask(request: HttpRequest, options: HttpClientOptions, signal: Abo
     socket.destroy()
     return failure('interrupted', `${url.hostname}: no longer asked for`)
   }
+  kept?.use(target, socket)
   const leftMs = Math.max(headTimeoutMs - (performance.now() - startMs), 1)
-  const answered = await exchange(socket, request, url, leftMs, signal)
+  return await exchange(socket, request, url, { timeoutMs: leftMs, isKept }, signal)
+}
+
+async function ask(
+  request: HttpRequest,
+  options: HttpClientOptions,
+  kept: KeptConnection | undefined,
+  signal: AbortSignal,
+): Promise<Result<Answer>> {
+  if (signal.aborted) return failure('interrupted', 'no longer asked for')
+  const url = parseUrl(request.url)
+  if (url === undefined) return failure('http-malformed', 'not a URL of http or https')
+  const { idleTimeoutMs, totalTimeoutMs, maxBodyBytes } = request
+  const startMs = performance.now()
+  const answered = await exchangeOnce(request, url, options, kept, signal)
   if (!answered.ok) return answered
   const incoming = answered.value
   const head = headOf(incoming)
   const coding = parseContentCoding(head.headers['content-encoding'])
   if (coding === undefined || (coding === 'identity' && Number(head.headers['content-length'] ?? 0) > maxBodyBytes)) {
-    socket.destroy()
+    incoming.socket.destroy()
     return coding === undefined
       ? failure('http-malformed', `${url.hostname}: compressed in a way not asked for`)
       : failure('http-too-large', `${url.hostname}: more than ${maxBodyBytes} bytes`)
@@ -175,9 +206,33 @@ class WholeBody implements HttpBodySink {
   }
 }
 
+async function streamOver(
+  kept: KeptConnection | undefined,
+  options: HttpClientOptions,
+  request: HttpRequest,
+  sink: HttpBodySink,
+  signal: AbortSignal,
+): Promise<Result<HttpStream>> {
+  const asked = await ask(request, options, kept, signal)
+  if (!asked.ok) return asked
+  const { head, coding, incoming, place, limits } = asked.value
+  const body = new HttpBody(incoming, place, limits, sink, signal)
+  // Whoever asked learns of the head first.
+  setImmediate(() => body.start(coding))
+  return success({ ...head, resume: () => body.resume(), abort: () => body.abort() })
+}
+
+function openLine(options: HttpClientOptions): HttpLine {
+  const kept = new KeptConnection()
+  return {
+    stream: (request, sink, signal) => streamOver(kept, options, request, sink, signal),
+    close: () => kept.close(),
+  }
+}
+
 export function httpClient(options: HttpClientOptions = {}): Http {
   async function fetch(request: HttpRequest, signal: AbortSignal): Promise<Result<HttpResponse>> {
-    const asked = await ask(request, options, signal)
+    const asked = await ask(request, options, undefined, signal)
     if (!asked.ok) return asked
     const { head, coding, incoming, place, limits } = asked.value
     const whole = await new Promise<Result<Uint8Array>>((resolve) => {
@@ -186,15 +241,9 @@ export function httpClient(options: HttpClientOptions = {}): Http {
     return whole.ok ? success({ ...head, body: whole.value }) : whole
   }
 
-  async function stream(request: HttpRequest, sink: HttpBodySink, signal: AbortSignal): Promise<Result<HttpStream>> {
-    const asked = await ask(request, options, signal)
-    if (!asked.ok) return asked
-    const { head, coding, incoming, place, limits } = asked.value
-    const body = new HttpBody(incoming, place, limits, sink, signal)
-    // Whoever asked learns of the head first.
-    setImmediate(() => body.start(coding))
-    return success({ ...head, resume: () => body.resume(), abort: () => body.abort() })
+  return {
+    fetch,
+    stream: (request, sink, signal) => streamOver(undefined, options, request, sink, signal),
+    openLine: () => openLine(options),
   }
-
-  return { fetch, stream }
 }

@@ -45,10 +45,19 @@ export interface HttpStream extends HttpHead {
   abort(): void
 }
 
+/** One connection that is kept between requests, as far as server and addresses allow. Its requests do not overlap. */
+export interface HttpLine {
+  /** As that of Http; over the connection of the request before where it is good for this one too. */
+  stream(request: HttpRequest, sink: HttpBodySink, signal: AbortSignal): Promise<Result<HttpStream>>
+  /** Ends the connection that is kept, and takes no more requests; one under way goes on until it is over. */
+  close(): void
+}
+
 /** Errors of both: connection-failed, timed-out, certificate-invalid, http-malformed, http-too-large, interrupted. */
 export interface Http {
   /** The whole answer, whatever its status. The body is the caller's. */
   fetch(request: HttpRequest, signal: AbortSignal): Promise<Result<HttpResponse>>
   /** The head as soon as it is there; then the body into `sink`, never before the promise is settled. */
   stream(request: HttpRequest, sink: HttpBodySink, signal: AbortSignal): Promise<Result<HttpStream>>
+  openLine(): HttpLine
 }

@@ -92,6 +92,7 @@ export function newFacts({ source, options, config, trackerKey, wallMs }: NewTor
   const folder = options.folder ?? config.downloadFolder
   const id = (source.infoHashV1 ?? source.infoHashV2) as string as TorrentId
   const added = options.trackers ?? []
+  const addedSeeds = options.webSeeds ?? []
   return success({
     id,
     infoHashV1: source.infoHashV1,
@@ -107,7 +108,8 @@ export function newFacts({ source, options, config, trackerKey, wallMs }: NewTor
     mayDownloadAgain: false,
     trackers: [...source.trackers, ...added],
     userTrackers: new Set(added.flat()),
-    webSeeds: source.webSeeds,
+    webSeeds: [...new Set([...source.webSeeds, ...addedSeeds])],
+    userWebSeeds: new Set(addedSeeds),
     priorities: [...priorities],
     isRestUnwanted: options.priorities === undefined && selectedFiles !== undefined,
     limits: {

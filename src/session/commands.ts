@@ -30,6 +30,8 @@ export interface AddOptions {
   readonly peers?: readonly string[]
   /** Tiers of further tracker URLs. */
   readonly trackers?: readonly (readonly string[])[]
+  /** Further web seeds (BEP 19). */
+  readonly webSeeds?: readonly string[]
   /** Never waits in the queue. */
   readonly forced?: boolean
   readonly superSeeding?: boolean
@@ -61,6 +63,8 @@ export type TorrentCommand =
   /** A piece that should be here in so many milliseconds; undefined: no longer. */
   | ({ readonly type: 'set-deadline'; readonly piece: number; readonly inMs: number | undefined } & OfTorrent)
   | ({ readonly type: 'set-trackers'; readonly trackers: readonly (readonly string[])[] } & OfTorrent)
+  /** BEP 19; those that the torrent did not have are as good as typed in. */
+  | ({ readonly type: 'set-web-seeds'; readonly webSeeds: readonly string[] } & OfTorrent)
   | ({ readonly type: 'set-limits'; readonly limits: Partial<TorrentLimits> } & OfTorrent)
   | ({ readonly type: 'set-seed-goals'; readonly seedGoals: Partial<SeedGoals> } & OfTorrent)
   | ({ readonly type: 'set-super-seeding'; readonly superSeeding: boolean } & OfTorrent)

@@ -1,40 +1,13 @@
 // A .torrent file from the web, by an address that a person gave. Guarantees: at most 10 MB and 5 redirects, each
 // address judged before it is connected to (S15), certificates checked by the port.
 
-import type { IpAddress } from '../base/endpoint.ts'
 import { failure, type Result, success } from '../base/errors.ts'
-import { parseAddress } from '../formats/compact-endpoint.ts'
-import { mayContact, type UrlSource } from './address-class.ts'
-import { localAddress } from './listening.ts'
+import type { UrlSource } from './address-class.ts'
 import type { SessionRoom } from './session-room.ts'
+import { locateWeb, maxRedirects, redirectOf } from './web-address.ts'
 
-const maxRedirects = 5
 const maxBytes = 10_000_000
 const timeoutMs = 30_000
-
-async function addressesOf(
-  room: Pick<SessionRoom, 'ports' | 'config'>,
-  url: URL,
-  source: UrlSource,
-  signal: AbortSignal,
-): Promise<Result<readonly IpAddress[]>> {
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
-  const literal = parseAddress(host)
-  const resolved = literal === undefined ? await room.ports.resolver.resolve(host, 'any', signal) : success([literal])
-  if (!resolved.ok) return resolved
-  const allowed = resolved.value.filter(({ address, family }) => {
-    const question = {
-      address,
-      host,
-      path: url.pathname,
-      query: url.search,
-      source,
-      allowsLocal: room.config.allowLocal,
-    }
-    return mayContact(question) && localAddress(room.config.bindTo, room.ports.interfaces, family).type !== 'none'
-  })
-  return allowed.length > 0 ? success(allowed) : failure('connection-failed', 'the address may not be contacted')
-}
 
 /** Errors: usage (not a web address), those of Http.fetch and Resolver, http-malformed for a refusal. */
 export async function fetchTorrentFile(
@@ -47,16 +20,16 @@ export async function fetchTorrentFile(
   let source: UrlSource = 'user'
   for (let redirects = 0; redirects <= maxRedirects; redirects++) {
     if (url.protocol !== 'http:' && url.protocol !== 'https:') return failure('usage', 'not a web address')
-    const addresses = await addressesOf(room, url, source, signal)
-    if (!addresses.ok) return addresses
-    const local = localAddress(room.config.bindTo, room.ports.interfaces, addresses.value[0]?.family ?? 4)
+    const place = await locateWeb(room, url, source, 'connection-failed', signal)
+    if (!place.ok) return place
+    const { addresses, localAddress } = place.value
     const response = await room.ports.http.fetch(
       {
         method: 'GET',
         url: url.href,
-        addresses: addresses.value,
+        addresses,
         headers: { 'user-agent': room.config.clientName, 'accept': 'application/x-bittorrent, */*' },
-        ...(local.type === 'bound' ? { localAddress: local.address } : {}),
+        ...(localAddress === undefined ? {} : { localAddress }),
         idleTimeoutMs: timeoutMs,
         totalTimeoutMs: 2 * timeoutMs,
         maxBodyBytes: maxBytes,
@@ -64,13 +37,11 @@ export async function fetchTorrentFile(
       signal,
     )
     if (!response.ok) return response
-    const { status, headers, body } = response.value
+    const { status, body } = response.value
     if (status >= 200 && status < 300) return success({ type: 'metainfo', bytes: body })
-    const { location } = headers
-    if (status < 300 || status >= 400 || location === undefined || !URL.canParse(location, url.href)) {
-      return failure('http-malformed', `the web server answered with status ${status}`)
-    }
-    url = new URL(location, url)
+    const next = redirectOf(response.value, url)
+    if (next?.ok !== true) return failure('http-malformed', `the web server answered with status ${status}`)
+    url = next.value
     source = 'redirect'
   }
   return failure('http-malformed', `more than ${maxRedirects} redirects`)

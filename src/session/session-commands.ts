@@ -4,6 +4,7 @@ import { unreachable } from '../base/assert.ts'
 import { type Failure, failure, type Result, success } from '../base/errors.ts'
 import { parseAddress } from '../formats/compact-endpoint.ts'
 import { type PeerAddress, parsePeerAddress } from '../formats/magnet.ts'
+import { checkWebSeedUrl } from '../formats/web-seed.ts'
 import { checkPriorities, newFacts, type ParsedSource, parseSource } from './adding.ts'
 import type { AddOptions, AddSource, Command, Outcome, SessionCommand, TorrentCommand } from './commands.ts'
 import type { Connections } from './connections.ts'
@@ -33,6 +34,8 @@ export interface CommandTarget {
   reconfigure(changes: Partial<SessionConfig>): void
 }
 
+/** Of one torrent, as many as a .torrent file may list. */
+const maxWebSeeds = 1_000
 const done: Result<Outcome> = success({ type: 'done' })
 
 export class SessionCommands {
@@ -125,6 +128,8 @@ export class SessionCommands {
           torrent.facts.trackers = command.trackers.map((tier) => [...tier])
           torrent.contacts.announcing.handle({ type: 'set-trackers', tiers: torrent.facts.trackers }, nowMs)
         })
+      case 'set-web-seeds':
+        return this.setWebSeeds(torrent, command.webSeeds)
       case 'set-limits':
         return this.change(torrent, (nowMs) => {
           torrent.facts.limits = { ...torrent.facts.limits, ...command.limits }
@@ -162,6 +167,8 @@ export class SessionCommands {
     if (!parsed.ok) return parsed
     const peers = parsePeers(options.peers ?? [])
     if (!peers.ok) return peers
+    const checkedSeeds = checkWebSeeds(options.webSeeds ?? [])
+    if (!checkedSeeds.ok) return checkedSeeds
     const key = new Uint32Array(1)
     room.ports.random.fill(new Uint8Array(key.buffer))
     const facts = newFacts({
@@ -174,7 +181,10 @@ export class SessionCommands {
     if (!facts.ok) return facts
     const { infoHashV1, infoHashV2 } = facts.value
     const known = registry.find(infoHashV1 ?? '') ?? registry.find(infoHashV2 ?? '')
-    if (known !== undefined) return await this.merge(known, parsed.value, peers.value)
+    if (known !== undefined) {
+      this.mergeWebSeeds(known, parsed.value.webSeeds, options.webSeeds ?? [])
+      return await this.merge(known, parsed.value, peers.value)
+    }
     const recalled = room.config.restoresAll ? undefined : await this.target.recall(facts.value.id)
     const begun =
       recalled?.ok === true
@@ -209,6 +219,32 @@ export class SessionCommands {
     this.connect(torrent, peers, 'manual')
     this.connect(torrent, source.peers, 'magnet')
     return success({ type: 'added', id: facts.id, isNew: false })
+  }
+
+  private mergeWebSeeds(torrent: Torrent, named: readonly string[], userNamed: readonly string[]): void {
+    const { facts } = torrent
+    const known = new Set(facts.webSeeds)
+    const added = [...new Set([...named, ...userNamed])].filter((url) => !known.has(url))
+    const isTrustedAnew = userNamed.some((url) => !facts.userWebSeeds.has(url))
+    if (added.length === 0 && !isTrustedAnew) return
+    this.change(torrent, (nowMs) => {
+      for (const url of userNamed) facts.userWebSeeds.add(url)
+      facts.webSeeds = [...facts.webSeeds, ...added].slice(0, maxWebSeeds)
+      torrent.transfer?.webSeedsChanged(nowMs)
+    })
+  }
+
+  private setWebSeeds(torrent: Torrent, webSeeds: readonly string[]): Result<Outcome> {
+    const checked = checkWebSeeds(webSeeds)
+    if (!checked.ok) return checked
+    const { facts } = torrent
+    const known = new Set(facts.webSeeds)
+    return this.change(torrent, (nowMs) => {
+      for (const url of webSeeds) if (!known.has(url)) facts.userWebSeeds.add(url)
+      for (const url of facts.userWebSeeds) if (!webSeeds.includes(url)) facts.userWebSeeds.delete(url)
+      facts.webSeeds = [...new Set(webSeeds)]
+      torrent.transfer?.webSeedsChanged(nowMs)
+    })
   }
 
   private async addPeers(torrent: Torrent, texts: readonly string[]): Promise<Result<Outcome>> {
@@ -311,6 +347,15 @@ function exported({ facts }: Torrent): Result<Outcome> {
   if (facts.metainfo === undefined) return notReady('there is no metadata yet')
   const { name } = facts.metainfo.info
   return success({ type: 'exported', name: `${name}.torrent`, bytes: metainfoFile(facts, facts.metainfo) })
+}
+
+/** Errors: web-seed-url. */
+function checkWebSeeds(urls: readonly string[]): Result<void> {
+  for (const url of urls) {
+    const checked = checkWebSeedUrl(url)
+    if (!checked.ok) return checked
+  }
+  return success(undefined)
 }
 
 function parsePeers(texts: readonly string[]): Result<PeerAddress[]> {

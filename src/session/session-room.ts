@@ -10,10 +10,12 @@ import type { SlotPool } from '../storage/slot-pool.ts'
 import type { Bandwidth } from './bandwidth.ts'
 import type { ChangeLog } from './change-log.ts'
 import type { TorrentId } from './commands.ts'
+import type { RequestLane } from './request-lanes.ts'
 import type { SessionConfig } from './session-config.ts'
 import type { SessionPorts } from './session-ports.ts'
 import type { TrackerDriver } from './tracker-driver.ts'
 import type { Turns } from './turns.ts'
+import type { WebJob } from './web-seed-driver.ts'
 
 /** Something with outputs to be carried out before a turn ends, and then bytes to hand over. */
 export interface Settling {
@@ -31,6 +33,8 @@ export interface SessionRoom {
   readonly files: FilePool
   readonly trackers: TrackerDriver
   readonly bandwidth: Bandwidth
+  /** Requests to web seeds, of all torrents. */
+  readonly webRequests: RequestLane<WebJob>
   readonly log: ChangeLog
   /** The session's own folder. */
   readonly stateRoot: FileRoot

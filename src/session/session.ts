@@ -20,6 +20,7 @@ import { ListeningSockets } from './listening-sockets.ts'
 import { hasReachedGoal, type QueuePlace, RunningQueue } from './queueing.ts'
 import { ResumeSaver } from './resume-saver.ts'
 import { type CommandTarget, SessionCommands } from './session-commands.ts'
+import { RequestLane } from './request-lanes.ts'
 import type { RateLimits, SessionConfig } from './session-config.ts'
 import type { SessionPorts } from './session-ports.ts'
 import type { SessionRoom, Settling } from './session-room.ts'
@@ -31,10 +32,13 @@ import { TorrentRegistry } from './torrent-registry.ts'
 import { torrentSnapshot, torrentSummary } from './torrent-snapshot.ts'
 import { TrackerDriver, type TrackerDriverOptions } from './tracker-driver.ts'
 import { Turns } from './turns.ts'
+import type { WebJob } from './web-seed-driver.ts'
 
 /** Goals, trackers' wishes and the like are looked at as often. */
 const tickMs = 1_000
 const maxOwnAddresses = 8
+/** Web seeds are somebody's web servers, and several torrents may name the same one. */
+const webRequestLimits = { maxUnderWay: 64, maxPerHost: 4 }
 
 /**
  * Opens a session: its folder, its sockets, and the torrents of the last time, each in the state it was in.
@@ -274,6 +278,7 @@ export class Session implements TorrentHost, CommandTarget {
       files: new FilePool(),
       trackers,
       bandwidth: new Bandwidth(turns, this.currentRates(), nowMs),
+      webRequests: new RequestLane<WebJob>(webRequestLimits, (job) => job.begin()),
       log: new ChangeLog(),
       stateRoot,
       openFolder: (path) => this.openFolder(path),

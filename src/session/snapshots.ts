@@ -106,6 +106,19 @@ export interface TrackerRow {
   readonly downloads: number | undefined
 }
 
+/** A web seed (BEP 19). */
+export interface WebSeedRow {
+  readonly url: string
+  /** `retired`: it is asked for nothing any more, for the reason given. */
+  readonly state: 'idle' | 'downloading' | 'resting' | 'retired'
+  /** What went wrong last, unless something came since. */
+  readonly problem: Problem | undefined
+  /** Milliseconds until it is asked again; undefined: it does not rest. */
+  readonly retryInMs: number | undefined
+  readonly downloadedBytes: number
+  readonly downloadRate: number
+}
+
 export interface TorrentSnapshot extends TorrentSummary {
   readonly version: TorrentVersion | undefined
   readonly comment: string | undefined
@@ -117,6 +130,7 @@ export interface TorrentSnapshot extends TorrentSummary {
   readonly peers: readonly PeerRow[]
   readonly trackers: readonly TrackerRow[]
   readonly namedPeers: readonly NamedPeerRow[]
+  readonly webSeeds: readonly WebSeedRow[]
   readonly limits: TorrentLimits
   readonly seedGoals: SeedGoals
   readonly sequential: boolean
@@ -159,6 +173,8 @@ export type Change =
   | { readonly type: 'changed'; readonly id: TorrentId }
   /** A peer that a person named cannot be had, or was lost before the torrent was finished, for a reason that was not told before. */
   | { readonly type: 'named-peer'; readonly id: TorrentId; readonly peer: string; readonly problem: Problem }
+  /** Something is wrong with a web seed, and was not told since it last sent content. */
+  | { readonly type: 'web-seed'; readonly id: TorrentId; readonly url: string; readonly problem: Problem }
   | { readonly type: 'session' }
 
 export type Changes =

@@ -3,7 +3,7 @@
 // the swarm within a turn. Owns the swarm's wake-up; the swarm and the storage are the torrent's.
 import type { HashRange } from '../formats/peer/wire-messages.ts'
 import type { Swarm } from '../swarm/swarm.ts'
-import type { SwarmOutput } from '../swarm/swarm-output.ts'
+import type { SwarmOutput, WebOutput } from '../swarm/swarm-output.ts'
 import type { SwarmPeer } from '../swarm/swarm-peer.ts'
 import type { SessionRoom } from './session-room.ts'
 import type { ExchangePeers, LinkedPeer, TorrentExchange } from './torrent-exchange.ts'
@@ -13,6 +13,7 @@ export interface SwarmingEvents {
   onFinished(nowMs: number): void
   /** The two versions of a hybrid torrent disagree. */
   onContradiction(piece: number, nowMs: number): void
+  onWeb(output: WebOutput): void
 }
 
 export class Swarming implements TorrentExchange {
@@ -130,6 +131,12 @@ export class Swarming implements TorrentExchange {
         break
       case 'contradiction':
         events.onContradiction(output.piece, nowMs)
+        break
+      case 'web-request':
+      case 'web-cancel':
+      case 'web-resume':
+      case 'web-problem':
+        events.onWeb(output)
         break
     }
   }

@@ -134,7 +134,7 @@ export class TorrentContacts implements LinksTorrent, AnnouncedTorrent, Exchange
   }
 
   peerConnected(nowMs: number): void {
-    if (!this.isFinished) this.tally.peerConnected(nowMs)
+    if (!this.isFinished) this.tally.sourceAnswered(nowMs)
   }
 
   limitsChanged(nowMs: number): void {

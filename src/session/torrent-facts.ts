@@ -36,8 +36,10 @@ export interface TorrentFacts {
   trackers: readonly (readonly string[])[]
   /** Trackers a person named, who may lead to local addresses. */
   readonly userTrackers: Set<string>
-  /** BEP 19, kept for the export. */
+  /** BEP 19. */
   webSeeds: readonly string[]
+  /** Those of them that a person named, who may lead to local addresses. */
+  readonly userWebSeeds: Set<string>
   /** One for each file; what lacks is usual. */
   priorities: readonly FilePriority[]
   /** A link selected files (BEP 53): once they are known, those without a priority are not wanted. */

@@ -46,6 +46,7 @@ export function recordOf(
     trackers: facts.trackers,
     userTrackers: [...facts.userTrackers],
     webSeeds: facts.webSeeds,
+    userWebSeeds: [...facts.userWebSeeds],
     priorities: facts.priorities,
     totals,
     trackerKey: facts.trackerKey,
@@ -104,6 +105,7 @@ export function restoreTorrent(
     trackers: record?.trackers ?? metainfo?.trackers ?? [],
     userTrackers: new Set(record?.userTrackers),
     webSeeds: record?.webSeeds ?? metainfo?.webSeeds ?? [],
+    userWebSeeds: new Set(record?.userWebSeeds),
     priorities: (record?.priorities ?? []).slice(0, metainfo?.info.files.length),
     isRestUnwanted: flags.has('rest-unwanted'),
     limits: {

@@ -3,7 +3,7 @@
 import type { SwarmSnapshot } from '../swarm/swarm-snapshot.ts'
 import type { TrackerSnapshot } from '../tracker/tracker-events.ts'
 import type { SeedGoals } from './session-config.ts'
-import type { FileSnapshot, PeerRow, TorrentSnapshot, TorrentSummary, TrackerRow } from './snapshots.ts'
+import type { FileSnapshot, PeerRow, TorrentSnapshot, TorrentSummary, TrackerRow, WebSeedRow } from './snapshots.ts'
 import type { Torrent } from './torrent.ts'
 import { priorityOfFile, wantedBytes } from './torrent-facts.ts'
 
@@ -21,7 +21,8 @@ function summaryOf(
   const { progress } = torrent
   const wanted = progress?.wantedBytes ?? (info === undefined ? 0 : wantedBytes(facts, info))
   const doneBytes = progress?.doneWantedBytes ?? 0
-  const downloadRate = swarm?.peers.reduce((sum, peer) => sum + peer.downloadRate, 0) ?? 0
+  const sources = swarm === undefined ? [] : [...swarm.peers, ...swarm.webSeeds]
+  const downloadRate = sources.reduce((sum, source) => sum + source.downloadRate, 0)
   const uploadRate = swarm?.peers.reduce((sum, peer) => sum + peer.uploadRate, 0) ?? 0
   const { downloadedBytes, uploadedBytes } = torrent.tally.transferred(nowMs)
   const leftBytes = wanted - doneBytes
@@ -88,6 +89,22 @@ function peerRows(torrent: Torrent, swarm: SwarmSnapshot | undefined): PeerRow[]
   )
 }
 
+function webSeedRows({ facts }: Torrent, swarm: SwarmSnapshot | undefined): WebSeedRow[] {
+  const rows = new Map(swarm?.webSeeds.map((row) => [row.url, row]))
+  return facts.webSeeds.map((url): WebSeedRow => {
+    const { state = 'idle', problem, retryInMs, downloadedBytes = 0, downloadRate = 0 } = rows.get(url) ?? {}
+    const isBusy = state === 'asking' || state === 'receiving' || state === 'held'
+    return {
+      url,
+      state: isBusy ? 'downloading' : state,
+      problem: problem === undefined ? undefined : { code: problem.code, detail: problem.detail },
+      retryInMs,
+      downloadedBytes,
+      downloadRate,
+    }
+  })
+}
+
 function fileRows(torrent: Torrent): FileSnapshot[] {
   const { facts, info, content } = torrent
   const done = torrent.progress?.fileBytes
@@ -118,6 +135,7 @@ export function torrentSnapshot(
     files: fileRows(torrent),
     peers: peerRows(torrent, swarm),
     namedPeers: torrent.contacts.links.named.rows(),
+    webSeeds: webSeedRows(torrent, swarm),
     trackers: torrent.contacts.announcing.snapshot(nowMs).map(trackerRow),
     limits: { ...facts.limits },
     seedGoals: { ...defaultGoals, ...facts.seedGoals },

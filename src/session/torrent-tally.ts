@@ -19,7 +19,7 @@ export class TorrentTally {
   private announcedFrom: Transferred = { downloadedBytes: 0, uploadedBytes: 0 }
   /** Of earlier sessions. */
   private readonly earlierBytes: number
-  private firstPeerMs: number | undefined
+  private firstSourceMs: number | undefined
   private lastPieceMs: number | undefined
 
   constructor(totals: TorrentTotals, nowMs: number) {
@@ -78,9 +78,9 @@ export class TorrentTally {
     return { ...this.past, ...this.transferred(nowMs) }
   }
 
-  /** A connection got past the handshake while something lacked. */
-  peerConnected(nowMs: number): void {
-    this.firstPeerMs ??= nowMs
+  /** A connection got past the handshake, or a web seed answered, while something lacked. */
+  sourceAnswered(nowMs: number): void {
+    this.firstSourceMs ??= nowMs
   }
 
   pieceWritten(nowMs: number): void {
@@ -92,9 +92,9 @@ export class TorrentTally {
     return this.transferred(nowMs).downloadedBytes - this.earlierBytes
   }
 
-  /** From the first peer's connection to the last verified byte; undefined when nothing was downloaded. */
+  /** From the first source of content to the last verified byte; undefined when nothing was downloaded. */
   transferSeconds(): number | undefined {
-    const { firstPeerMs, lastPieceMs } = this
-    return firstPeerMs === undefined || lastPieceMs === undefined ? undefined : (lastPieceMs - firstPeerMs) / 1_000
+    const { firstSourceMs, lastPieceMs } = this
+    return firstSourceMs === undefined || lastPieceMs === undefined ? undefined : (lastPieceMs - firstSourceMs) / 1_000
   }
 }

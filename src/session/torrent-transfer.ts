@@ -6,6 +6,8 @@
 import { type Failure, failure, type Result } from '../base/errors.ts'
 import type { Metainfo } from '../formats/metainfo/metainfo.ts'
 import { Swarm } from '../swarm/swarm.ts'
+import type { WebSeed } from '../swarm/web-seed.ts'
+import type { BandwidthGroup } from './bandwidth.ts'
 import type { SessionRoom } from './session-room.ts'
 import type { Problem } from './snapshots.ts'
 import { Swarming } from './swarming.ts'
@@ -14,6 +16,7 @@ import type { ExchangePeers } from './torrent-exchange.ts'
 import { filePriorities, piecePriorities, type TorrentFacts } from './torrent-facts.ts'
 import { countProgress, type Progress } from './torrent-progress.ts'
 import type { TorrentTally } from './torrent-tally.ts'
+import { WebSeedDriver } from './web-seed-driver.ts'
 import { WritingTrouble } from './writing-trouble.ts'
 
 /** Called within a turn. */
@@ -31,6 +34,7 @@ export interface TransferOptions {
   readonly metainfo: Metainfo
   readonly content: TorrentContent
   readonly peers: ExchangePeers
+  readonly bandwidth: BandwidthGroup
 }
 
 export class TorrentTransfer implements ContentEvents {
@@ -44,6 +48,7 @@ export class TorrentTransfer implements ContentEvents {
   private readonly metainfo: Metainfo
   private readonly peers: ExchangePeers
   private readonly writing: WritingTrouble
+  private readonly webSeeds: WebSeedDriver
   private counted: Progress | undefined
   private isFinishUntold = false
   /** What is whole is brought to its place. */
@@ -52,7 +57,7 @@ export class TorrentTransfer implements ContentEvents {
   private hasEnded = false
 
   constructor(room: SessionRoom, owner: TransferOwner, options: TransferOptions, nowMs: number) {
-    const { facts, tally, metainfo, content, peers } = options
+    const { facts, tally, metainfo, content, peers, bandwidth } = options
     const { storage, plan } = content
     this.room = room
     this.owner = owner
@@ -73,7 +78,17 @@ export class TorrentTransfer implements ContentEvents {
     this.exchange = new Swarming(room, peers, this.swarm, {
       onFinished: (atMs) => this.finished(atMs),
       onContradiction: (piece, atMs) => owner.fail(contradictionFailure(piece), atMs),
+      onWeb: (output) => this.webSeeds.perform(output),
     })
+    this.webSeeds = new WebSeedDriver(room, {
+      swarm: this.swarm,
+      bandwidth,
+      sourceOf: (url) => (facts.userWebSeeds.has(url) ? 'user' : 'torrent-seed'),
+      touch: () => peers.touch(),
+      onAnswer: (atMs) => tally.sourceAnswered(atMs),
+      onProblem: (seed, why) => this.webSeedFailed(seed, why),
+    })
+    this.swarm.setWebSeeds(facts.webSeeds, nowMs)
     this.writing = new WritingTrouble(room.turns, { storage, swarm: this.swarm }, () => this.writingChanged())
     content.attach(this.swarm, this)
     tally.attach(this.swarm, nowMs)
@@ -112,6 +127,19 @@ export class TorrentTransfer implements ContentEvents {
   /** The torrent runs. Nothing is written for the first time where there is no room for all of it. */
   started(nowMs: number): void {
     if (!this.isFinished) this.writing.beginDownload(nowMs)
+    this.swarm.setWebSeeding(true, nowMs)
+    this.peers.touch()
+  }
+
+  /** It runs no more. */
+  stopped(nowMs: number): void {
+    this.swarm.setWebSeeding(false, nowMs)
+    this.peers.touch()
+  }
+
+  webSeedsChanged(nowMs: number): void {
+    this.swarm.setWebSeeds(this.facts.webSeeds, nowMs)
+    this.peers.touch()
   }
 
   prioritiesChanged(isRunning: boolean, nowMs: number): void {
@@ -184,6 +212,7 @@ export class TorrentTransfer implements ContentEvents {
     this.content.detach()
     this.tally.attach(undefined, nowMs)
     this.exchange.close()
+    this.webSeeds.close()
     this.writing.close()
     return how === 'close' ? storage.close() : storage.remove()
   }
@@ -240,6 +269,10 @@ export class TorrentTransfer implements ContentEvents {
       room.reviewSaving(facts.id)
     })
     this.placing = moving
+  }
+
+  private webSeedFailed(seed: WebSeed, { code, detail }: Failure): void {
+    this.room.log.add({ type: 'web-seed', id: this.facts.id, url: seed.url, problem: { code, detail } })
   }
 
   private writingChanged(): void {

@@ -219,6 +219,7 @@ export class Torrent implements TransferOwner, ContactedTorrent {
       contacts.start(nowMs)
     } else {
       if (phase.type === 'checking') phase.meanwhile = 'gives-way'
+      transfer?.stopped(nowMs)
       contacts.stop(nowMs)
       this.room.reviewSaving(this.facts.id)
     }
@@ -321,7 +322,9 @@ export class Torrent implements TransferOwner, ContactedTorrent {
     const { facts, tally, contacts, room } = this
     const isAsRecorded = this.lastRecord !== undefined && !content.wasChecked && !facts.mayDownloadAgain
     facts.mayDownloadAgain = false
-    const transfer = new TorrentTransfer(room, this, { facts, tally, metainfo, content, peers: contacts }, nowMs)
+    const { bandwidth } = contacts
+    const options = { facts, tally, metainfo, content, peers: contacts, bandwidth }
+    const transfer = new TorrentTransfer(room, this, options, nowMs)
     this.enter({ type: 'ready', transfer })
     this.reviewRunning(nowMs)
     transfer.begin(this.isRunning, nowMs)

@@ -25,7 +25,7 @@ export interface TrackerDriverPorts {
   readonly clock: Pick<Clock, 'nowMs'>
   readonly random: Random
   readonly resolver: Resolver
-  readonly http: Http
+  readonly http: Pick<Http, 'fetch'>
   /** Through the session's UDP socket of the endpoint's family; may lose it. `bytes` is the driver's on return. */
   sendDatagram(bytes: Uint8Array, endpoint: Endpoint): void
   /** Call `wake` at this time, whatever was asked before; Infinity: no need. */

@@ -34,6 +34,8 @@ export interface ResumeRecord {
   /** Those that a person added. */
   readonly userTrackers: readonly string[]
   readonly webSeeds: readonly string[]
+  /** Those of them that a person named. */
+  readonly userWebSeeds: readonly string[]
   /** By file, 0 to 7; may be shorter than the list of files. */
   readonly priorities: readonly number[]
   readonly totals: {
@@ -81,6 +83,7 @@ export function encodeResumeRecord(record: ResumeRecord): Uint8Array {
     trackers: record.trackers,
     user: record.userTrackers,
     seeds: record.webSeeds,
+    userseeds: record.userWebSeeds,
     priorities: Uint8Array.from(record.priorities),
     totals: [totals.downloadedBytes, totals.uploadedBytes, totals.activeSeconds, totals.seedingSeconds].map(Math.floor),
     key: record.trackerKey,
@@ -123,6 +126,8 @@ export function decodeResumeRecord(bytes: Uint8Array): Result<ResumeRecord> {
       trackers: listOf(root.get('trackers'), maxUrls, (tier) => listOf(tier, maxUrls, textAt)),
       userTrackers: listOf(root.get('user'), maxUrls, textAt),
       webSeeds: listOf(root.get('seeds'), maxUrls, textAt),
+      // Older records have none.
+      userWebSeeds: root.get('userseeds') === undefined ? [] : listOf(root.get('userseeds'), maxUrls, textAt),
       priorities: [...bytesAt(root.get('priorities'), maxFiles)].map(priorityOf),
       totals: { downloadedBytes, uploadedBytes, activeSeconds, seedingSeconds },
       trackerKey: numberOf(root.get('key')) >>> 0,

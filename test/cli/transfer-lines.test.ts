@@ -69,6 +69,7 @@ function snapshot(changes: Partial<TorrentSnapshot> = {}): TorrentSnapshot {
     peers: [peer],
     trackers: [],
     namedPeers: [],
+  webSeeds: [],
     limits: { downloadBytesPerSecond: 1, uploadBytesPerSecond: 1, maxConnections: 1, maxSlots: 1 },
     seedGoals: { ratio: 1, seedingSeconds: 1 },
     sequential: false,

@@ -245,6 +245,39 @@ export function httpConformance(title: string, make: () => Promise<HttpUnderTest
       }
     })
 
+    httpTest('requests on one line, one after the other, have their own answers', async (under) => {
+      under.answer = ({ target }) => ({ status: target === '/2' ? 404 : 206, body: fromUtf8(`body of ${target}`) })
+      const line = under.http.openLine()
+      for (const target of ['/1', '/2', '/3', '/4']) {
+        const log = new BodyLog()
+        const request = requestTo(`${under.origin}${target}`, under.addresses)
+        const stream = unwrap(await line.stream(request, log, never))
+        assert.equal(stream.status, target === '/2' ? 404 : 206)
+        await under.until(() => log.ends === 1)
+        assert.equal(log.failure, undefined)
+        assert.deepEqual(log.body, fromUtf8(`body of ${target}`))
+      }
+      line.close()
+    })
+
+    httpTest('a line goes on after a request that was aborted, and after one that failed', async (under) => {
+      under.answer = () => ({ body: new Uint8Array(900_000) })
+      const line = under.http.openLine()
+      const log = new BodyLog()
+      log.allowed = 100
+      const stream = unwrap(await line.stream(requestTo(`${under.origin}/`, under.addresses), log, never))
+      log.onPart = () => stream.abort()
+      await under.until(() => log.ends === 1)
+      assert.equal(log.failure?.code, 'interrupted')
+      const dead = await line.stream(requestTo(`${under.origin}/`, [under.deadAddress]), new BodyLog(), never)
+      assert.equal(dead.ok ? '' : dead.code, 'connection-failed')
+      const last = new BodyLog()
+      unwrap(await line.stream(requestTo(`${under.origin}/`, under.addresses), last, never))
+      await under.until(() => last.ends === 1)
+      assert.equal(last.lengthBytes, 900_000)
+      line.close()
+    })
+
     httpTest('a stream that brings too much ends with its code', async (under) => {
       under.answer = () => ({ body: new Uint8Array(100_000) })
       const log = new BodyLog()

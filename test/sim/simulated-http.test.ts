@@ -15,6 +15,13 @@ httpConformance('simulated', async () => {
     http: {
       fetch: (request, signal) => clock.settle(http.fetch(request, signal)),
       stream: (request, sink, signal) => clock.settle(http.stream(request, sink, signal)),
+      openLine: () => {
+        const line = http.openLine()
+        return {
+          stream: (request, sink, signal) => clock.settle(line.stream(request, sink, signal)),
+          close: () => line.close(),
+        }
+      },
     },
     origin: 'http://tracker.test:8080',
     addresses: [server],

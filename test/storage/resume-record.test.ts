@@ -45,6 +45,7 @@ const records: fc.Arbitrary<ResumeRecord> = fc.record(
     trackers: fc.array(texts, { maxLength: 3 }),
     userTrackers: texts,
     webSeeds: texts,
+    userWebSeeds: texts,
     priorities: fc.array(fc.nat({ max: 7 }), { maxLength: 6 }),
     totals: fc.record(
       { downloadedBytes: whole, uploadedBytes: whole, activeSeconds: whole, seedingSeconds: whole },
@@ -90,6 +91,7 @@ const records: fc.Arbitrary<ResumeRecord> = fc.record(
       'trackers',
       'userTrackers',
       'webSeeds',
+      'userWebSeeds',
       'priorities',
       'totals',
       'trackerKey',
@@ -107,6 +109,7 @@ const sample: ResumeRecord = {
   trackers: [],
   userTrackers: [],
   webSeeds: [],
+  userWebSeeds: [],
   priorities: [],
   totals: { downloadedBytes: 1, uploadedBytes: 2, activeSeconds: 3, seedingSeconds: 4 },
   trackerKey: 5,
