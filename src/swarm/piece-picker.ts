@@ -307,7 +307,9 @@ export class PiecePicker {
     for (const partial of how === 'stalled' ? this.partials.all() : this.partials.withFree) {
       const { piece, askedCount } = partial
       if (!this.missing.get(piece) || !bits.get(piece) || (partial.isAlone && askedCount > 0)) continue
-      if (how === 'abandoned' ? askedCount > 0 : how === 'stalled' && (askedCount === 0 || partial.activeMs > sinceMs)) {
+      if (
+        how === 'abandoned' ? askedCount > 0 : how === 'stalled' && (askedCount === 0 || partial.activeMs > sinceMs)
+      ) {
         continue
       }
       if (best === undefined || this.isNearer(partial, best)) best = partial

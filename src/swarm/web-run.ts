@@ -44,27 +44,68 @@ function gapEnd({ picker, bits }: RunQuestion, first: number): number {
   return end
 }
 
-function heaviestGap(question: RunQuestion): { first: number; end: number } | undefined {
+interface Window {
+  readonly first: number
+  readonly end: number
+  readonly priority: number
+  readonly weight: number
+  /** Of the gap it is in. */
+  readonly gapPieces: number
+}
+
+function weightOf({ picker }: RunQuestion, piece: number): number {
+  return picker.availabilityOf(piece) === 0 ? lonelyWeight : 1
+}
+
+/** The part of a gap to ask for: the heaviest, of equal ones the first, or any while there is nothing yet. */
+function heaviestWindow(question: RunQuestion, first: number, end: number): Window {
+  const { picker, maxPieces, random } = question
+  const length = Math.min(maxPieces, end - first)
+  let sum = 0
+  for (let piece = first; piece < first + length; piece++) sum += weightOf(question, piece)
+  let weight = sum
+  let count = 1
+  let from = first
+  const slide = (start: number) => {
+    sum += weightOf(question, start + length - 1) - weightOf(question, start - 1)
+  }
+  for (let start = first + 1; start + length <= end; start++) {
+    slide(start)
+    if (sum > weight) {
+      weight = sum
+      count = 1
+      from = start
+    } else if (sum === weight) count++
+  }
+  if (count > 1 && !picker.hasSome) {
+    let skipped = random.below(count)
+    for (let start = from; skipped > 0 && start + length < end; ) {
+      if (start === from) sum = weight
+      slide(++start)
+      if (sum !== weight) continue
+      skipped--
+      if (skipped === 0) from = start
+    }
+  }
+  return { first: from, end: from + length, priority: picker.priorityOf(first), weight, gapPieces: end - first }
+}
+
+function isBetter(window: Window, best: Window | undefined): boolean {
+  if (best === undefined) return true
+  if (window.priority !== best.priority) return window.priority > best.priority
+  return window.weight === best.weight ? window.gapPieces > best.gapPieces : window.weight > best.weight
+}
+
+function heaviest(question: RunQuestion): Window | undefined {
   const { picker, bits } = question
   const { startable } = picker
-  let best: { first: number; end: number } | undefined
-  let bestPriority = 0
-  let bestWeight = 0
+  let best: Window | undefined
   for (let piece = startable.nextSet(0); piece !== -1; ) {
-    if (!bits.get(piece)) {
-      piece = piece + 1 < bits.length ? startable.nextSet(piece + 1) : -1
-      continue
-    }
-    const priority = picker.priorityOf(piece)
-    const end = gapEnd(question, piece)
-    if (priority >= bestPriority) {
-      let weight = 0
-      for (let each = piece; each < end; each++) weight += picker.availabilityOf(each) === 0 ? lonelyWeight : 1
-      if (priority > bestPriority || weight > bestWeight) {
-        best = { first: piece, end }
-        bestPriority = priority
-        bestWeight = weight
-      }
+    const isThere = bits.get(piece)
+    const end = isThere ? gapEnd(question, piece) : piece + 1
+    if (isThere && (best === undefined || picker.priorityOf(piece) >= best.priority)) {
+      const window = heaviestWindow(question, piece, end)
+      if (isBetter(window, best)) best = window
     }
     piece = end < bits.length ? startable.nextSet(end) : -1
   }
@@ -83,16 +124,16 @@ function everything({ picker, bits }: RunQuestion): WebRun | undefined {
 }
 
 function newRun(question: RunQuestion): WebRun | undefined {
-  const { picker, bits, maxPieces, random } = question
+  const { picker, bits, maxPieces } = question
   if (!picker.startable.intersects(bits)) return undefined
   if (question.isInOrder) return everything(question)
   const inOrder = picker.firstInOrder(bits)
-  const gap = inOrder === -1 ? heaviestGap(question) : { first: inOrder, end: gapEnd(question, inOrder) }
-  if (gap === undefined) return undefined
-  const spare = gap.end - gap.first - maxPieces
-  const isFree = inOrder === -1 && !picker.hasSome && spare > 0
-  const first = isFree ? gap.first + random.below(spare + 1) : gap.first
-  return { first, last: Math.min(gap.end, first + maxPieces) - 1, kind: 'new' }
+  if (inOrder !== -1) {
+    const end = Math.min(gapEnd(question, inOrder), inOrder + maxPieces)
+    return { first: inOrder, last: end - 1, kind: 'new' }
+  }
+  const window = heaviest(question)
+  return window === undefined ? undefined : { first: window.first, last: window.end - 1, kind: 'new' }
 }
 
 /** Undefined: there is nothing for it. */

@@ -50,6 +50,8 @@ export class WebSeed {
   absentCount = 0
   /** It sends whole files, whatever is asked. */
   ignoresRanges = false
+  /** Since when there are files it was not asked for, as it would send them whole; Infinity: there are none. */
+  passedOverMs = Number.POSITIVE_INFINITY
   /** Of its content, what was thrown away. */
   wastedBytes = 0
 
@@ -71,6 +73,8 @@ export class WebSeed {
   bodyMs = 0
   /** There was no memory for what comes next. */
   isStarved = false
+  /** Rate limits keep it from sending. */
+  isHeld = false
   /** Since when it was free to send, and what came since. */
   measuredMs = 0
   measuredBytes = 0

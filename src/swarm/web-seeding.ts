@@ -45,8 +45,9 @@ const longestRetryAfterSeconds = 3_600
 /** In a row, before a seed is given up. */
 const mostMalformed = 3
 const mostAbsent = 8
-/** A seed that sends whole files is not asked for one of which less than this part lacks, unless there is nobody else. */
+/** A seed that sends whole files is not asked for one of which less than this part lacks, unless nobody else brings it. */
 const leastUsefulPart = 1 / 4
+const passOverMs = 60_000
 const finalCodes: ReadonlySet<string> = new Set(['certificate-invalid', 'web-seed-forbidden', 'web-seed-url'])
 const malformedCodes: ReadonlySet<string> = new Set(['web-seed-response', 'http-malformed', 'http-too-large'])
 
@@ -72,7 +73,8 @@ export class WebSeeding {
     this.info = info
     this.requesting = requesting
     this.isSuspect = isSuspect
-    this.stream = new WebStream(context, receiving, requesting, isSuspect)
+    const isSentElsewhere = (seed: WebSeed, block: number) => this.isSending(block, seed)
+    this.stream = new WebStream(context, { receiving, requesting, isSuspect, isSentElsewhere })
   }
 
   get all(): readonly WebSeed[] {
@@ -140,9 +142,9 @@ export class WebSeeding {
     for (const seed of this.seeds) if (seed.number === number && seed.block === block) seed.isBlockTaken = false
   }
 
-  /** Whether some seed is in the middle of a block. */
-  isSending(block: number): boolean {
-    return this.seeds.some((seed) => this.stream.isSending(seed, block))
+  /** Whether some seed, other than one, is in the middle of a block. */
+  isSending(block: number, except?: WebSeed): boolean {
+    return this.seeds.some((seed) => seed !== except && this.stream.isSending(seed, block))
   }
 
   /** It sent content whose hash is wrong. */
@@ -177,6 +179,8 @@ export class WebSeeding {
   /** Bytes of its body that may come now; 0: `web-resume` follows, or `web-cancel`. */
   allowance(seed: WebSeed): number {
     if (seed.state.type !== 'receiving') return 0
+    if (seed.isHeld) this.measureAnew(seed)
+    seed.isHeld = false
     const allowance = this.stream.allowance(seed)
     if (typeof allowance === 'number') return allowance
     if (allowance === 'starved') this.starve(seed)
@@ -204,8 +208,8 @@ export class WebSeeding {
 
   /** It was kept from sending: how fast it is cannot be told from that. */
   held(seed: WebSeed): void {
-    seed.measuredMs = this.context.nowMs
-    seed.measuredBytes = 0
+    seed.isHeld = true
+    this.measureAnew(seed)
   }
 
   settle(): void {
@@ -269,9 +273,14 @@ export class WebSeeding {
     this.isLookDue = true
   }
 
+  private measureAnew(seed: WebSeed): void {
+    seed.measuredMs = this.context.nowMs
+    seed.measuredBytes = 0
+  }
+
   private measure(seed: WebSeed): void {
-    const isSlow = seed.measuredBytes < slowBytes
-    this.held(seed)
+    const isSlow = seed.measuredBytes < slowBytes && !seed.isHeld
+    this.measureAnew(seed)
     if (!isSlow) return
     this.context.outputs.push({ type: 'web-cancel', seed })
     this.fail(seed, failure('timed-out', 'it is as good as silent'))
@@ -397,12 +406,15 @@ export class WebSeeding {
     return { ok: true, value: { url: url.value, file, first, end, fileBytes: fileEnd - fileStart } }
   }
 
-  /** Of a file that would be sent whole, enough is wanted, or nobody else could be asked. */
+  /** Of a file that would be sent whole, enough is wanted, or nobody else can be asked, or did bring it for a while. */
   private isWorthwhile(seed: WebSeed, { first, end }: WebRequest): boolean {
-    if (!seed.ignoresRanges || first === 0) return true
-    const { peers } = this.context
-    const isOnly = peers.length === 0 && this.seeds.every((other) => other === seed || other.state.type === 'retired')
-    return isOnly || end - first >= end * leastUsefulPart
+    if (!seed.ignoresRanges || end - first >= end * leastUsefulPart) return true
+    const { picker, nowMs } = this.context
+    const isElsewhere =
+      picker.availabilityOf(seed.piece) > 0 ||
+      this.seeds.some((other) => !other.ignoresRanges && other.state.type !== 'retired')
+    seed.passedOverMs = Math.min(seed.passedOverMs, nowMs)
+    return !isElsewhere || nowMs - seed.passedOverMs >= passOverMs
   }
 
   /** Goes to where the file ends that is not worth asking for; what was claimed of it is given back. */
@@ -429,20 +441,22 @@ export class WebSeeding {
       // The rest of the file comes anyway.
       const { plan } = this.context.grid
       const lastPiece = piecesOfFile(plan, request.file)?.last ?? seed.reservedEnd - 1
-      if (seed.nextReserved > 0 && lastPiece >= seed.reservedEnd) this.stream.reserve(seed, seed.nextReserved, lastPiece)
+      if (seed.nextReserved > 0 && lastPiece >= seed.reservedEnd)
+        this.stream.reserve(seed, seed.nextReserved, lastPiece)
     }
     seed.skipBytes = answer.skipBytes
     seed.requestEnd = seed.position + answer.end - request.first
     seed.state = { type: 'receiving', request }
-    seed.measuredMs = nowMs
-    seed.measuredBytes = 0
+    seed.isHeld = false
+    seed.passedOverMs = Number.POSITIVE_INFINITY
+    this.measureAnew(seed)
     seed.bodyMs = nowMs
     return true
   }
 
   private starve(seed: WebSeed): void {
     seed.isStarved = true
-    this.held(seed)
+    this.measureAnew(seed)
     this.requesting.memoryLacks()
     this.tickLater()
   }

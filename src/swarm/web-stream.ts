@@ -24,23 +24,28 @@ export type WebAllowance = number | 'starved' | 'useless'
 /** What comes next for a seed that is asked for nothing: bytes of a file, nothing any more, or memory is short. */
 export type WebStep = 'file' | 'over' | 'starved'
 
+export interface WebStreamOptions {
+  readonly receiving: Receiving
+  readonly requesting: Requesting
+  readonly isSuspect: (seed: WebSeed) => boolean
+  /** Whether another seed is in the middle of a block. */
+  readonly isSentElsewhere: (seed: WebSeed, block: number) => boolean
+}
+
 export class WebStream {
   private readonly context: SwarmContext
   private readonly receiving: Receiving
   private readonly requesting: Requesting
   private readonly isSuspect: (seed: WebSeed) => boolean
+  private readonly isSentElsewhere: (seed: WebSeed, block: number) => boolean
   private readonly others = new Int32Array(mostAskers)
 
-  constructor(
-    context: SwarmContext,
-    receiving: Receiving,
-    requesting: Requesting,
-    isSuspect: (seed: WebSeed) => boolean,
-  ) {
+  constructor(context: SwarmContext, { receiving, requesting, isSuspect, isSentElsewhere }: WebStreamOptions) {
     this.context = context
     this.receiving = receiving
     this.requesting = requesting
     this.isSuspect = isSuspect
+    this.isSentElsewhere = isSentElsewhere
   }
 
   /** Goes to the next byte that a server is to be asked for, over gaps, which it fills. */
@@ -225,8 +230,8 @@ export class WebStream {
     seed.block = block
     seed.isBlockTaken = false
     if (!picker.isAskedOf(block, seed.number)) return
-    const isFree = !this.receiving.isBeingSent(block) && storage.take(pieceOf(grid, block), beginOf(grid, block))
-    if (isFree) seed.isBlockTaken = true
+    const isElsewhere = this.receiving.isBeingSent(block) || this.isSentElsewhere(seed, block)
+    if (!isElsewhere && storage.take(pieceOf(grid, block), beginOf(grid, block))) seed.isBlockTaken = true
     else this.requesting.giveBack(seed, block)
   }
 

@@ -20,7 +20,7 @@ import { blockGrid } from '../../src/swarm/block-grid.ts'
 import type { DownloadPolicy, UploadPolicy } from '../../src/swarm/policies.ts'
 import { Swarm } from '../../src/swarm/swarm.ts'
 import type { SwarmBehaviour } from '../../src/swarm/swarm-behaviour.ts'
-import type { SwarmOutput } from '../../src/swarm/swarm-output.ts'
+import type { SwarmOutput, WebOutput } from '../../src/swarm/swarm-output.ts'
 import type { SwarmPeer } from '../../src/swarm/swarm-peer.ts'
 import { maxQueuedRequests } from '../../src/swarm/upload-queue.ts'
 import { FakeStorage, type FakeStorageOptions, leavesOf } from './fake-storage.ts'
@@ -38,6 +38,8 @@ export interface TorrentShape {
   readonly version?: TorrentVersion
   /** Of two files; else there is one. */
   readonly firstFilePieces?: number
+  /** Of version 1, where files begin and end instead: ascending, with gaps between them as may be. */
+  readonly extents?: readonly (readonly [start: number, end: number])[]
 }
 
 /** A torrent of one file or two. The last piece is short, and so is the last of the first of two files (BEP 47, 52). */
@@ -53,9 +55,11 @@ function makeTorrent(shape: TorrentShape, random: Random): TestTorrent {
   const secondStart = firstFilePieces * pieceLengthBytes
   const firstEnd = Math.max(0, secondStart - 20_000)
   truth.fill(0, firstEnd, secondStart)
+  const extents = shape.extents ?? [[0, firstEnd] as const, [secondStart, spanBytes] as const]
+  for (const [index, [, end]] of extents.entries()) truth.fill(0, end, extents[index + 1]?.[0] ?? spanBytes)
   const pieceLayers = new Map<string, Uint8Array>()
   const isV2 = version !== 'v1'
-  const files = [[0, firstEnd] as const, [secondStart, spanBytes] as const]
+  const files = extents
     .filter(([start, end]) => end > start)
     .map(([start, end]) => {
       const file = {
@@ -173,6 +177,10 @@ interface Link {
   readonly other: TestNode
 }
 
+function isWebOutput(output: SwarmOutput): output is WebOutput {
+  return output.type.startsWith('web-')
+}
+
 export class TestNode {
   readonly name: string
   readonly storage: FakeStorage
@@ -183,6 +191,8 @@ export class TestNode {
   readonly options: NodeOptions
   finishedMs: number | undefined
   isDownloadPaused = false
+  /** What the swarm wants of web seeds. */
+  onWeb: (output: WebOutput) => void = () => assert.fail('nobody listens')
   private readonly world: World
   private uplinkFreeMs = 0
   private armedMs = Number.POSITIVE_INFINITY
@@ -243,6 +253,7 @@ export class TestNode {
       if (output.type === 'finished') this.finishedMs = time.nowMs()
       if (output.type === 'upload-ready') this.pump(output.peer)
       if (output.type === 'disconnect') this.world.part(this, output.peer)
+      if (isWebOutput(output)) this.onWeb(output)
     }
     for (const { connection } of this.links) connection.flush()
     this.arm()
