@@ -31,10 +31,11 @@ export function webSeedFileUrl(
   { path, rawPath }: Pick<TorrentFile, 'path' | 'rawPath'>,
 ): Result<string> {
   const base = seedUrl.replace(/#.*$/s, '')
+  const seed = checkWebSeedUrl(base)
+  if (!seed.ok || (!isFolder && !base.endsWith('/'))) return seed.ok ? success(seed.value.href) : seed
   const below = (rawPath ?? path).map((component) => encodeURIComponent(component.toWellFormed())).join('/')
-  const isWhole = !isFolder && !base.endsWith('/')
-  const checked = checkWebSeedUrl(isWhole ? base : `${base}${base.endsWith('/') ? '' : '/'}${below}`)
-  return checked.ok ? success(checked.value.href) : checked
+  const file = checkWebSeedUrl(`${base}${base.endsWith('/') ? '' : '/'}${below}`)
+  return file.ok ? success(file.value.href) : file
 }
 
 /** `bytes 0-499/1234` or `bytes 0-499/*`; undefined for anything else. */
