@@ -50,6 +50,7 @@ export function addDownload(program: Command, run: RunCommand): void {
     .argument('<source...>', 'torrent files, magnet links, info hashes, web addresses')
     .option('-d, --dir <dir>', 'the folder to download to', '.')
     .option('--select <list>', 'files wanted: numbers as in `info` (0,2,4-6), paths, patterns (*.flac)', collectChoices)
+    .option('-w, --web-seed <url>', 'a web server that has the files too; may be given again', collect)
     .option('--sequential', 'in order, to be watched meanwhile')
     .option('--stay', 'go on seeding until interrupted')
     .option('--preallocate', 'take the space on disk at once')

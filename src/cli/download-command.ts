@@ -7,6 +7,7 @@ import { runTransferTask, type TransferOptions } from './transfer-options.ts'
 export interface DownloadOptions extends TransferOptions {
   readonly dir: string
   readonly select?: readonly FileChoice[]
+  readonly webSeed?: readonly string[]
   readonly sequential?: boolean
   readonly stay?: boolean
   readonly preallocate?: boolean
@@ -24,6 +25,7 @@ export function runDownload(
       sources,
       path: options.dir,
       ...(select === undefined ? {} : { selection: select }),
+      webSeeds: options.webSeed ?? [],
       isSequential: options.sequential === true,
       staysSeeding: options.stay === true,
       preallocates: options.preallocate === true,

@@ -8,7 +8,7 @@ import { formatBytes, formatPercent } from './display-text.ts'
 import type { Output } from './output.ts'
 import type { ProgressForm } from './progress.ts'
 import { eventLines } from './transfer-json.ts'
-import { describeState, plainLine, resultText, screenLines, trackerHost } from './transfer-lines.ts'
+import { describeState, plainLine, resultText, screenLines, trackerHost, webHost } from './transfer-lines.ts'
 
 const jsonIntervalMs = 1_000
 const screenIntervalMs = 250
@@ -105,6 +105,14 @@ function newPeopleDisplay(output: Output, isQuiet: boolean, isSeed: boolean): (e
         if (isQuiet) return
         const text = `${peer}: ${problem.detail} (${problem.code})${passing.has(problem.code) ? '; trying on' : ''}`
         output.note(`${noteStyle.warning('peer:')} ${noteStyle.plain(text)}`)
+        return
+      }
+      case 'web-seed': {
+        if (isQuiet) return
+        const { webSeed, problem } = event
+        const end = webSeed.state === 'retired' ? '; given up' : ''
+        const text = `${webHost(webSeed.url)}: ${problem.detail} (${problem.code})${end}`
+        output.note(`${noteStyle.warning('web seed:')} ${noteStyle.plain(text)}`)
         return
       }
       case 'added':

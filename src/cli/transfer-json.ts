@@ -1,7 +1,7 @@
 // The events of `download` and `seed` as JSON, one object a line; the names are a promise to programs (see
 // docs/command-line.md). Pure.
 import type { Problem, TorrentSnapshot, TransferEvent } from '../daemon/transfer-request.ts'
-import { trackerHost } from './transfer-lines.ts'
+import { trackerHost, webHost } from './transfer-lines.ts'
 
 type JsonObject = Readonly<Record<string, unknown>>
 
@@ -37,6 +37,7 @@ function progressOf(torrent: TorrentSnapshot): JsonObject {
     peers: torrent.connectedPeers,
     seeds: torrent.connectedSeeds,
     knownPeers: torrent.knownPeers,
+    webSeeds: torrent.webSeeds.filter(({ state }) => state === 'downloading').length,
     etaSeconds: etaSeconds === undefined ? null : Math.ceil(etaSeconds),
   }
 }
@@ -44,6 +45,13 @@ function progressOf(torrent: TorrentSnapshot): JsonObject {
 function stateOf({ id, state }: TorrentSnapshot): JsonObject {
   const error = state.type === 'error' ? { error: errorOf(state.problem), resumesByItself: state.resumesByItself } : {}
   return { type: 'state', id, state: state.type, ...error }
+}
+
+function webSeedOf({ torrent, webSeed, problem }: Extract<TransferEvent, { type: 'web-seed' }>): JsonObject {
+  const { url, state, retryInMs } = webSeed
+  const retrySeconds = retryInMs === undefined ? null : Math.ceil(retryInMs / 1_000)
+  const given = { isRetired: state === 'retired', retrySeconds }
+  return { type: 'web-seed', id: torrent.id, webSeed: webHost(url), error: errorOf(problem), ...given }
 }
 
 function contentOf(torrent: TorrentSnapshot): JsonObject {
@@ -75,6 +83,8 @@ export function eventLines(event: TransferEvent): readonly JsonObject[] {
     }
     case 'peer':
       return [{ type: 'peer', id: event.torrent.id, peer: event.peer, error: errorOf(event.problem) }]
+    case 'web-seed':
+      return [webSeedOf(event)]
     case 'progress':
       return event.torrents.map(progressOf)
     case 'done': {

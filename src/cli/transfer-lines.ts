@@ -18,6 +18,11 @@ export function trackerHost(url: string): string {
   return `${protocol}//${host}`
 }
 
+/** Where a web seed is, without what may be a password or a token in its URL. */
+export function webHost(url: string): string {
+  return URL.canParse(url) ? trackerHost(url) : 'web seed'
+}
+
 function shareOf({ doneBytes, wantedBytes }: TorrentSnapshot): number {
   return wantedBytes === 0 ? 0 : doneBytes / wantedBytes
 }
@@ -30,8 +35,20 @@ export interface Detail {
   readonly isLate: boolean
 }
 
+/** What the web seeds of a torrent without peers are waiting for, if it has any that may still be of use. */
+function webSeedReason({ webSeeds, state }: TorrentSnapshot): string | undefined {
+  const usable = webSeeds.filter((seed) => seed.state !== 'retired')
+  const [first] = usable
+  if (state.type !== 'downloading' || first === undefined) return undefined
+  if (first.problem === undefined) return `waiting for ${usable.length === 1 ? webHost(first.url) : 'web seeds'}`
+  return `no peers; ${webHost(first.url)}: ${first.problem.detail}`
+}
+
 /** Why nobody is there to get anything from. */
-function lonelyReason({ trackers, knownPeers }: TorrentSnapshot, isLate: boolean): string {
+function lonelyReason(torrent: TorrentSnapshot, isLate: boolean): string {
+  const { trackers, knownPeers } = torrent
+  const waiting = knownPeers === 0 ? webSeedReason(torrent) : undefined
+  if (waiting !== undefined) return waiting
   const failed = trackers.filter((tracker) => tracker.state === 'failed')
   const [first] = failed
   if (first !== undefined && failed.length === trackers.length) {
@@ -61,6 +78,7 @@ function metadataText(torrent: TorrentSnapshot, isLate: boolean): string {
 export function describeState(torrent: TorrentSnapshot, isLate: boolean): string {
   const { state } = torrent
   const isLonely = torrent.connectedPeers === 0
+  const webSeeds = sendingSeeds(torrent)
   switch (state.type) {
     case 'awaiting-metadata':
       return metadataText(torrent, isLate)
@@ -72,6 +90,7 @@ export function describeState(torrent: TorrentSnapshot, isLate: boolean): string
     }
     case 'downloading':
       if (torrent.isFinished) return 'complete, putting files in their places'
+      if (isLonely && webSeeds > 0) return `downloading from ${counted(webSeeds, 'web seed')}`
       return isLonely ? lonelyReason(torrent, isLate) : 'downloading'
     case 'error':
       return `${state.resumesByItself ? 'waiting' : 'stopped'}: ${state.problem.detail} (${state.problem.code})`
@@ -80,9 +99,16 @@ export function describeState(torrent: TorrentSnapshot, isLate: boolean): string
   }
 }
 
-function peersText({ connectedPeers, connectedSeeds }: TorrentSnapshot): string {
+/** Web seeds that are asked for something now. */
+function sendingSeeds({ webSeeds }: TorrentSnapshot): number {
+  return webSeeds.filter(({ state }) => state === 'downloading').length
+}
+
+function peersText(torrent: TorrentSnapshot): string {
+  const { connectedPeers, connectedSeeds } = torrent
   const seeds = connectedSeeds === 0 ? '' : ` (${counted(connectedSeeds, 'seed')})`
-  return `${counted(connectedPeers, 'peer')}${seeds}`
+  const webSeeds = sendingSeeds(torrent)
+  return `${counted(connectedPeers, 'peer')}${seeds}${webSeeds === 0 ? '' : `, ${counted(webSeeds, 'web seed')}`}`
 }
 
 function ratesText({ downloadRate, uploadRate }: TorrentSnapshot, isUnicode: boolean): string {

@@ -34,7 +34,7 @@ export type TransferTask = Pick<TransferRequest, 'mode' | 'sources' | 'path'> &
   Partial<
     Pick<
       TransferRequest,
-      'selection' | 'isSequential' | 'staysSeeding' | 'preallocates' | 'allowsPartial' | 'isSuperSeeding'
+      'selection' | 'webSeeds' | 'isSequential' | 'staysSeeding' | 'preallocates' | 'allowsPartial' | 'isSuperSeeding'
     >
   >
 
@@ -42,6 +42,7 @@ function requestOf(task: TransferTask, options: TransferOptions, intervalMs: num
   const { port, bind, maxPeers, seedRatio, seedTime } = options
   const stateFolder = options.state ?? defaultStateFolder(process.platform, process.env, homedir())
   return {
+    webSeeds: [],
     isSequential: false,
     staysSeeding: false,
     preallocates: false,

@@ -2,6 +2,7 @@
 // Guarantees: a source that fails leaves the others alone; two processes never share a torrent's state; whatever ends
 // the run, what was done is saved, trackers hear of it for a bounded time, and locks are released. Owns the session.
 import { failure, type Result, SwarmbidError, success, unwrap } from '../base/errors.ts'
+import { checkWebSeedUrl } from '../formats/web-seed.ts'
 import type { AddOptions, TorrentId } from '../session/commands.ts'
 import type { Session } from '../session/session.ts'
 import { type SessionConfig, sessionConfig } from '../session/session-config.ts'
@@ -57,6 +58,7 @@ function addOptions(request: TransferRequest, folder: string, priorities: readon
     sequential: request.isSequential,
     superSeeding: request.isSuperSeeding,
     peers: request.peers,
+    webSeeds: request.webSeeds,
     trackers: request.trackers,
     ...(priorities === undefined ? {} : { priorities }),
     seedGoals: {
@@ -256,7 +258,7 @@ function unverifiable(source: string): SwarmbidError {
 
 /**
  * Runs until all that was asked for is done, or the signal comes. Throws SwarmbidError when the session cannot be
- * opened (address-in-use, address-unavailable, those of the state folder), usage for a tracker that is none, and
+ * opened (address-in-use, address-unavailable, those of the state folder), usage for a tracker or web seed that is none, and
  * interrupted while sources are read.
  */
 export function runTransfers(
@@ -267,6 +269,10 @@ export function runTransfers(
   for (const url of request.trackers.flat()) {
     const parsed = parseTrackerUrl(url)
     if (!parsed.ok) return Promise.reject(new SwarmbidError('usage', `tracker ${url}: ${parsed.detail}`))
+  }
+  for (const url of request.webSeeds) {
+    const checked = checkWebSeedUrl(url)
+    if (!checked.ok) return Promise.reject(new SwarmbidError('usage', `web seed ${url}: ${checked.detail}`))
   }
   return new TransferRun(request, onEvent, signal).run()
 }

@@ -52,6 +52,8 @@ export class TransferItem {
   private isToldFinished = false
   private toldState = ''
   private readonly toldTrackers = new Map<string, string>()
+  /** By URL, its problem. */
+  private readonly toldWebSeeds = new Map<string, string>()
   /** By name, how many of its problems. */
   private readonly toldPeers = new Map<string, number>()
 
@@ -127,6 +129,7 @@ export class TransferItem {
   review(): void {
     const torrent = this.snapshot()
     if (torrent === undefined || this.isOver) return
+    this.tellWebSeeds(torrent)
     if (this.isUnreachable(torrent)) {
       this.giveUp(unreachable(torrent))
       return
@@ -142,11 +145,12 @@ export class TransferItem {
   /** It would wait for ever: there is nobody to ask, nobody to call, and nobody knows where this listens. */
   private isUnreachable(torrent: TorrentSnapshot): boolean {
     const { request, hasPeers } = this.options
-    const { state, isPrivate, isFinished, trackers, connectedPeers, knownPeers } = torrent
+    const { state, isPrivate, isFinished, trackers, connectedPeers, knownPeers, webSeeds } = torrent
     if (request.mode === 'seed' || request.isReachable || isFinished) return false
     if (!['awaiting-metadata', 'awaiting-piece-layers', 'downloading'].includes(state.type)) return false
     // Peers that somebody named count for nothing in a private torrent (BEP 27).
-    const isHopeful = hasPeers && !isPrivate
+    const isHopeful =
+      (hasPeers && !isPrivate) || (state.type === 'downloading' && webSeeds.some((seed) => seed.state !== 'retired'))
     return !isHopeful && trackers.length === 0 && connectedPeers === 0 && knownPeers === 0
   }
 
@@ -202,6 +206,16 @@ export class TransferItem {
         this.options.onEvent({ type: 'peer', torrent, peer, problem })
       }
       this.toldPeers.set(peer, problems.length)
+    }
+  }
+
+  private tellWebSeeds(torrent: TorrentSnapshot): void {
+    for (const webSeed of torrent.webSeeds) {
+      const { url, problem } = webSeed
+      const told = problem === undefined ? '' : `${problem.code} ${problem.detail}`
+      if ((this.toldWebSeeds.get(url) ?? '') === told) continue
+      this.toldWebSeeds.set(url, told)
+      if (problem !== undefined) this.options.onEvent({ type: 'web-seed', torrent, webSeed, problem })
     }
   }
 
@@ -264,8 +278,14 @@ function named({ name }: TorrentSnapshot, { code, detail }: Problem | Failure): 
 function unreachable(torrent: TorrentSnapshot): Problem {
   const why = torrent.isPrivate
     ? 'a private torrent has peers from its trackers only, and none is known'
-    : 'no tracker to ask and no peer to call, so nothing can find peers'
+    : `no tracker to ask and no peer to call, so nothing can find peers${lostWebSeeds(torrent)}`
   return named(torrent, { code: 'torrent-unreachable', detail: why })
+}
+
+/** They were the last hope. */
+function lostWebSeeds({ webSeeds, state }: TorrentSnapshot): string {
+  if (state.type !== 'downloading' || webSeeds.length === 0) return ''
+  return webSeeds.length === 1 ? '; the web seed is of no use' : `; none of ${webSeeds.length} web seeds is of use`
 }
 
 function incompleteFailure(torrent: TorrentSnapshot, incomplete: TorrentSnapshot['files']): Problem {

@@ -1,10 +1,10 @@
 // What one run of `download` or `seed` is asked to do, and what it tells while it does it. Types only; events are
 // plain values of one moment.
 import type { Endpoint } from '../base/endpoint.ts'
-import type { PeerRow, Problem, TorrentSnapshot, TrackerRow } from '../session/snapshots.ts'
+import type { PeerRow, Problem, TorrentSnapshot, TrackerRow, WebSeedRow } from '../session/snapshots.ts'
 import type { FileChoice } from './select-files.ts'
 
-export type { PeerRow, Problem, TorrentSnapshot, TrackerRow }
+export type { PeerRow, Problem, TorrentSnapshot, TrackerRow, WebSeedRow }
 
 export interface TransferRequest {
   readonly mode: 'download' | 'seed'
@@ -21,6 +21,8 @@ export interface TransferRequest {
   readonly bindTo?: string
   /** `host:port`. */
   readonly peers: readonly string[]
+  /** Further web seeds. */
+  readonly webSeeds: readonly string[]
   /** Further trackers, in tiers. */
   readonly trackers: readonly (readonly string[])[]
   /** False: the trackers that sources name are left out. */
@@ -60,6 +62,13 @@ export type TransferEvent =
   | { readonly type: 'tracker'; readonly torrent: TorrentSnapshot; readonly tracker: TrackerRow }
   /** One of `peers` cannot be had or was lost, for a reason that was not told before. */
   | { readonly type: 'peer'; readonly torrent: TorrentSnapshot; readonly peer: string; readonly problem: Problem }
+  /** Something is wrong with a web seed, and was not told since it last sent content. */
+  | {
+      readonly type: 'web-seed'
+      readonly torrent: TorrentSnapshot
+      readonly webSeed: WebSeedRow
+      readonly problem: Problem
+    }
   /** Once in a while, all that are not given up. */
   | { readonly type: 'progress'; readonly torrents: readonly TorrentSnapshot[] }
   /** All that is wanted of it is here. */

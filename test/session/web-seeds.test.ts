@@ -89,7 +89,10 @@ describe('a session', () => {
         await world.until('on disk', () => machine.has(content))
         const { downloadedBytes, wastedBytes, transferSeconds } = machine.torrent(id)
         const totalBytes = lengths.reduce((sum, length) => sum + length, 0)
-        assert.deepEqual([downloadedBytes, wastedBytes, rowOf(machine, id).downloadedBytes], [totalBytes, 0, totalBytes])
+        assert.deepEqual(
+          [downloadedBytes, wastedBytes, rowOf(machine, id).downloadedBytes],
+          [totalBytes, 0, totalBytes],
+        )
         assert.ok(transferSeconds !== undefined && transferSeconds > 0)
         assert.equal(server.asked.length, lengths.length)
         await machine.stop()
