@@ -1,5 +1,5 @@
-// What a session says it has up- and downloaded, to people and to trackers, is the content that passed on its wires,
-// byte for byte; and what it tells trackers is left is what its disk lacks.
+// What a session says it has up- and downloaded, to people and to trackers, is the content that passed on its wires and
+// that web seeds sent, byte for byte; and what it tells trackers is left is what its disk lacks.
 import { unknownLeftBytes } from '../../src/formats/tracker/announce.ts'
 import type { Content } from '../world/content.ts'
 import type { Machine } from '../world/machine.ts'
@@ -79,6 +79,7 @@ export const countsBytes: CheckMaker = {
         } else if (change.type === 'state') accounts.get(machine)?.get(content)?.mayBegin()
         else if (change.type === 'piece') accountOf(machine, content).pieceCame(change.piece, world.clock.nowMs())
       },
+      onWebContent: (machine, content, lengthBytes) => accountOf(machine, content).webContent(lengthBytes),
       onAnnounce: (announce) => {
         const machine = world.machines.find(({ address }) => address === announce.from)
         const content = tap.contentOf(announce.infoHash)

@@ -1,6 +1,7 @@
 // A session keeps its rate limits (payload and protocol together), the usual or the alternative ones, and those of each
 // torrent: in no ten seconds more than they allow and a twentieth, and what may be saved up and taken at once. Peers of
-// the local network count for none of them where they are exempt. Seen where it hands bytes to its streams and takes them.
+// the local network count for none of them where they are exempt. Seen where it hands bytes to its streams and takes
+// them, and where web seeds send.
 import type { RateLimits } from '../../src/session/session-config.ts'
 import type { Content } from '../world/content.ts'
 import type { Machine } from '../world/machine.ts'
@@ -36,18 +37,20 @@ export const keepsRates: CheckMaker = {
   make: ({ world, tap, violate }) => {
     const sessions = new Map<Machine, Meter>()
     const torrents = new Map<Machine, Map<Content, Meter>>()
+    const count = (machine: Machine, content: Content | undefined, way: Way, bytes: number): void => {
+      meterOf(sessions, machine, () => sessionLimits(machine)).totals[way] += bytes
+      if (content === undefined) return
+      const ofMachine = torrents.get(machine) ?? new Map<Content, Meter>()
+      torrents.set(machine, ofMachine)
+      meterOf(ofMachine, content, () => torrentLimits(machine, content)).totals[way] += bytes
+    }
     tap.observe({
-      onBytes: (connection, way, count) => {
-        const { machine, content } = connection
-        if (isExempt(connection)) return
-        meterOf(sessions, machine, () => sessionLimits(machine)).totals[way] += count
-        if (content === undefined) return
-        const ofMachine = torrents.get(machine) ?? new Map<Content, Meter>()
-        torrents.set(machine, ofMachine)
-        meterOf(ofMachine, content, () => torrentLimits(machine, content)).totals[way] += count
+      onBytes: (connection, way, bytes) => {
+        if (!isExempt(connection)) count(connection.machine, connection.content, way, bytes)
       },
     })
     return {
+      onWebContent: (machine, content, lengthBytes) => count(machine, content, 'in', lengthBytes),
       onSecond: () => {
         for (const machine of world.machines) {
           const tell = (of: string) => (detail: string) => violate(machine, `${detail}${of}`)

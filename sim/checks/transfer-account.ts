@@ -54,6 +54,12 @@ export class TransferAccount {
     else this.last.set(connection, { atMs: nowMs, bytes: length })
   }
 
+  /** Counted as it comes, whole blocks or not. */
+  webContent(length: number): void {
+    this.begun += length
+    this.down += length
+  }
+
   hungUp(connection: TappedConnection, nowMs: number): void {
     const last = this.last.get(connection)
     this.last.delete(connection)

@@ -19,6 +19,8 @@ export interface SimulatedAnswer extends HttpResponse {
   /** Nothing comes after so many bytes: the connection breaks, or it just stops. */
   readonly cutAfterBytes?: number
   readonly stallsAfterBytes?: number
+  /** Told of each part that was taken. */
+  readonly onSent?: (lengthBytes: number) => void
 }
 
 const maxPartBytes = 65_536
@@ -130,6 +132,7 @@ export class SimulatedWeb {
         }
         const part = body.slice(offset, offset + allowedBytes)
         offset += part.length
+        answer.onSent?.(part.length)
         sink.onBody(part)
         part.fill(0xee)
         if (partBytes === maxPartBytes) continue

@@ -41,6 +41,7 @@ import { slowSeeds } from './slow-seeds.ts'
 import { steadyArrivals } from './steady-arrivals.ts'
 import { tooManyNames } from './too-many-names.ts'
 import { udpTrackers } from './udp-trackers.ts'
+import { webSeeds } from './web-seeds.ts'
 
 const scenarios: readonly Scenario[] = [
   flashCrowd,
@@ -76,6 +77,7 @@ const scenarios: readonly Scenario[] = [
   newcomer,
   slowSeeds,
   silentSeeds,
+  webSeeds,
   corruptPeer,
   lateAnswers,
   fewPlaces,

@@ -29,6 +29,8 @@ export interface WorldWatcher {
   onDown?(machine: Machine, isOrderly: boolean): void
   /** A tracker of this world was asked, and answered or not. */
   onAnnounce?(announce: SeenAnnounce): void
+  /** A web seed sent it bytes of a content, good or bad. */
+  onWebContent?(machine: Machine, content: Content, lengthBytes: number): void
   /** The streams of a machine's next life, to be wrapped. */
   tap?(machine: Machine, streams: Streams): Streams
 }
@@ -90,6 +92,13 @@ export class World {
 
   onAnnounce(announce: SeenAnnounce): void {
     for (const watcher of this.watchers) watcher.onAnnounce?.(announce)
+  }
+
+  /** `from`: as the web sees the machine. */
+  onWebContent(from: string, content: Content, lengthBytes: number): void {
+    const machine = this.machines.find(({ publicAddress }) => publicAddress === from)
+    assert(machine !== undefined, 'a machine of this world')
+    for (const watcher of this.watchers) watcher.onWebContent?.(machine, content, lengthBytes)
   }
 
   streamsOf(machine: Machine): Streams {

@@ -2,54 +2,16 @@
 // downloaded; addresses are judged before anything is connected to (S15); limits, stops and restarts hold for them too.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { SimulatedAnswer } from '../../sim/ports/simulated-http.ts'
-import { webSeedFileUrl } from '../../src/formats/web-seed.ts'
-import type { HttpRequest } from '../../src/ports/http.ts'
+import { type Content, makeContent } from '../../sim/world/content.ts'
+import type { Machine } from '../../sim/world/machine.ts'
+import { SimulatedWebSeed } from '../../sim/world/simulated-web-seed.ts'
+import type { World } from '../../sim/world/world.ts'
 import type { TorrentId } from '../../src/session/commands.ts'
 import type { Change } from '../../src/session/snapshots.ts'
-import { contentFolder, type Machine, makeContent, type TestContent, World } from './session-harness.ts'
+import { newWorld } from './session-world.ts'
 
 const serverAddress = '93.184.216.7'
 const url = 'http://seed.example/pub/'
-
-interface Asked {
-  readonly url: string
-  readonly range: string
-  readonly authorization: string | undefined
-}
-
-type Answer = (request: HttpRequest, requested: URL) => SimulatedAnswer | undefined
-
-/** Serves the files of contents below a path, as an ordinary web server does. */
-class FileServer {
-  readonly asked: Asked[] = []
-  private readonly bodies = new Map<string, Uint8Array>()
-  readonly pace: { bytesPerSecond?: number } = {}
-
-  constructor(base: string, ...contents: TestContent[]) {
-    for (const { files } of contents) {
-      for (const { path, bytes } of files) {
-        const located = webSeedFileUrl(base, { isFolder: path.length > 1 }, { path })
-        assert.ok(located.ok)
-        this.bodies.set(new URL(located.value).pathname, bytes)
-      }
-    }
-  }
-
-  readonly answer: Answer = ({ headers, url: text }, { pathname }) => {
-    const { range = '', authorization } = headers
-    this.asked.push({ url: text, range, authorization })
-    const body = this.bodies.get(pathname)
-    if (body === undefined) return { status: 404, headers: {}, body: new Uint8Array(10) }
-    const match = /^bytes=([0-9]+)-([0-9]+)$/.exec(range)
-    assert.ok(match !== null, 'a range is asked for')
-    const [first, last] = [Number(match[1]), Number(match[2])]
-    const part = body.slice(first, last + 1)
-    const contentRange = `bytes ${first}-${last}/${body.length}`
-    const head = { 'content-range': contentRange, 'content-length': String(part.length) }
-    return { status: 206, headers: head, body: part, ...this.pace }
-  }
-}
 
 function changesOf({ session }: Machine): Change[] {
   const told: Change[] = []
@@ -78,11 +40,11 @@ describe('a session', () => {
   for (const version of ['v1', 'v2', 'hybrid'] as const) {
     test(`downloads ${version} from a web seed alone, a lone file and many`, async () => {
       for (const lengths of [[500_000], [100_000, 1, 250_000, 16_384]]) {
-        const world = new World()
+        const world = newWorld()
         const content = makeContent({ version, lengths, seed: 7 })
-        const server = new FileServer(url, content)
+        const server = new SimulatedWebSeed(world, url, content)
         world.web.name('seed.example', [serverAddress])
-        world.web.serve(serverAddress, 80, server.answer)
+        server.serveAt(serverAddress, 80)
         const machine = await leech(world)
         const id = await machine.add(content.metainfo, { webSeeds: [url] })
         await world.until('complete', () => machine.stateOf(id) === 'seeding')
@@ -94,14 +56,14 @@ describe('a session', () => {
           [totalBytes, 0, totalBytes],
         )
         assert.ok(transferSeconds !== undefined && transferSeconds > 0)
-        assert.equal(server.asked.length, lengths.length)
+        assert.equal(server.seen.length, lengths.length)
         await machine.stop()
       }
     })
   }
 
   test('knows the web seeds of torrents, links and commands, and remembers who named them', async () => {
-    const world = new World()
+    const world = newWorld()
     const content = makeContent({ seed: 8 })
     const machine = await leech(world)
     const id = await machine.addMagnet(`${content.magnet}&ws=http%3A%2F%2Fone.example%2F`, { stopped: true })
@@ -121,19 +83,19 @@ describe('a session', () => {
       urls,
     )
     // Once its metadata is here, the address that a person named is asked: the others are not to be had.
-    const server = new FileServer('http://192.168.7.7/two', content)
-    world.web.serve('192.168.7.7', 80, server.answer)
+    const server = new SimulatedWebSeed(world, 'http://192.168.7.7/two', content)
+    server.serveAt('192.168.7.7', 80)
     await machine.run({ type: 'start', id })
     await machine.add(content.metainfo)
     await world.until('complete', () => machine.stateOf(id) === 'seeding')
-    assert.ok(server.asked.length > 0)
+    assert.ok(server.seen.length > 0)
   })
 
   test('takes no more than its rate limits allow, of session and torrent', async () => {
     for (const limited of ['session', 'torrent'] as const) {
-      const world = new World()
+      const world = newWorld()
       const content = makeContent({ lengths: [600_000], seed: 9 })
-      world.web.serve(serverAddress, 80, new FileServer(`http://${serverAddress}/`, content).answer)
+      new SimulatedWebSeed(world, `http://${serverAddress}/`, content).serveAt(serverAddress)
       const rates = { downloadBytesPerSecond: 50_000, uploadBytesPerSecond: Number.POSITIVE_INFINITY }
       const machine = await leech(world, limited === 'session' ? { rates } : {})
       const limits = limited === 'torrent' ? { downloadBytesPerSecond: 50_000 } : {}
@@ -146,27 +108,27 @@ describe('a session', () => {
   })
 
   test('asks for selected files alone, of the highest priority first', async () => {
-    const world = new World()
+    const world = newWorld()
     const content = makeContent({ lengths: [131_072, 131_072, 131_072], seed: 10, pieceLengthBytes: 32_768 })
-    const server = new FileServer(url, content)
+    const server = new SimulatedWebSeed(world, url, content)
     world.web.name('seed.example', [serverAddress])
-    world.web.serve(serverAddress, 80, server.answer)
+    server.serveAt(serverAddress, 80)
     const machine = await leech(world)
     const id = await machine.add(content.metainfo, { webSeeds: [url], priorities: [0, 4, 7] })
     await world.until('complete', () => machine.torrent(id).isFinished)
     assert.deepEqual(
-      server.asked.map((asked) => asked.url.slice(-10)),
+      server.seen.map((one) => one.url.slice(-10)),
       ['file-2.bin', 'file-1.bin'],
     )
   })
 
   test('ends a request at once when the torrent is stopped or removed, and goes on after a restart', async () => {
-    const world = new World()
+    const world = newWorld()
     const content = makeContent({ lengths: [2_000_000], seed: 11 })
-    const server = new FileServer(url, content)
-    server.pace.bytesPerSecond = 100_000
+    const server = new SimulatedWebSeed(world, url, content)
+    server.bytesPerSecond = 100_000
     world.web.name('seed.example', [serverAddress])
-    world.web.serve(serverAddress, 80, server.answer)
+    server.serveAt(serverAddress, 80)
     const machine = await leech(world)
     const id = await machine.add(content.metainfo, { webSeeds: [url] })
     await world.until('begun', () => rowOf(machine, id).downloadedBytes > 300_000)
@@ -182,19 +144,19 @@ describe('a session', () => {
     await world.until('complete', () => machine.stateOf(id) === 'seeding')
     // What was verified is not asked for again: of each life the pieces under way at most.
     assert.ok(machine.torrent(id).downloadedBytes < 2_400_000, `${machine.torrent(id).downloadedBytes}`)
-    const askedBefore = server.asked.length
+    const seenBefore = server.seen.length
     await machine.run({ type: 'remove', id, withData: true })
     await world.clock.run(5_000)
-    assert.equal(server.asked.length, askedBefore)
+    assert.equal(server.seen.length, seenBefore)
   })
 
   test('shares web seeds fairly with peers, and finishes with both', async () => {
-    const world = new World()
+    const world = newWorld()
     const content = makeContent({ lengths: [3_000_000], seed: 12 })
-    const server = new FileServer(url, content)
-    server.pace.bytesPerSecond = 200_000
+    const server = new SimulatedWebSeed(world, url, content)
+    server.bytesPerSecond = 200_000
     world.web.name('seed.example', [serverAddress])
-    world.web.serve(serverAddress, 80, server.answer)
+    server.serveAt(serverAddress, 80)
     const seed = world.machine('30.0.0.1', { uploadBytesPerSecond: 200_000 })
     seed.put(content)
     await seed.start()
@@ -209,16 +171,14 @@ describe('a session', () => {
   })
 
   test('tells what is wrong with a web seed once, without its URL, and whom it banned', async () => {
-    const world = new World()
+    const world = newWorld()
     const content = makeContent({ lengths: [400_000], seed: 13 })
-    const honest = new FileServer(url, content)
+    const honest = new SimulatedWebSeed(world, url, content)
     world.web.name('seed.example', [serverAddress])
     world.web.name('liar.example', ['93.184.216.8'])
-    world.web.serve(serverAddress, 80, honest.answer)
-    world.web.serve('93.184.216.8', 80, (request, requested) => {
-      const answer = honest.answer(request, requested)
-      return answer === undefined ? undefined : { ...answer, body: answer.body.map((byte) => byte ^ 1) }
-    })
+    honest.serveAt(serverAddress)
+    const lying = new SimulatedWebSeed(world, url, content).serveAt('93.184.216.8')
+    lying.misbehaves = (answer) => ({ ...answer, body: answer.body.map((byte) => byte ^ 1) })
     const machine = await leech(world)
     const told = changesOf(machine)
     const liar = 'http://user:secret@liar.example/pub/'
@@ -238,7 +198,7 @@ describe('a session', () => {
     )
     for (const { problem } of problems) assert.doesNotMatch(problem.detail, /secret|token/)
     assert.deepEqual([rowOf(machine, id, 0).problem?.code, rowOf(machine, id, 2).state], ['web-seed-damaged', 'idle'])
-    assert.ok(machine.disk.matches(`${contentFolder}/torrent`, content.files[0]?.bytes ?? new Uint8Array(0)))
+    assert.ok(machine.has(content))
   })
 })
 
@@ -247,12 +207,12 @@ describe('addresses of web seeds', () => {
   async function outcome(
     webSeed: string,
     options: {
-      readonly serve: (world: World, content: TestContent) => FileServer
+      readonly serve: (world: World, content: Content) => SimulatedWebSeed
       readonly isUserNamed?: boolean
       readonly allowLocal?: boolean
     },
   ): Promise<string> {
-    const world = new World()
+    const world = newWorld()
     const content = makeContent({ lengths: [100_000], seed: 14 })
     const server = options.serve(world, content)
     const machine = await leech(world, options.allowLocal === true ? { allowLocal: true } : {})
@@ -264,15 +224,15 @@ describe('addresses of web seeds', () => {
     }
     await world.until('an end', () => machine.stateOf(id) === 'seeding' || rowOf(machine, id).problem !== undefined)
     const code = rowOf(machine, id).problem?.code
-    if (code !== undefined) assert.equal(server.asked.length, 0, 'nobody forbidden was asked')
+    if (code !== undefined) assert.equal(server.seen.length, 0, 'nobody forbidden was asked')
     return code ?? 'downloaded'
   }
 
   function servesAt(address: string, base: string, port = 80) {
-    return (world: World, content: TestContent): FileServer => {
-      const server = new FileServer(base, content)
+    return (world: World, content: Content): SimulatedWebSeed => {
+      const server = new SimulatedWebSeed(world, base, content)
       world.web.name('inside.example', [address])
-      world.web.serve(address, port, server.answer)
+      server.serveAt(address, port)
       return server
     }
   }
@@ -304,12 +264,12 @@ describe('addresses of web seeds', () => {
       ['http://inside.example/there/torrent', 1, 'web-seed-forbidden'],
       ['ftp://second.example/torrent', 1, 'http-malformed'],
     ] as const) {
-      const serve = (world: World, content: TestContent) => {
-        const server = new FileServer('http://second.example/there/torrent', content)
+      const serve = (world: World, content: Content) => {
+        const server = new SimulatedWebSeed(world, 'http://second.example/there/torrent', content)
         world.web.name('first.example', ['93.184.216.1'])
         world.web.name('second.example', [serverAddress])
         world.web.name('inside.example', ['10.1.1.1'])
-        for (const address of [serverAddress, '192.168.1.5', '10.1.1.1']) world.web.serve(address, 80, server.answer)
+        for (const address of [serverAddress, '192.168.1.5', '10.1.1.1']) server.serveAt(address, 80)
         let count = 0
         world.web.serve('93.184.216.1', 80, () => {
           const location = ++count % hops === 0 ? target : `http://first.example/${count}`
@@ -322,13 +282,13 @@ describe('addresses of web seeds', () => {
   })
 
   test('with credentials give them to their own origin alone', async () => {
-    const world = new World()
+    const world = newWorld()
     const content = makeContent({ lengths: [100_000], seed: 15 })
-    const there = new FileServer('http://second.example/there', content)
+    const there = new SimulatedWebSeed(world, 'http://second.example/there', content)
     const seen: (string | undefined)[] = []
     world.web.name('first.example', ['93.184.216.1'])
     world.web.name('second.example', [serverAddress])
-    world.web.serve(serverAddress, 80, there.answer)
+    there.serveAt(serverAddress)
     world.web.serve('93.184.216.1', 80, ({ headers }, { pathname }) => {
       const { authorization } = headers
       seen.push(authorization)
@@ -340,43 +300,45 @@ describe('addresses of web seeds', () => {
     await world.until('complete', () => machine.stateOf(id) === 'seeding')
     assert.deepEqual(seen, [`Basic ${btoa('me:mine')}`, `Basic ${btoa('me:mine')}`])
     assert.deepEqual(
-      there.asked.map(({ authorization }) => authorization),
+      there.seen.map(({ authorization }) => authorization),
       [undefined],
     )
   })
 
   test('are pinned: a name that leads elsewhere a moment later leads nobody astray', async () => {
-    const world = new World()
+    const world = newWorld()
     const content = makeContent({ lengths: [100_000, 100_000, 100_000], seed: 16 })
-    const server = new FileServer(url, content)
+    const server = new SimulatedWebSeed(world, url, content)
     world.web.name('seed.example', [serverAddress])
-    world.web.serve(serverAddress, 80, (request, requested) => {
+    server.serveAt(serverAddress)
+    server.misbehaves = (honest) => {
       world.web.name('seed.example', ['127.0.0.1'])
-      return server.answer(request, requested)
-    })
+      return honest
+    }
     world.web.serve('127.0.0.1', 80, () => assert.fail('led astray'))
     const machine = await leech(world)
     const id = await machine.addMagnet(`${content.magnet}&ws=${encodeURIComponent(url)}`)
     await machine.add(content.metainfo)
     await world.until('complete', () => machine.stateOf(id) === 'seeding')
-    assert.equal(server.asked.length, 3)
+    assert.equal(server.seen.length, 3)
   })
 })
 
 test('web seeds of many torrents at one server wait for each other', async () => {
-  const world = new World()
+  const world = newWorld()
   const contents = [1, 2, 3, 4, 5, 6, 7, 8].map((seed) =>
     makeContent({ lengths: [100_000], seed: 100 + seed, name: `content-${seed}` }),
   )
-  const server = new FileServer(`http://${serverAddress}/`, ...contents)
-  server.pace.bytesPerSecond = 50_000
+  const server = new SimulatedWebSeed(world, `http://${serverAddress}/`, ...contents)
+  server.bytesPerSecond = 50_000
   let underWay = 0
   let most = 0
-  world.web.serve(serverAddress, 80, (request, requested) => {
+  server.serveAt(serverAddress)
+  server.misbehaves = (honest) => {
     most = Math.max(most, ++underWay)
     world.clock.after(1_800, () => void underWay--)
-    return server.answer(request, requested)
-  })
+    return honest
+  }
   const queue = { maxActiveDownloads: 100, maxActiveSeeds: 100 }
   const machine = await leech(world, { queue })
   const ids: TorrentId[] = []
