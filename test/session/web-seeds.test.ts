@@ -62,6 +62,22 @@ describe('a session', () => {
     })
   }
 
+  test('downloads pieces that are too large for memory, several seeds at once', async () => {
+    const world = newWorld()
+    const content = makeContent({ lengths: [3_000_000, 700_000], pieceLengthBytes: 524_288, seed: 17 })
+    const urls = [1, 2, 3].map((number) => {
+      const server = new SimulatedWebSeed(world, url, content).serveAt(`93.184.216.${number}`)
+      server.bytesPerSecond = 100_000 * number
+      return `http://93.184.216.${number}/pub/`
+    })
+    const machine = world.machine('20.0.0.1', { memoryBytes: 1_048_576 })
+    await machine.start()
+    const id = await machine.add(content.metainfo, { webSeeds: urls })
+    await world.until('complete', () => machine.stateOf(id) === 'seeding')
+    await world.until('on disk', () => machine.has(content))
+    assert.ok(machine.torrent(id).wastedBytes < 0.1 * content.totalBytes, `${machine.torrent(id).wastedBytes} in vain`)
+  })
+
   test('knows the web seeds of torrents, links and commands, and remembers who named them', async () => {
     const world = newWorld()
     const content = makeContent({ seed: 8 })
