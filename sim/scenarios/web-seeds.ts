@@ -8,20 +8,25 @@ import { SimulatedWebSeed } from '../world/simulated-web-seed.ts'
 
 type Faults = Map<string, number>
 
-function flaky(stage: Stage, faults: Faults): SimulatedWebSeed['misbehaves'] {
+type Way = (honest: SimulatedAnswer, pathname: string) => SimulatedAnswer | undefined
+
+function flaky(stage: Stage, faults: Faults, elsewhere: string): SimulatedWebSeed['misbehaves'] {
   const { random } = stage
-  const ways: readonly [string, (honest: SimulatedAnswer) => SimulatedAnswer | undefined][] = [
+  const ways: readonly (readonly [string, Way])[] = [
+    ['moved', (_, path) => ({ status: 302, headers: { location: `${elsewhere}${path}` }, body: new Uint8Array(9) })],
     ['busy', () => ({ status: 503, headers: { 'retry-after': '3' }, body: new Uint8Array(100) })],
-    ['broken', () => ({ status: 500, headers: {}, body: new Uint8Array(0) })],
-    ['silent', () => undefined],
     ['cut', (honest) => ({ ...honest, cutAfterBytes: random.below(honest.body.length + 1) })],
     ['stalled', (honest) => ({ ...honest, stallsAfterBytes: random.below(honest.body.length) })],
+    ['broken', () => ({ status: 500, headers: {}, body: new Uint8Array(0) })],
+    ['silent', () => undefined],
   ]
-  return (honest) => {
-    const [name, way] = ways[random.below(2 * ways.length)] ?? []
+  let count = 0
+  return (honest, pathname) => {
+    // One after the other, then as it comes.
+    const [name, way] = ways[count++] ?? ways[random.below(2 * ways.length)] ?? []
     if (name === undefined || way === undefined) return honest
     faults.set(name, (faults.get(name) ?? 0) + 1)
-    return way(honest)
+    return way(honest, pathname)
   }
 }
 
@@ -50,7 +55,7 @@ export const webSeeds: Scenario = {
       return seed
     }
     const honest = open('honest', 60_000)
-    open('flaky', 200_000, flaky(stage, faults))
+    open('flaky', 200_000, flaky(stage, faults, 'http://honest.example'))
     const liar = open('liar', 100_000, (answer) => ({ ...answer, body: answer.body.map((byte) => byte ^ 0x55) }))
     const whole = open('whole', 50_000)
     whole.ignoresRanges = true
@@ -60,15 +65,24 @@ export const webSeeds: Scenario = {
     })
     world.web.name('gone.example', [stage.address()])
     urls.push('http://gone.example/pub/')
-    await stage.leechers(stage.peers, (index) => ({
+    const rates = { downloadBytesPerSecond: 80_000, uploadBytesPerSecond: Number.POSITIVE_INFINITY }
+    const [, second, third] = await stage.leechers(stage.peers, (index) => ({
       latencyMs: 5 + stage.random.below(60),
       uploadBytesPerSecond: 100_000,
-      add: { webSeeds: urls },
+      // Who does not know them is told later.
+      add: index === 2 ? {} : { webSeeds: urls },
       // Where a limit holds it holds for all of them together.
-      ...(index > 0
-        ? {}
-        : { config: { rates: { downloadBytesPerSecond: 80_000, uploadBytesPerSecond: Number.POSITIVE_INFINITY } } }),
+      config: index === 0 ? { rates } : index === 1 ? { bindTo: 'eth0' } : {},
     }))
+    stage.after(2_000, async () => {
+      if (third !== undefined) await third.machine.add(content.metainfo, { webSeeds: urls })
+      if (second === undefined) return
+      const { machine, id } = second
+      await machine.run({ type: 'set-web-seeds', id, webSeeds: urls.slice(1) })
+      await machine.run({ type: 'stop', id })
+      await machine.run({ type: 'set-web-seeds', id, webSeeds: urls })
+      await machine.run({ type: 'start', id })
+    })
     return {
       isOver: () => stage.allFinished(),
       judge: async () => {

@@ -17,7 +17,7 @@ export interface SeenWebRequest {
 }
 
 /** What is sent instead; undefined: nothing ever. */
-export type Misbehaviour = (honest: SimulatedAnswer, from: string) => SimulatedAnswer | undefined
+export type Misbehaviour = (honest: SimulatedAnswer, pathname: string) => SimulatedAnswer | undefined
 
 interface Served {
   readonly content: Content
@@ -58,7 +58,7 @@ export class SimulatedWebSeed {
     const served = this.files.get(pathname)
     const [first, last] = range.replace('bytes=', '').split('-').map(Number)
     if (served === undefined || first === undefined || last === undefined) {
-      return this.misbehaves({ status: 404, headers: {}, body: new Uint8Array(10) }, from)
+      return this.misbehaves({ status: 404, headers: {}, body: new Uint8Array(10) }, pathname)
     }
     const { bytes, content } = served
     const body = this.ignoresRanges ? bytes : bytes.subarray(first, last + 1)
@@ -69,7 +69,7 @@ export class SimulatedWebSeed {
       body,
       bytesPerSecond: this.bytesPerSecond,
     }
-    const answer = this.misbehaves(honest, from)
+    const answer = this.misbehaves(honest, pathname)
     if (answer === undefined) return undefined
     return { ...answer, onSent: (lengthBytes) => this.world.onWebContent(from, content, lengthBytes) }
   }

@@ -1,12 +1,14 @@
 // A line over loopback: which requests share a connection, told by the server's own count of them.
 import assert from 'node:assert/strict'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import { createServer as createRawServer, type Server, type Socket } from 'node:net'
 import { describe, test } from 'node:test'
 import { unwrap } from '../../src/base/errors.ts'
 import { httpClient } from '../../src/host/http-client.ts'
 import type { HttpLine } from '../../src/ports/http.ts'
 import { BodyLog, never, requestTo } from '../conformance/http-conformance.ts'
+import { selfSignedCertificate } from './certificate.ts'
 import { settle, until } from './event-loop.ts'
 
 const loopback = { family: 4, address: '127.0.0.1' } as const
@@ -76,6 +78,30 @@ describe('a line', () => {
     line.close()
     await until(() => server.sockets.size === 0)
     await server.close()
+  })
+
+  test('asks over one connection with TLS too, whose certificate is for the name it was checked against', async () => {
+    const { certificate, key } = selfSignedCertificate('seed.test')
+    const sockets = new Set<Socket>()
+    let connectionCount = 0
+    const server = createSecureServer({ cert: certificate, key }, (_, response) =>
+      response.end(new Uint8Array(100_000)),
+    )
+    server.on('tlsClientError', () => undefined)
+    server.on('secureConnection', (socket: Socket) => {
+      connectionCount++
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
+    })
+    const port = await listen(server)
+    const line = httpClient({ certificateAuthorities: [certificate] }).openLine()
+    for (let count = 0; count < 3; count++) assert.equal(await get(line, `https://seed.test:${port}/`), '200 100000')
+    assert.equal(connectionCount, 1)
+    // Another name at the same address gets a connection, and a check, of its own.
+    assert.equal(await get(line, `https://other.test:${port}/`), 'certificate-invalid')
+    line.close()
+    await until(() => sockets.size === 0)
+    await new Promise((resolve) => server.close(resolve))
   })
 
   test('makes another connection where the server does not keep it, or an address is not allowed any more', async () => {
