@@ -7,7 +7,7 @@ import { newStyle } from '../../src/cli/output.ts'
 import { splitSeedArguments } from '../../src/cli/seed-command.ts'
 import { eventLines } from '../../src/cli/transfer-json.ts'
 import { describeState, plainLine, resultText, screenLines, trackerHost } from '../../src/cli/transfer-lines.ts'
-import type { PeerRow, TorrentSnapshot, TrackerRow } from '../../src/daemon/transfer-request.ts'
+import type { PeerRow, TorrentSnapshot, TrackerRow, WebSeedRow } from '../../src/daemon/transfer-request.ts'
 import type { TorrentId } from '../../src/session/commands.ts'
 
 const peer: PeerRow = {
@@ -69,7 +69,7 @@ function snapshot(changes: Partial<TorrentSnapshot> = {}): TorrentSnapshot {
     peers: [peer],
     trackers: [],
     namedPeers: [],
-  webSeeds: [],
+    webSeeds: [],
     limits: { downloadBytesPerSecond: 1, uploadBytesPerSecond: 1, maxConnections: 1, maxSlots: 1 },
     seedGoals: { ratio: 1, seedingSeconds: 1 },
     sequential: false,
@@ -116,6 +116,37 @@ describe('lines of a torrent', () => {
       plainLine(done, false),
       'a name: seeding, uploaded 2.5 MiB (ratio 0.25), 0 B/s down, 0 B/s up, 2 peers (1 seed)',
     )
+  })
+
+  test('web seeds that send count beside peers, and are named by their host alone where they fail', () => {
+    const seed: WebSeedRow = {
+      url: 'https://me:secret@seed.example/token/',
+      state: 'downloading',
+      problem: undefined,
+      retryInMs: undefined,
+      downloadedBytes: 1_000,
+      downloadRate: 100,
+    }
+    const problem = { code: 'web-seed-busy', detail: 'HTTP status 503' } as const
+    const resting: WebSeedRow = { ...seed, state: 'resting', problem, retryInMs: 3_500 }
+    const lonely = { connectedPeers: 0, connectedSeeds: 0, knownPeers: 0 }
+    const said = (...webSeeds: WebSeedRow[]) => describeState(snapshot({ ...lonely, webSeeds }), false)
+    assert.equal(said(seed, seed), 'downloading from 2 web seeds')
+    assert.equal(said({ ...seed, state: 'idle' }), 'waiting for https://seed.example')
+    assert.equal(said(resting), 'no peers; https://seed.example: HTTP status 503')
+    assert.equal(said({ ...resting, state: 'retired' }), 'no peers, and no tracker to ask (see --tracker, --peer)')
+    assert.match(plainLine(snapshot({ webSeeds: [seed] }), false), /2 peers \(1 seed\), 1 web seed$/)
+    const torrent = snapshot({ webSeeds: [resting] })
+    assert.deepEqual(eventLines({ type: 'web-seed', torrent, webSeed: resting, problem }), [
+      {
+        type: 'web-seed',
+        id: torrent.id,
+        webSeed: 'https://seed.example',
+        error: { code: 'web-seed-busy', message: 'HTTP status 503' },
+        isRetired: false,
+        retrySeconds: 4,
+      },
+    ])
   })
 
   test('why nothing happens is said, without what may be secret', () => {
