@@ -7,6 +7,12 @@ export interface LaneLimits {
   readonly maxPerHost: number
 }
 
+/** A job that knows how to begin. */
+export interface LaneJob {
+  readonly host: string
+  begin(): void
+}
+
 interface Host<Job> {
   underWay: number
   readonly waiting: Set<Job>

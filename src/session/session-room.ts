@@ -10,12 +10,11 @@ import type { SlotPool } from '../storage/slot-pool.ts'
 import type { Bandwidth } from './bandwidth.ts'
 import type { ChangeLog } from './change-log.ts'
 import type { TorrentId } from './commands.ts'
-import type { RequestLane } from './request-lanes.ts'
+import type { LaneJob, RequestLane } from './request-lanes.ts'
 import type { SessionConfig } from './session-config.ts'
 import type { SessionPorts } from './session-ports.ts'
 import type { TrackerDriver } from './tracker-driver.ts'
 import type { Turns } from './turns.ts'
-import type { WebJob } from './web-seed-driver.ts'
 
 /** Something with outputs to be carried out before a turn ends, and then bytes to hand over. */
 export interface Settling {
@@ -34,7 +33,7 @@ export interface SessionRoom {
   readonly trackers: TrackerDriver
   readonly bandwidth: Bandwidth
   /** Requests to web seeds, of all torrents. */
-  readonly webRequests: RequestLane<WebJob>
+  readonly webRequests: RequestLane<LaneJob>
   readonly log: ChangeLog
   /** The session's own folder. */
   readonly stateRoot: FileRoot

@@ -18,7 +18,7 @@ import { DatagramRouting } from './datagram-routing.ts'
 import { localAddress } from './listening.ts'
 import { ListeningSockets } from './listening-sockets.ts'
 import { hasReachedGoal, type QueuePlace, RunningQueue } from './queueing.ts'
-import { RequestLane } from './request-lanes.ts'
+import { type LaneJob, RequestLane } from './request-lanes.ts'
 import { ResumeSaver } from './resume-saver.ts'
 import { type CommandTarget, SessionCommands } from './session-commands.ts'
 import type { RateLimits, SessionConfig } from './session-config.ts'
@@ -32,7 +32,6 @@ import { TorrentRegistry } from './torrent-registry.ts'
 import { torrentSnapshot, torrentSummary } from './torrent-snapshot.ts'
 import { TrackerDriver, type TrackerDriverOptions } from './tracker-driver.ts'
 import { Turns } from './turns.ts'
-import type { WebJob } from './web-seed-driver.ts'
 
 /** Goals, trackers' wishes and the like are looked at as often. */
 const tickMs = 1_000
@@ -278,7 +277,7 @@ export class Session implements TorrentHost, CommandTarget {
       files: new FilePool(),
       trackers,
       bandwidth: new Bandwidth(turns, this.currentRates(), nowMs),
-      webRequests: new RequestLane<WebJob>(webRequestLimits, (job) => job.begin()),
+      webRequests: new RequestLane<LaneJob>(webRequestLimits, (job) => job.begin()),
       log: new ChangeLog(),
       stateRoot,
       openFolder: (path) => this.openFolder(path),

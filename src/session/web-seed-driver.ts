@@ -10,6 +10,7 @@ import type { WebOutput } from '../swarm/swarm-output.ts'
 import type { WebRequest, WebSeed } from '../swarm/web-seed.ts'
 import { addressClass, isLocalClass, type UrlSource } from './address-class.ts'
 import type { BandwidthGroup, BandwidthShare } from './bandwidth.ts'
+import type { LaneJob } from './request-lanes.ts'
 import type { SessionRoom } from './session-room.ts'
 import { locateWeb, maxRedirects, redirectOf, type WebPlace } from './web-address.ts'
 
@@ -23,12 +24,6 @@ export interface WebSeedTorrent {
   /** Some seed begins to send. */
   onAnswer(nowMs: number): void
   onProblem(seed: WebSeed, why: Failure): void
-}
-
-/** A request in line for its host. */
-export interface WebJob {
-  readonly host: string
-  begin(): void
 }
 
 interface Pinned {
@@ -56,7 +51,7 @@ export class WebSeedDriver {
   private readonly room: SessionRoom
   private readonly torrent: WebSeedTorrent
   private readonly lines = new Map<WebSeed, SeedLine>()
-  private readonly fetches = new Map<WebSeed, WebFetch>()
+  private readonly jobs = new Map<WebSeed, SeedJob>()
 
   constructor(room: SessionRoom, torrent: WebSeedTorrent) {
     this.room = room
@@ -70,10 +65,10 @@ export class WebSeedDriver {
         this.request(seed, output.request)
         break
       case 'web-cancel':
-        this.fetches.get(seed)?.end()
+        this.jobs.get(seed)?.end()
         break
       case 'web-resume':
-        this.fetches.get(seed)?.resume()
+        this.jobs.get(seed)?.resume()
         break
       case 'web-problem':
         if (seed.state.type === 'retired') this.closeLine(seed)
@@ -84,19 +79,19 @@ export class WebSeedDriver {
 
   /** Ends everything that is under way. */
   close(): void {
-    for (const fetch of [...this.fetches.values()]) fetch.end()
+    for (const job of [...this.jobs.values()]) job.end()
     for (const seed of [...this.lines.keys()]) this.closeLine(seed)
   }
 
   private request(seed: WebSeed, request: WebRequest): void {
-    assert(!this.fetches.has(seed), 'one request of a seed at a time')
+    assert(!this.jobs.has(seed), 'one request of a seed at a time')
     const { room, torrent } = this
     const known = this.lines.get(seed)
     const line = known ?? { line: room.ports.http.openLine(), pinned: new Map() }
     if (known === undefined) this.lines.set(seed, line)
-    const fetch = new WebFetch(room, torrent, { seed, request, line, onEnd: () => this.fetches.delete(seed) })
-    this.fetches.set(seed, fetch)
-    room.webRequests.add(fetch)
+    const job = new SeedJob(room, torrent, { seed, request, line, onEnd: () => this.jobs.delete(seed) })
+    this.jobs.set(seed, job)
+    room.webRequests.add(job)
   }
 
   private closeLine(seed: WebSeed): void {
@@ -105,7 +100,7 @@ export class WebSeedDriver {
   }
 }
 
-interface FetchOptions {
+interface SeedJobOptions {
   readonly seed: WebSeed
   readonly request: WebRequest
   readonly line: SeedLine
@@ -113,18 +108,18 @@ interface FetchOptions {
 }
 
 /** One request of one seed, redirects included. */
-class WebFetch implements WebJob {
+class SeedJob implements LaneJob {
   readonly host: string
   private readonly room: SessionRoom
   private readonly torrent: WebSeedTorrent
-  private readonly options: FetchOptions
+  private readonly options: SeedJobOptions
   private readonly controller = new AbortController()
   private readonly firstUrl: URL
   private share: BandwidthShare | undefined
   private stream: HttpStream | undefined
   private isOver = false
 
-  constructor(room: SessionRoom, torrent: WebSeedTorrent, options: FetchOptions) {
+  constructor(room: SessionRoom, torrent: WebSeedTorrent, options: SeedJobOptions) {
     this.room = room
     this.torrent = torrent
     this.options = options
@@ -280,22 +275,22 @@ class WebFetch implements WebJob {
 /** The body of one answer; those of redirects are nobody's. */
 class WebBody implements HttpBodySink {
   isOurs = false
-  private readonly fetch: WebFetch
+  private readonly job: SeedJob
 
-  constructor(fetch: WebFetch) {
-    this.fetch = fetch
+  constructor(job: SeedJob) {
+    this.job = job
   }
 
   allowedBytes(): number {
-    return this.isOurs ? this.fetch.allowedBytes() : 0
+    return this.isOurs ? this.job.allowedBytes() : 0
   }
 
   onBody(bytes: Uint8Array): void {
-    if (this.isOurs) this.fetch.take(bytes)
+    if (this.isOurs) this.job.take(bytes)
   }
 
   onBodyEnd(why: Failure | undefined): void {
-    if (this.isOurs) this.fetch.bodyEnded(why)
+    if (this.isOurs) this.job.bodyEnded(why)
   }
 }
 
