@@ -7,6 +7,8 @@ export const unreached: Readonly<Record<string, readonly string[]>> = {
     'src/session/resume-saver.ts readWhole > onWritten',
     // Nobody has asked the rate limits for anything before there is a swarm, and all are disconnected when it goes.
     'src/session/torrent-exchange.ts maySend',
+    // Web seeds are sent nothing that limits hold for.
+    'src/session/web-seed-driver.ts joinLimits > maySend',
     // Once there is a swarm, connections tell it of hashes themselves.
     'src/session/swarming.ts takeHashReject',
     'src/session/swarming.ts takeHashes',

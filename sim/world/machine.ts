@@ -304,15 +304,17 @@ export class Machine {
       const own = this.interfaces.find(([, address]) => familyOf(address) === first.family)
       return [web.http(this.isTranslated ? this.publicAddress : (own?.[1] ?? this.address)), request]
     }
+    const stream: Http['stream'] = (request, sink, signal) => {
+      const [http, sent] = towards(request)
+      return http.stream(sent, sink, signal)
+    }
     return {
       fetch: (request, signal) => {
         const [http, sent] = towards(request)
         return http.fetch(sent, signal)
       },
-      stream: (request, sink, signal) => {
-        const [http, sent] = towards(request)
-        return http.stream(sent, sink, signal)
-      },
+      stream,
+      openLine: () => ({ stream, close: () => undefined }),
     }
   }
 

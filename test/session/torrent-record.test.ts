@@ -21,6 +21,7 @@ function recordOf({ info: { infoHashV1 } }: typeof one): ResumeRecord {
     trackers: [],
     userTrackers: [],
     webSeeds: [],
+    userWebSeeds: [],
     priorities: [],
     totals: { downloadedBytes: 7, uploadedBytes: 0, activeSeconds: 0, seedingSeconds: 0 },
     trackerKey: 1,
