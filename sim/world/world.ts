@@ -96,7 +96,9 @@ export class World {
 
   /** `from`: as the web sees the machine. */
   onWebContent(from: string, content: Content, lengthBytes: number): void {
-    const machine = this.machines.find(({ publicAddress }) => publicAddress === from)
+    const machine = this.machines.find(({ address, publicAddress, options }) => {
+      return address === from || publicAddress === from || options.otherAddresses?.includes(from) === true
+    })
     assert(machine !== undefined, 'a machine of this world')
     for (const watcher of this.watchers) watcher.onWebContent?.(machine, content, lengthBytes)
   }

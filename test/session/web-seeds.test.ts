@@ -24,8 +24,15 @@ function changesOf({ session }: Machine): Change[] {
   return told
 }
 
-async function leech(world: World, changes: Parameters<Machine['start']>[0] = {}): Promise<Machine> {
-  const machine = world.machine('20.0.0.1')
+/** In a house of its own: its servers are to be reached from there. */
+const houseAddress = '192.168.1.2'
+
+async function leech(
+  world: World,
+  changes: Parameters<Machine['start']>[0] = {},
+  address = '20.0.0.1',
+): Promise<Machine> {
+  const machine = world.machine(address)
   await machine.start(changes)
   return machine
 }
@@ -81,7 +88,7 @@ describe('a session', () => {
   test('knows the web seeds of torrents, links and commands, and remembers who named them', async () => {
     const world = newWorld()
     const content = makeContent({ seed: 8 })
-    const machine = await leech(world)
+    const machine = await leech(world, {}, houseAddress)
     const id = await machine.addMagnet(`${content.magnet}&ws=http%3A%2F%2Fone.example%2F`, { stopped: true })
     await machine.run({ type: 'set-web-seeds', id, webSeeds: ['http://one.example/', 'http://192.168.7.7/two'] })
     const bad = await world.clock.settle(machine.session.run({ type: 'set-web-seeds', id, webSeeds: ['ftp://x/'] }))
@@ -231,7 +238,7 @@ describe('addresses of web seeds', () => {
     const world = newWorld()
     const content = makeContent({ lengths: [100_000], seed: 14 })
     const server = options.serve(world, content)
-    const machine = await leech(world, options.allowLocal === true ? { allowLocal: true } : {})
+    const machine = await leech(world, options.allowLocal === true ? { allowLocal: true } : {}, houseAddress)
     let id: TorrentId
     if (options.isUserNamed === true) id = await machine.add(content.metainfo, { webSeeds: [webSeed] })
     else {
