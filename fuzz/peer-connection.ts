@@ -28,6 +28,8 @@ const messages: readonly WireMessage[] = [
   { type: 'allowedFast', piece: 2 },
   { type: 'suggest', piece: 2 },
   { type: 'port', port: 6881 },
+  { type: 'bitfield', bits: '07e0' },
+  { type: 'haveAll' },
   { type: 'choke' },
 ]
 const codes = /^peer-(frame-too-large|frame-length|frame-value|protocol|flood)$/

@@ -59,11 +59,11 @@ export const lies: readonly Behaviour[] = [
     }),
   },
   {
-    name: 'bitfield-twice',
+    name: 'bitfield-again-and-again',
     proof: 'each',
     begin: afterHandshake((line) => {
       const bits = messages.frame(bitfieldId, new Uint8Array(Math.ceil(line.content.info.pieceCount / 8)))
-      line.attack(bits, bits)
+      line.attack(...Array.from({ length: 150 }, () => bits))
     }),
   },
   {

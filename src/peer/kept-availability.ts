@@ -17,19 +17,27 @@ export class KeptAvailability {
   private first: FirstMessage = 'none'
   /** Pieces the peer has; after have-all, pieces it lost since. */
   private bits: Uint8Array = emptyBytes
-  private bitfieldLength = 0
+  /** Undefined while none came; 0, which fits no torrent, after some of different lengths. */
+  private bitfieldLength: number | undefined
   /** One more than the highest piece told one by one. */
   private end = 0
   private readonly fastPieces: number[] = []
 
   bitfield(bits: Uint8Array): void {
-    this.first = 'bitfield'
-    this.bits = bits.slice()
-    this.bitfieldLength = bits.length
+    const { bitfieldLength } = this
+    this.bitfieldLength = bitfieldLength === undefined || bitfieldLength === bits.length ? bits.length : 0
+    this.makeRoom(bits.length)
+    const hasLost = this.first === 'have-all'
+    if (!hasLost) this.first = 'bitfield'
+    for (let index = 0; index < bits.length; index++) {
+      const [kept, told] = [this.bits[index] as number, bits[index] as number]
+      this.bits[index] = hasLost ? kept & ~told : kept | told
+    }
   }
 
   haveAll(): void {
     this.first = 'have-all'
+    this.bits.fill(0)
   }
 
   haveNone(): void {
@@ -52,8 +60,8 @@ export class KeptAvailability {
   /** Whether all of it is about a torrent of this size. Errors: peer-frame-length, peer-frame-value. */
   check(pieceCount: number): Failure | undefined {
     if (this.end > pieceCount) return failure('peer-frame-value', `piece ${this.end - 1}, beyond the last one`)
-    if (this.first !== 'bitfield') return undefined
-    return checkBitfield(this.bits.subarray(0, this.bitfieldLength), pieceCount)
+    const { bitfieldLength } = this
+    return bitfieldLength === undefined ? undefined : checkBitfield(this.bits.subarray(0, bitfieldLength), pieceCount)
   }
 
   /** Tells it to `listener`, asked anew each time since it may be gone after any event; the size was checked. */
@@ -76,13 +84,16 @@ export class KeptAvailability {
   private put(piece: number, isSet: boolean): void {
     this.end = Math.max(this.end, piece + 1)
     const index = piece >>> 3
-    if (index >= this.bits.length) {
-      const grown = new Uint8Array(Math.max(minKeptBytes, index + 1, 2 * this.bits.length))
-      grown.set(this.bits)
-      this.bits = grown
-    }
+    this.makeRoom(index + 1)
     const mask = 0x80 >>> (piece & 7)
     const byte = this.bits[index] as number
     this.bits[index] = isSet ? byte | mask : byte & ~mask
+  }
+
+  private makeRoom(lengthBytes: number): void {
+    if (lengthBytes <= this.bits.length) return
+    const grown = new Uint8Array(Math.max(minKeptBytes, lengthBytes, 2 * this.bits.length))
+    grown.set(this.bits)
+    this.bits = grown
   }
 }

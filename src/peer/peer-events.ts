@@ -24,9 +24,10 @@ export interface PeerEvents {
   onNotInterested(): void
   /** May repeat what is known already. */
   onHave(piece: number): void
-  /** The first message about pieces, once at most: of the right size, spare bits clear. */
+  /** Of the right size, spare bits clear. Later on, as onHaveAll: what it has as well, much of it known already. */
   onBitfield(bits: Uint8Array): void
   onHaveAll(): void
+  /** The first message about pieces. */
   onHaveNone(): void
   /** BEP 54. */
   onDonthave(piece: number): void

@@ -159,13 +159,11 @@ export class PeerReceiver implements WireSink {
     return false
   }
 
-  private isFirstAboutPieces(what: string): boolean {
-    if (!this.hasSaidPieces) {
-      this.hasSaidPieces = true
-      return true
-    }
-    this.refuse('peer-protocol', `${what} after other messages about pieces`)
-    return false
+  /** BEP 3 has it first and once; aria2 (1.36.0) also sends it later, in place of haves that would be longer. */
+  private maySayMany(): boolean {
+    if (this.hasSaidPieces) return this.isAllowed(flood.bitfieldFlood, 'late bitfield')
+    this.hasSaidPieces = true
+    return true
   }
 
   keepAlive(): void {
@@ -204,19 +202,24 @@ export class PeerReceiver implements WireSink {
   }
 
   bitfield(bits: Uint8Array): void {
-    if (!this.isFirstAboutPieces('a bitfield')) return
+    if (!this.maySayMany()) return
     if (this.live !== undefined) this.live.onBitfield(bits)
     else this.kept?.bitfield(bits)
   }
 
   haveAll(): void {
-    if (!this.hasFast('have all') || !this.isFirstAboutPieces('have all')) return
+    if (!this.hasFast('have all') || !this.maySayMany()) return
     if (this.live !== undefined) this.live.onHaveAll()
     else this.kept?.haveAll()
   }
 
   haveNone(): void {
-    if (!this.hasFast('have none') || !this.isFirstAboutPieces('have none')) return
+    if (!this.hasFast('have none')) return
+    if (this.hasSaidPieces) {
+      this.refuse('peer-protocol', 'have none after other messages about pieces')
+      return
+    }
+    this.hasSaidPieces = true
     if (this.live !== undefined) this.live.onHaveNone()
     else this.kept?.haveNone()
   }

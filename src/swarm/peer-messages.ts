@@ -69,13 +69,13 @@ export class PeerMessages implements PeerEvents {
 
   onBitfield(bits: Uint8Array): void {
     const { peer } = this
-    peer.bits.or(unwrap(Bitfield.fromBytes(bits, peer.bits.length)))
-    this.gotAll()
+    this.gotPieces(unwrap(Bitfield.fromBytes(bits, peer.bits.length)))
   }
 
   onHaveAll(): void {
-    this.peer.bits.setAll()
-    this.gotAll()
+    const all = new Bitfield(this.peer.bits.length)
+    all.setAll()
+    this.gotPieces(all)
   }
 
   onHaveNone(): void {
@@ -155,6 +155,20 @@ export class PeerMessages implements PeerEvents {
     peer.isCounted = true
     parts.context.picker.addPeer(peer.number, peer.bits)
     parts.uploading.grantFast(peer)
+  }
+
+  /** The first word about pieces is counted as a whole, later ones by what is new in them. */
+  private gotPieces(pieces: Bitfield): void {
+    const { peer } = this
+    if (!peer.isCounted) {
+      peer.bits.or(pieces)
+      this.gotAll()
+      return
+    }
+    pieces.andNot(peer.bits)
+    for (let piece = pieces.nextSet(0); piece !== -1 && !peer.isGone; piece = pieces.nextSet(piece + 1)) {
+      this.onHave(piece)
+    }
   }
 
   private gotAll(): void {

@@ -206,9 +206,6 @@ describe('what a peer may send', () => {
   const reject: WireMessage = { type: 'reject', piece: 1, begin: 0, length: 2 }
   const hashes: WireMessage = { type: 'hashes', ...recordedRange, hashes: '00'.repeat(32) }
   const forbidden: readonly (readonly [name: string, messages: readonly WireMessage[]])[] = [
-    ['a second bitfield', [bitfield, bitfield]],
-    ['a bitfield after a have', [{ type: 'have', piece: 1 }, bitfield]],
-    ['have all after a bitfield', [bitfield, { type: 'haveAll' }]],
     ['have none after have all', [{ type: 'haveAll' }, { type: 'haveNone' }]],
     ['a block that was not asked for', [block]],
     ['an empty block that was not asked for', [{ ...block, length: 0, block: '' }]],
@@ -273,6 +270,22 @@ describe('what a peer may send', () => {
     assert.deepEqual(events.lines, ['unchoke', 'extension handshake', 'bitfield fffff0', 'have 3'])
     const other = livePeer()
     assert.equal(other.connection.receive(encodeMessage({ type: 'have', piece: 3 }), 0), undefined)
+  })
+
+  test('but bitfields and have all in place of later haves, as aria2 does', () => {
+    const { connection, events } = livePeer()
+    const stream = encodeMessages([{ type: 'haveNone' }, { type: 'have', piece: 3 }, bitfield, { type: 'haveAll' }])
+    assert.equal(connection.receive(stream, 0), undefined)
+    assert.deepEqual(events.lines, ['have none', 'have 3', 'bitfield fffff0', 'have all'])
+  })
+
+  test('but not more than haves could be saved by them: peer-flood', () => {
+    for (const message of [bitfield, { type: 'haveAll' }] satisfies WireMessage[]) {
+      const { connection } = livePeer()
+      const many = Array.from({ length: 101 }, () => message)
+      assert.equal(connection.receive(encodeMessages(many), 0), undefined)
+      assert.equal(connection.receive(encodeMessage(message), 0)?.code, 'peer-flood')
+    }
   })
 
   test('one answer for each request, where a cancel may be answered too', () => {
@@ -347,8 +360,8 @@ describe('before the metadata', () => {
       assert.deepEqual(events.lines.slice(1), replayed)
       connection.receive(encodeMessage({ type: 'have', piece: 1 }), 0)
       assert.equal(events.lines.at(-1), 'have 1')
-      const second = connection.receive(encodeMessage({ type: 'bitfield', bits: '0000ff' }), 0)
-      assert.equal(second?.code, 'peer-protocol')
+      connection.receive(encodeMessage({ type: 'bitfield', bits: '0000ff' }), 0)
+      assert.equal(events.lines.at(-1), 'bitfield 0000f0')
     }
   })
 
@@ -368,6 +381,30 @@ describe('before the metadata', () => {
     ],
     [[{ type: 'have', piece: 9 }, { type: 'have', piece: 2 }, donthave(9)], ['have 2']],
     [[{ type: 'bitfield', bits: 'c00000' }, donthave(0)], ['bitfield 400000']],
+    [
+      [
+        { type: 'have', piece: 9 },
+        { type: 'bitfield', bits: 'c00000' },
+      ],
+      ['bitfield c04000'],
+    ],
+    [
+      [
+        { type: 'haveNone' },
+        { type: 'bitfield', bits: '800000' },
+        { type: 'have', piece: 9 },
+        { type: 'bitfield', bits: '0000f0' },
+      ],
+      ['bitfield 8040f0'],
+    ],
+    [
+      [{ type: 'haveAll' }, donthave(3), donthave(4), { type: 'bitfield', bits: '100000' }],
+      ['have all', 'donthave 4'],
+    ],
+    [
+      [{ type: 'bitfield', bits: 'c00000' }, donthave(0), { type: 'haveAll' }, donthave(5)],
+      ['have all', 'donthave 5'],
+    ],
     [[{ type: 'unchoke' }, { type: 'choke' }, { type: 'interested' }, { type: 'notInterested' }], []],
   ]
   for (const [messages, lines] of replays) {
@@ -387,10 +424,15 @@ describe('before the metadata', () => {
       [{ type: 'have', piece: pieceCount }, 'peer-frame-value'],
       [{ type: 'allowedFast', piece: 2 ** 20 }, 'peer-frame-value'],
     ]
-    for (const [message, code] of sizes) {
+    const right: WireMessage = { type: 'bitfield', bits: '000000' }
+    for (const [message, code, ...others] of [
+      ...sizes,
+      [{ type: 'haveAll' }, 'peer-frame-length', { type: 'bitfield', bits: 'ffff' }],
+      [right, 'peer-frame-length', { type: 'bitfield', bits: 'ffff' }, right],
+    ] satisfies (readonly [WireMessage, string, ...WireMessage[]])[]) {
       const { connection, events } = testPeer({ checkedPieceCount: pieceCount })
       connection.setEvents(events)
-      connection.receive(encodeMessage(message), 0)
+      connection.receive(encodeMessages([message, ...others]), 0)
       const wrong = connection.setPieceCount(pieceCount)
       assert.equal(wrong?.code, code)
       assert.equal(connection.receive(encodeMessage({ type: 'unchoke' }), 0), wrong)

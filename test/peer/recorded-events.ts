@@ -1,5 +1,5 @@
 // Sinks of a peer connection that keep what they are told as lines of text, views copied, and check on the way what
-// PeerEvents promises: transitions only, one first message about pieces, blocks whole and in order, nothing out of range.
+// PeerEvents promises: transitions only, nothing taken back by have none, blocks whole and in order, nothing out of range.
 import assert from 'node:assert/strict'
 import { toHex } from '../../src/base/bytes.ts'
 import type { ExtensionHandshake } from '../../src/formats/peer/extension-handshake.ts'
@@ -49,11 +49,6 @@ export class RecordedEvents implements PeerEvents, ExtensionEvents {
     this.keepPiece(`${line} ${begin}+${length} of`, piece)
   }
 
-  private firstAboutPieces(): void {
-    assert.ok(!this.hasSaidPieces, 'what a peer has, told twice or late')
-    this.hasSaidPieces = true
-  }
-
   onChoke(): void {
     assert.ok(!this.isChoking)
     this.isChoking = true
@@ -84,7 +79,7 @@ export class RecordedEvents implements PeerEvents, ExtensionEvents {
   }
 
   onBitfield(bits: Uint8Array): void {
-    this.firstAboutPieces()
+    this.hasSaidPieces = true
     assert.equal(bits.length, Math.ceil(this.pieceCount / 8))
     const spareMask = (1 << (bits.length * 8 - this.pieceCount)) - 1
     assert.equal((bits.at(-1) as number) & spareMask, 0, 'spare bits')
@@ -92,12 +87,13 @@ export class RecordedEvents implements PeerEvents, ExtensionEvents {
   }
 
   onHaveAll(): void {
-    this.firstAboutPieces()
+    this.hasSaidPieces = true
     this.keep('have all')
   }
 
   onHaveNone(): void {
-    this.firstAboutPieces()
+    assert.ok(!this.hasSaidPieces, 'that a peer has nothing, told late')
+    this.hasSaidPieces = true
     this.keep('have none')
   }
 

@@ -63,6 +63,32 @@ test('greeting: the first message says what we have, to peers with and without t
   }
 })
 
+test('bitfields and have all in place of later haves count each piece once', () => {
+  const world = new World(4, { pieces: 20 })
+  const behaviour = { allowedFast: false }
+  const us = world.node('us', { behaviour })
+  const other = world.node('other', { has: [3], behaviour })
+  us.setPaused({ download: true, upload: true })
+  world.connect(other, us)
+  world.run(100)
+  const { peer } = us.link(other)
+  const { connection } = other.link(us)
+  const says: readonly (readonly [() => unknown, number])[] = [
+    [() => connection.bitfield(Uint8Array.of(0b1001_0000, 0, 0b1000_0000)), 3],
+    [() => connection.bitfield(Uint8Array.of(0b1000_0000, 0, 0)), 3],
+    // The picker's own check fails where a piece is taken away that was not counted.
+    [() => connection.donthave(16), 2],
+    [() => connection.haveAll(), 20],
+    [() => connection.haveAll(), 20],
+    [() => connection.donthave(7), 19],
+  ]
+  for (const [say, count] of says) {
+    other.turn(say)
+    world.run(100)
+    assert.deepEqual([peer.bits.count, peer.interestingCount, peer.isSeed], [count, count, count === 20])
+  }
+})
+
 test('super-seeding: a seed hardly sends a piece twice before all are in the swarm', () => {
   const outcome = (isOn: boolean) => {
     const world = new World(3, { pieces: 30 })
