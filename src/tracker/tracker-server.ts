@@ -49,6 +49,8 @@ interface Swarm {
 interface Admission {
   readonly swarm: Swarm
   readonly isSeeder: boolean
+  /** It neither sent nor got anything: it may lack the metadata of a magnet link rather than nothing. */
+  readonly isFresh: boolean
   readonly wantedPeers: number
   /** Of the peer itself, which is not told of itself. */
   readonly key: string | undefined
@@ -193,7 +195,8 @@ export class TrackerServer {
     const isStopping = request.event === 'stopped'
     const wanted = Math.min(request.wantedPeers ?? usualWantedPeers, this.maxPeersPerReply)
     const key = request.port === 0 ? undefined : this.note(swarm, request, { ...address, port: request.port }, nowMs)
-    return { swarm, isSeeder, wantedPeers: isStopping ? 0 : wanted, key }
+    const isFresh = request.downloadedBytes === 0 && request.uploadedBytes === 0
+    return { swarm, isSeeder, isFresh, wantedPeers: isStopping ? 0 : wanted, key }
   }
 
   private note(swarm: Swarm, request: AnnounceRequest, endpoint: Endpoint, nowMs: number): string {
@@ -218,9 +221,13 @@ export class TrackerServer {
     return key
   }
 
-  /** Up to `count` peers of a family at random; only leechers for a seeder, who has no use for others. */
+  /**
+   * Up to `count` peers of a family at random. A seeder has no use for others. But aria2 1.36.0, and WebTorrent 3.0.21
+   * over UDP, say that nothing is left while they await the metadata: who may be one of them is told of seeders where
+   * there is no leecher, who would have the metadata for it.
+   */
   private choose(
-    { swarm, isSeeder, key }: Admission,
+    { swarm, isSeeder, isFresh, key }: Admission,
     family: AddressFamily,
     count: number,
     see: (endpoint: Uint8Array, peerId: Uint8Array) => void,
@@ -236,9 +243,10 @@ export class TrackerServer {
     // In proportion, and at least one seeder. One more than wanted where the peer itself is among them.
     const others = isSeeder ? 0 : seeders.size
     const seederCount = Math.ceil((count * others) / Math.max(1, others + leechers.size))
-    const ownPlace = key !== undefined && leechers.has(key) ? 1 : 0
+    const ownPlace = (table: PeerTable) => (key !== undefined && table.has(key) ? 1 : 0)
     if (seederCount > 0) seeders.sample(seederCount, this.random, seeOthers)
-    leechers.sample(left + ownPlace, this.random, seeOthers)
+    leechers.sample(left + ownPlace(leechers), this.random, seeOthers)
+    if (isSeeder && isFresh && left === count) seeders.sample(left + ownPlace(seeders), this.random, seeOthers)
   }
 
   private peersFor(admission: Admission, family: AddressFamily, request: HttpAnnounceRequest): PeerList {

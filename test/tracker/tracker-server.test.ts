@@ -87,8 +87,21 @@ describe('a swarm', () => {
     const harness = new Harness()
     harness.announce(ipv4(1), { leftBytes: 0 })
     harness.announce(ipv4(2), { leftBytes: unknownLeftBytes })
-    assert.deepEqual(peersOf(harness.announce(ipv4(3), { leftBytes: 0 })), ['203.0.0.2:6881'])
+    for (const traffic of [{ uploadedBytes: 1 }, { downloadedBytes: 1 }]) {
+      assert.deepEqual(peersOf(harness.announce(ipv4(3), { leftBytes: 0, ...traffic })), ['203.0.0.2:6881'])
+    }
     assert.equal(peersOf(harness.announce(ipv4(4))).length, 3)
+  })
+
+  test('tells who lacks nothing but had no traffic of seeders, where there is no leecher: it may lack the metadata', () => {
+    const harness = new Harness()
+    harness.announce(ipv4(1), { leftBytes: 0, uploadedBytes: 1 })
+    assert.deepEqual(peersOf(harness.announce(ipv4(3), { leftBytes: 0 })), ['203.0.0.1:6881'])
+    for (const traffic of [{ uploadedBytes: 1 }, { downloadedBytes: 1 }]) {
+      assert.deepEqual(peersOf(harness.announce(ipv4(3), { leftBytes: 0, ...traffic })), [])
+    }
+    harness.announce(ipv4(2))
+    assert.deepEqual(peersOf(harness.announce(ipv4(3), { leftBytes: 0 })), ['203.0.0.2:6881'])
   })
 
   test('counts seeders, leechers, downloads and partial seeds (BEP 21, 48)', () => {
@@ -163,13 +176,16 @@ describe('a swarm', () => {
 
   test('an answer has as many different others as are wanted and there are', () => {
     fc.assert(
-      fc.property(fc.nat(60), fc.nat(60), fc.nat(80), fc.boolean(), (seeders, leechers, wanted, isSeeder) => {
+      fc.property(fc.nat(60), fc.nat(60), fc.nat(80), fc.nat(2), (seeders, leechers, wanted, kind) => {
+        const [isSeeder, uploadedBytes] = [kind > 0, kind > 1 ? 0 : 1]
         const harness = new Harness()
         for (let number = 0; number < seeders; number++) harness.announce(ipv4(number), { leftBytes: 0 })
         for (let number = 0; number < leechers; number++) harness.announce(ipv4(1_000 + number))
         const own = ipv4(isSeeder ? 0 : 1_000)
-        const seen = peersOf(harness.announce(own, { wantedPeers: wanted, leftBytes: isSeeder ? 0 : 1 }))
-        const others = isSeeder ? leechers : Math.max(0, leechers - 1) + seeders
+        const seen = peersOf(harness.announce(own, { wantedPeers: wanted, leftBytes: isSeeder ? 0 : 1, uploadedBytes }))
+        const others = isSeeder
+          ? leechers || (uploadedBytes === 0 ? Math.max(0, seeders - 1) : 0)
+          : Math.max(0, leechers - 1) + seeders
         assert.equal(new Set(seen).size, seen.length)
         assert.ok(!seen.includes(`${own.address}:6881`))
         assert.equal(seen.length, Math.min(wanted, others))
