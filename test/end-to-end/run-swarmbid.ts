@@ -68,6 +68,9 @@ export interface JsonLine {
   readonly downloadedBytes?: number
   readonly wastedBytes?: number
   readonly uploadedBytes?: number
+  readonly magnet?: string
+  readonly state?: string
+  readonly seeders?: number | null
 }
 
 /** A command that goes on, such as `seed`; it must be given `--json`. */
