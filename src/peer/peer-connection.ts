@@ -56,6 +56,8 @@ const usualRequestQueueLength = 250
 const bitCometRequestQueueLength = 50
 /** "-BC" in hexadecimal, at the start of a peer id. */
 const bitCometPrefix = '2d4243'
+/** "-TR": Transmission (3.00) refuses the last of as many requests as it says it keeps, and tells so 10 s later. */
+const transmissionPrefix = '2d5452'
 
 export class PeerConnection {
   readonly remote: Handshake
@@ -351,8 +353,11 @@ export class PeerConnection {
 
   /** How many of our requests the peer keeps. */
   get requestQueueLength(): number {
-    const isBitComet = this.remote.peerId.startsWith(bitCometPrefix)
-    return this.receiver.requestQueueLength ?? (isBitComet ? bitCometRequestQueueLength : usualRequestQueueLength)
+    const said = this.receiver.requestQueueLength
+    const { peerId } = this.remote
+    if (said === undefined)
+      return peerId.startsWith(bitCometPrefix) ? bitCometRequestQueueLength : usualRequestQueueLength
+    return peerId.startsWith(transmissionPrefix) ? Math.max(1, said - 1) : said
   }
 
   /** All bytes from the peer since the handshake; and of them, bytes of blocks. */

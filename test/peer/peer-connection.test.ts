@@ -582,6 +582,19 @@ describe('extensions', () => {
     assert.equal(livePeer({ remote: bitComet }).connection.requestQueueLength, 50)
     assert.equal(livePeer({ remote: bitComet }).connection.client, 'BitComet 0.2.0.0')
   })
+
+  test('Transmission is asked for one block less at once than it says it keeps', () => {
+    const id = peerId(fromLatin1('-TR3000-abcdefghijkl'))
+    for (const [said, kept] of [
+      [512, 511],
+      [1, 1],
+    ]) {
+      const { connection } = livePeer({ remote: { flags: allFlags, infoHash: '00'.repeat(20), peerId: id } })
+      const payload = toHex(fromLatin1(`d4:reqqi${said}ee`))
+      connection.receive(encodeMessage({ type: 'extended', id: 0, payload }), 0)
+      assert.equal(connection.requestQueueLength, kept)
+    }
+  })
 })
 
 describe('floods and silence', () => {
