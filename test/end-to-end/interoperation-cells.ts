@@ -16,9 +16,9 @@ import type { ForeignTracker } from '../foreign/trackers.ts'
 import { fillerBytes, temporaryFolder, writeFiles } from '../host/temporary-folder.ts'
 import { type JsonLine, jsonLines, startSwarmbid, swarmbid } from './run-swarmbid.ts'
 
-export type TorrentVersion = 'v1' | 'v2' | 'hybrid'
+type TorrentVersion = 'v1' | 'v2' | 'hybrid'
 
-/** One program and one kind of torrent; played in both directions. */
+/** One program and one kind of torrent. */
 export interface Cell {
   readonly program: ForeignProgram
   readonly version: TorrentVersion
@@ -26,6 +26,12 @@ export interface Cell {
 }
 
 export type Direction = 'downloaded from' | 'uploaded to'
+
+/** Those that a cell is played in. */
+export function directionsOf({ program, source }: Cell): readonly Direction[] {
+  const isFollowed = source === 'torrent file' || program.followsLinks
+  return isFollowed ? ['downloaded from', 'uploaded to'] : ['downloaded from']
+}
 
 /** Of no one program: with all of them. */
 type CellOfAll = Omit<Cell, 'program'> & Partial<Pick<Cell, 'program'>>
@@ -170,7 +176,7 @@ function needsPadFiles({ version, program }: Pick<Cell, 'version' | 'program'>):
   return version === 'hybrid' && !program.versions.includes('v2')
 }
 
-/** Of foreign programs an empty file may be missing: Transmission 3.00 and WebTorrent 3.0.21 make none. */
+/** Of foreign programs an empty file may be missing: Transmission 3.00 makes none, WebTorrent 3.0.21 not always. */
 function assertSame(content: Content, folder: string, needsEmptyFiles: boolean): void {
   for (const [path, bytes] of Object.entries(content.files)) {
     if (bytes.length === 0 && !needsEmptyFiles && !existsSync(join(folder, path))) continue
@@ -255,7 +261,8 @@ async function scoped<T>(work: (t: Scope) => Promise<T>): Promise<T> {
   try {
     return await work({ after: (end) => void ends.push(end as () => unknown) })
   } finally {
-    for (const end of ends.reverse()) await end()
+    // One that fails leaves the others to be run; why the work failed counts more.
+    for (const end of ends.reverse()) await Promise.resolve(end()).catch(() => undefined)
   }
 }
 
@@ -290,19 +297,21 @@ export function playMixedSwarm(
         uploadLimit: seedBytesPerSecond,
       })
     }
-    let known = 1
-    await place.announced(known)
+    await place.announced(1)
     const peers: { peer: ForeignPeer; folder: string }[] = []
-    for (const program of programs.filter((one) => one !== seed)) {
+    const enter = async (program: ForeignProgram) => {
       const folder = place.folder(`leech ${program.name}`)
-      const address = `127.0.1.${known + 1}`
+      const address = `127.0.1.${peers.length + 2}`
       peers.push({ peer: await startForeignPeer(t, place, program, { role: 'leech', folder, address }), folder })
-      known++
-      // Who connects to nobody is told to those who come later.
-      if (!program.dialsLoopback) await place.announced(known)
     }
+    const others = programs.filter((program) => program !== seed)
+    // Those who connect to nobody are told to those who come later; we come before all who could do without us.
+    for (const program of others.filter(({ dialsLoopback }) => !dialsLoopback)) await enter(program)
+    await place.announced(1 + peers.length)
     const ourFolder = place.folder('leech')
     const ours = startOurs(t, 'download', place, [place.source, '--dir', ourFolder, '--stay'])
+    await ours.line('listening')
+    for (const program of others.filter(({ dialsLoopback }) => dialsLoopback)) await enter(program)
     const done = await blamed(ours.line('done', limitMs), ...peers.map(({ peer }) => peer))
     await Promise.all(peers.map(({ peer }) => blamed(whenComplete(peer, limitMs), ours)))
     await Promise.all(peers.map(({ peer }) => peer.stop()))

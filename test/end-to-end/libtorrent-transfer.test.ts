@@ -1,4 +1,5 @@
-// Whole contents between this program and libtorrent, both ways, in every version of torrents, compared byte by byte.
+// Between this program and libtorrent, what the matrix of interoperation (interoperation.test.ts) has not: both sides
+// downloading at once, and IPv6. Contents are compared byte by byte.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -42,53 +43,7 @@ function assertSame(place: Place): void {
   }
 }
 
-async function magnetOf(place: Place): Promise<string> {
-  const { stdout } = await swarmbid(['magnet', place.torrent])
-  return stdout.trim()
-}
-
-describe('content moves between this program and libtorrent', () => {
-  for (const version of ['v1', 'v2', 'hybrid'] as const) {
-    for (const source of ['torrent file', 'magnet link'] as const) {
-      test(`downloaded from libtorrent, ${version}, by ${source}`, async (t) => {
-        if (isLibtorrentMissing(t)) return
-        const place = await makePlace(t, version)
-        const seed = await startLibtorrent({ source: place.torrent, folder: place.seedFolder, isSeed: true })
-        t.after(() => seed.end())
-        const named = source === 'torrent file' ? place.torrent : await magnetOf(place)
-        const options = ['--dir', place.leechFolder, '--state', place.stateFolder, '--bind', '127.0.0.1', '--port', '0']
-        const leech = startSwarmbid(['download', named, ...options, '--peer', `127.0.0.1:${seed.port}`, '--json'])
-        t.after(() => leech.end())
-        const done = await leech.line('done').catch((error: unknown) => {
-          throw new Error(`${error}\nlibtorrent said last:\n${seed.said()}`)
-        })
-        assert.ok((done.transferSeconds ?? 0) > 0)
-        const totalBytes = Object.values(contents).reduce((sum, bytes) => sum + bytes.length, 0)
-        assert.equal((done.downloadedBytes ?? 0) - (done.wastedBytes ?? 0), totalBytes, 'bytes of files alone count')
-        assert.equal(await leech.exit(), 0)
-        assertSame(place)
-      })
-
-      test(`uploaded to libtorrent, ${version}, by ${source}`, async (t) => {
-        if (isLibtorrentMissing(t)) return
-        const place = await makePlace(t, version)
-        const options = ['--state', place.stateFolder, '--bind', '127.0.0.1', '--port', '0', '--json']
-        const seed = startSwarmbid(['seed', place.torrent, place.seedFolder, ...options])
-        t.after(() => seed.end())
-        const { port } = await seed.line('listening')
-        assert.ok(port !== undefined)
-        const named = source === 'torrent file' ? place.torrent : await magnetOf(place)
-        const leech = await startLibtorrent({ source: named, folder: place.leechFolder, isSeed: false })
-        t.after(() => leech.end())
-        leech.connect('127.0.0.1', port)
-        await leech.line('done')
-        await leech.end()
-        assertSame(place)
-        assert.equal(await seed.end('SIGINT'), 130)
-      })
-    }
-  }
-
+describe('content moves otherwise between this program and libtorrent', () => {
   test('both ways at once: two halves become one whole', async (t) => {
     if (isLibtorrentMissing(t)) return
     const place = await makePlace(t, 'hybrid')

@@ -87,11 +87,12 @@ export const aria2: ForeignProgram = {
   versions: ['v1'],
   asksUdpTrackers: false,
   readsHybridLinks: false,
+  followsLinks: true,
   dialsLoopback: true,
   remarks: [
     'sends bitfields late, in place of haves that would be longer',
     'says that nothing is left while it awaits the metadata of a magnet link',
-    'computes another info hash of a hybrid torrent than everybody else',
+    'takes a wrong info hash for that of a torrent with an empty key in it, as hybrid ones have',
     'asks no UDP tracker while its DHT is off',
   ],
   version: () => versionOf('aria2c', ['--version'], /aria2 version (\S+)/),

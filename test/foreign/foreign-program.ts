@@ -50,6 +50,8 @@ export interface ForeignProgram {
   readonly asksUdpTrackers: boolean
   /** Whether it reads magnet links with both a version 1 and a version 2 info hash. */
   readonly readsHybridLinks: boolean
+  /** Whether it downloads by magnet link without fail. */
+  readonly followsLinks: boolean
   /** Whether it connects to peers at loopback addresses that a tracker tells it. */
   readonly dialsLoopback: boolean
   /** What had to be found out about it the hard way, for the page on interoperation. */
@@ -81,6 +83,7 @@ const living = new Set<ChildProcess>()
 process.once('exit', () => {
   for (const child of living) child.kill('SIGKILL')
 })
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
 
 /** Skips the test where the program is missing, which is a failure where it is required (CI). */
 export function isMissing(t: TestContext, program: Pick<ForeignProgram, 'name' | 'origin' | 'version'>): boolean {

@@ -5,13 +5,12 @@ import { versionOf } from './foreign-program.ts'
 import { startLibtorrent } from './libtorrent.ts'
 
 async function start(task: ForeignTask): Promise<ForeignPeer> {
-  const { source, folder, role, address, uploadLimit = 0 } = task
+  const { source, folder, role, address, uploadLimit = -1 } = task
   const settings = {
     listen_interfaces: `${address}:0`,
     outgoing_interfaces: address,
-    upload_rate_limit: uploadLimit,
   }
-  const started = await startLibtorrent({ source, folder, isSeed: role === 'seed', settings })
+  const started = await startLibtorrent({ source, folder, isSeed: role === 'seed', uploadLimit, settings })
   const isSaid = (type: string) => started.lines.some((line) => line.type === type)
   return {
     port: started.port,
@@ -37,6 +36,7 @@ export const libtorrent: ForeignProgram = {
   versions: ['v1', 'v2', 'hybrid'],
   asksUdpTrackers: true,
   readsHybridLinks: true,
+  followsLinks: true,
   dialsLoopback: true,
   remarks: [],
   version: () => versionOf('/usr/bin/python3', ['-c', 'import libtorrent; print(libtorrent.__version__)'], /^(\S+)/),

@@ -36,6 +36,7 @@ else:
     wanted = lt.add_torrent_params()
     wanted.ti = lt.torrent_info(options['source'])
 wanted.save_path = options['folder']
+wanted.upload_limit = options['uploadLimit']
 wanted.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
 if options['isSeed']:
     wanted.flags |= lt.torrent_flags.seed_mode
@@ -96,6 +97,8 @@ export interface LibtorrentOptions {
   readonly isSeed: boolean
   readonly isSuperSeed?: boolean
   readonly family?: 4 | 6
+  /** Bytes a second of the torrent; limits of the settings pack do not count for peers on loopback. */
+  readonly uploadLimit?: number
   /** Of libtorrent's settings pack. */
   readonly settings?: Readonly<Record<string, string | number | boolean>>
   readonly isVerbose?: boolean
@@ -124,7 +127,7 @@ export function isLibtorrentMissing(t: TestContext): boolean {
 }
 
 export async function startLibtorrent(options: LibtorrentOptions): Promise<Libtorrent> {
-  const settings = { isSuperSeed: false, family: 4, settings: {}, isVerbose: false, ...options }
+  const settings = { isSuperSeed: false, uploadLimit: -1, family: 4, settings: {}, isVerbose: false, ...options }
   const started = startJsonProcess<LibtorrentLine>(
     python,
     ['-X', 'faulthandler', '-c', program, JSON.stringify(settings)],

@@ -1,5 +1,5 @@
 // All foreign programs that are peers.
-// Guarantees: those that can connect to nobody at loopback stand first, so that all that start later are told of them.
+// Guarantees: those that take longest stand first, so that a run of all takes no longer than it must.
 import { aria2 } from './aria2.ts'
 import type { ForeignProgram } from './foreign-program.ts'
 import { libtorrent } from './libtorrent-program.ts'

@@ -22,6 +22,7 @@ interface TorrentInfo {
 
 const seedingStates = new Set(['uploading', 'stalledUP', 'forcedUP'])
 
+/** What it tells of a torrent is from its last refresh, usually 1.5 s apart. */
 function writeSettings(task: ForeignTask, port: number, webPort: number): void {
   mkdirSync(task.folder, { recursive: true })
   const folder = join(task.home, 'qBittorrent', 'config')
@@ -40,6 +41,7 @@ Session\\PeXEnabled=false
 Session\\LSDEnabled=false
 Session\\MultiConnectionsPerIp=true
 Session\\QueueingSystemEnabled=false
+Session\\RefreshInterval=50
 Session\\DefaultSavePath=${task.folder}
 [Network]
 PortForwardingEnabled=false
@@ -92,6 +94,7 @@ export const qbittorrent: ForeignProgram = {
   versions: ['v1', 'v2', 'hybrid'],
   asksUdpTrackers: true,
   readsHybridLinks: true,
+  followsLinks: true,
   dialsLoopback: true,
   remarks: [],
   version: () => versionOf('qbittorrent-nox', ['--version'], /qBittorrent v(\S+)/),

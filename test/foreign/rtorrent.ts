@@ -91,6 +91,7 @@ export const rtorrent: ForeignProgram = {
   versions: ['v1', 'hybrid'],
   asksUdpTrackers: true,
   readsHybridLinks: false,
+  followsLinks: true,
   dialsLoopback: true,
   remarks: ['does nothing with a magnet link that also has a version 2 info hash, so it is left out'],
   version: () => versionOf('rtorrent', ['-h'], /client version (\d\S*\d)/),

@@ -1,8 +1,7 @@
 // Foreign trackers, each over HTTP and UDP on one port of loopback: opentracker, and bittorrent-tracker of npm.
 // Guarantees: the tracker answers once it is started; its process is ended by its id.
-import { writeFileSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import {
   type ForeignProcess,
@@ -20,7 +19,7 @@ export interface ForeignTracker extends Pick<ForeignProgram, 'name' | 'origin' |
   start(home: string, infoHash: string): Promise<RunningTracker>
 }
 
-export interface RunningTracker {
+interface RunningTracker {
   readonly urls: { readonly http: string; readonly udp: string }
   said(): string
   stop(): Promise<void>
@@ -64,25 +63,13 @@ export const foreignTrackers: readonly ForeignTracker[] = [
     name: 'opentracker',
     origin: 'the Debian package opentracker',
     // It has none; its package does.
-    version: () => versionOf('dpkg-query', ['--show', '--showformat=${Version}', 'opentracker'], /^(\d\S*)/),
+    version: () => versionOf('dpkg-query', ['--show', 'opentracker'], /^opentracker\s+(\S+)/),
     async start(home, infoHash) {
       const port = await freePort()
-      // Debian's serves only torrents that are listed. Started by root it gives up its rights, and then its folder.
+      // Debian's serves only torrents that are listed. Started by root it goes on as nobody, with this for its root.
       writeFileSync(join(home, 'listed'), `${infoHash}\n`)
-      const options = [
-        '-i',
-        host,
-        '-p',
-        `${port}`,
-        '-P',
-        `${port}`,
-        '-w',
-        'listed',
-        '-d',
-        home,
-        '-u',
-        userInfo().username,
-      ]
+      chmodSync(home, 0o755)
+      const options = ['-i', host, '-p', `${port}`, '-P', `${port}`, '-w', 'listed', '-d', home]
       return running(startForeign('opentracker', 'opentracker', options, { home }), port)
     },
   },

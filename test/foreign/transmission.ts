@@ -132,8 +132,9 @@ const traits: Pick<ForeignProgram, 'versions' | 'asksUdpTrackers' | 'readsHybrid
     dialsLoopback: false,
     remarks: [
       'connects to no loopback address that a tracker tells, so we connect to it',
-      'is interested in a peer, and unchokes one, only every 10 s; asks for blocks only every second',
-      'cannot read a hybrid torrent: the empty key in its file tree',
+      'takes up to 10 s to be interested in a peer, or to unchoke one; asks for blocks once a second',
+      'cannot read a torrent with an empty key in it, as hybrid ones have',
+      'refuses the last of as many requests as it says it keeps, and tells so 10 s later',
       'makes no empty files',
     ],
   }
@@ -142,6 +143,7 @@ export const transmissionDaemon: ForeignProgram = {
   name: 'transmission-daemon',
   origin: 'the Debian package transmission-daemon',
   ...traits,
+  followsLinks: true,
   version: () => versionOf('transmission-daemon', ['--version'], versionPattern),
   start: startDaemon,
 }
@@ -150,6 +152,8 @@ export const transmissionCli: ForeignProgram = {
   name: 'transmission-cli',
   origin: 'the Debian package transmission-cli',
   ...traits,
+  followsLinks: false,
+  remarks: [...traits.remarks, 'now and then takes the arrival of metadata for its end'],
   version: () => versionOf('transmission-cli', ['--version'], versionPattern),
   start: startOneShot,
 }

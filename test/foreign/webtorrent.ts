@@ -55,11 +55,12 @@ export const webtorrent: ForeignProgram = {
   versions: ['v1', 'hybrid'],
   asksUdpTrackers: true,
   readsHybridLinks: true,
+  followsLinks: true,
   dialsLoopback: true,
   remarks: [
     'connects encrypted only, unless told not to encrypt at all',
     'says over UDP that nothing is left while it awaits the metadata of a magnet link',
-    'makes no empty files',
+    'makes no empty file of a hybrid torrent',
   ],
   version: () => npmVersion('webtorrent'),
   start,
