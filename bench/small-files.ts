@@ -1,5 +1,7 @@
 // 2,000 files of 100 KiB from a libtorrent seed: the product against others as leecher.
 // A smaller size makes fewer files, a larger one no more.
+import { rtorrent } from '../test/foreign/rtorrent.ts'
+import { foreignSide } from './frame/foreign-sides.ts'
 import { makeSmallFiles, mebibyte } from './frame/place.ts'
 import { libtorrent, swarmbid } from './frame/sides.ts'
 import { transferBenchmark } from './frame/transfers.ts'
@@ -22,5 +24,8 @@ export const benchmark = transferBenchmark({
   measured: 'leech',
   memoryLimitMiB: 150,
   ours: { seed: libtorrent, leech: swarmbid },
-  rivals: [{ seed: libtorrent, leech: libtorrent, bar: 0 }],
+  rivals: [
+    { seed: libtorrent, leech: foreignSide(rtorrent), bar: 1.3 },
+    { seed: libtorrent, leech: libtorrent, bar: 0 },
+  ],
 })

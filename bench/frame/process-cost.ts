@@ -1,7 +1,7 @@
 // What a process takes: processor time and memory, all its threads included, as Linux counts them.
 // Guarantees: memory is what no other process and no file shares (RssAnon) and what lies in shared memory (RssShmem,
 // where files of a memory file system count that are mapped); its peak is seen every 50 ms.
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 
 const clockTicks = 100
 const sampleIntervalMs = 50
@@ -46,4 +46,18 @@ export function watch(pid: number): () => Cost {
     clearInterval(timer)
     return { cpuSeconds: cpuSecondsOf(pid) - startCpuSeconds, peakMiB: Math.max(peakMiB, memoryOf(pid)) }
   }
+}
+
+/** The processes that this one started and that live. */
+export function ownChildren(): readonly number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => {
+      try {
+        return Number(statFields(name)[1]) === process.pid
+      } catch {
+        return false
+      }
+    })
+    .map(Number)
 }

@@ -8,7 +8,7 @@ import { startLibtorrent } from '../../test/foreign/libtorrent.ts'
 import type { Environment } from '../measure.ts'
 
 export const transferLimitMs = 600_000
-const loopback = '127.0.0.1'
+export const loopback = '127.0.0.1'
 export const python = '/usr/bin/python3'
 
 export interface SideTask {
@@ -41,8 +41,8 @@ export interface RunningSeed {
 
 interface RunningLeech {
   readonly pid: number
-  /** Seconds from the first connection to the last verified byte. */
-  finished(): Promise<number>
+  /** Seconds from the first connection to the last verified byte; undefined: a connection broke on the way. */
+  finished(): Promise<number | undefined>
   stop(): Promise<unknown>
 }
 
@@ -135,7 +135,7 @@ export const libtorrent: SeedSide & LeechSide = {
 
   async leech({ torrent, folder }, seed) {
     // As many connections as it is told of, at once.
-    const settings = { connection_speed: 200, connections_limit: 1_000 }
+    const settings = { connection_speed: 200, connections_limit: 1_000, min_reconnect_time: 1 }
     const started = await startLibtorrent({ source: torrent, folder, isSeed: false, settings })
     for (const { address, port } of seed.places) started.connect(address, port)
     return {
@@ -143,7 +143,8 @@ export const libtorrent: SeedSide & LeechSide = {
       async finished() {
         const { transferSeconds } = await started.line('done', transferLimitMs)
         if (transferSeconds === undefined) throw new Error(`it does not say how long it took; ${started.said()}`)
-        return transferSeconds
+        const connections = started.lines.filter(({ type }) => type === 'connected').length
+        return connections > seed.places.length ? undefined : transferSeconds
       },
       stop: () => started.end(),
     }
