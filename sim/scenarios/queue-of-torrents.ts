@@ -6,6 +6,8 @@ import { torrentIdOf } from '../world/torrent-id.ts'
 const torrentCount = 6
 const maxActiveDownloads = 2
 const restartMs = 5_000
+/** About as long as it takes. */
+const placingMs = 120
 const incompleteFolder = '/incomplete'
 
 export const queueOfTorrents: Scenario = {
@@ -61,10 +63,15 @@ export const queueOfTorrents: Scenario = {
     })
     stage.after(restartMs, async () => {
       await world.until('one is whole and in its place', () => finished.size > 0)
-      // It may die as well, and then it was not noted where that one is. In the middle of a copy it is not to die.
-      const isCopying = ids.some((id) => machine.torrent(id).isFinished && machine.stateOf(id) === 'downloading')
-      if (stage.random.below(2) === 0 && !isCopying) stage.kill(customer)
-      else await stage.pause(customer)
+      // It may die as well, and then it was not noted where that one is; or while it brings one to its place.
+      const isPlacing = () => ids.some((id) => machine.torrent(id).isFinished && machine.stateOf(id) === 'downloading')
+      const fate = stage.random.below(3)
+      if (fate === 2) {
+        await world.until('one is being brought to its place', isPlacing)
+        await world.clock.run(stage.random.below(placingMs))
+      }
+      if (fate === 0) await stage.pause(customer)
+      else stage.kill(customer)
       await stage.comeBack(customer)
     })
     return {

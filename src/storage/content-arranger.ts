@@ -1,13 +1,14 @@
 // Moves the files of one torrent about: renames, moves to other places, takes the suffix off whole files, brings bytes
 // out of the parts file, deletes. One thing after another, while no write is under way (but for suffixes, which many
 // files lose at once); reads go on.
-// Guarantees: between roots files are copied, brought to the disk and compared before the originals go; what fails
-// leaves everything where it was; nothing that stands at the target is replaced.
-import { equalBytes } from '../base/bytes.ts'
-import { type Failure, failure, type Result, success } from '../base/errors.ts'
+// Guarantees: between roots files are copied, brought to the disk and compared before the originals go, and a move that a
+// crash broke off can be made again; what fails leaves everything where it was; nothing that stands at the target is
+// replaced.
+import { type Failure, type Result, success } from '../base/errors.ts'
 import type { RelativePath } from '../ports/files.ts'
 import { type ContentFiles, partsFile } from './content-files.ts'
-import { type FilePlace, type FilePool, PooledFile } from './file-pool.ts'
+import { copyFiles, copyStepBytes, type MoveStep, readAll, removeCopies, writeAll } from './copy-files.ts'
+import type { FilePlace, FilePool, PooledFile } from './file-pool.ts'
 import type { HeldPieces } from './held-pieces.ts'
 import { pieceEnd, pieceStart, piecesOfFile } from './piece-plan.ts'
 import type { SlotPool } from './slot-pool.ts'
@@ -24,13 +25,6 @@ export interface ContentArrangerOptions {
   readonly flush: () => Promise<Result<void>>
 }
 
-interface Step {
-  readonly handle: PooledFile
-  readonly from: FilePlace
-  readonly to: FilePlace
-}
-
-const copyStepBytes = 524_288
 /** Renames under way at once, which share the work of bringing their folder to the disk. */
 const finishedAtOnce = 32
 const done: Result<void> = success(undefined)
@@ -123,6 +117,7 @@ export class ContentArranger {
         const gone = await root.remove(path)
         if (!gone.ok && gone.code !== 'file-not-found' && result.ok) result = gone
       }
+      await removeCopies(root, layout.copiesPath())
       await this.removeEmptyFolders(layout.place, removed)
       return result
     })
@@ -232,9 +227,9 @@ export class ContentArranger {
     handles: readonly (readonly [number, PooledFile])[],
     oldPlace: StoragePlace,
     fromPaths: readonly RelativePath[],
-  ): Step[] {
+  ): MoveStep[] {
     const { layout } = this.options.files
-    const steps: Step[] = []
+    const steps: MoveStep[] = []
     for (const [file, handle] of handles) {
       if (file !== partsFile && !handle.isPresent) continue
       const fromPath = file === partsFile ? layout.partsPath(oldPlace) : (fromPaths[file] as RelativePath)
@@ -250,7 +245,7 @@ export class ContentArranger {
     return steps
   }
 
-  private async renameAll(steps: readonly Step[]): Promise<Result<void>> {
+  private async renameAll(steps: readonly MoveStep[]): Promise<Result<void>> {
     for (const [index, step] of steps.entries()) {
       const renamed = await renameStep(step.handle, step.from, step.to)
       if (renamed.ok) continue
@@ -260,51 +255,14 @@ export class ContentArranger {
     return done
   }
 
-  private async copyAll(steps: readonly Step[]): Promise<Result<void>> {
-    for (const { to } of steps) {
-      const status = await to.root.status(to.path)
-      if (!status.ok) return status
-      if (status.value !== undefined) return failure('file-exists', `"${to.path.at(-1)}" is there already`)
-    }
-    for (const [index, step] of steps.entries()) {
-      const copied = await this.copy(step)
-      if (copied.ok) continue
-      for (const { to } of steps.slice(0, index + 1)) await to.root.remove(to.path)
-      return copied
-    }
+  private async copyAll(steps: readonly MoveStep[]): Promise<Result<void>> {
+    const { files, pool, slots } = this.options
+    const { root } = files.layout.place
+    const copied = await copyFiles(steps, { pool, slots, root, copiesFolder: files.layout.copiesPath() })
+    if (!copied.ok) return copied
     for (const { handle, to } of steps) await handle.relocate(() => Promise.resolve(success(to)))
     for (const { from } of steps) await from.root.remove(from.path)
     return done
-  }
-
-  /** Copies a file, brings the copy to the disk, and compares the two. */
-  private async copy({ handle, from, to }: Step): Promise<Result<void>> {
-    const { pool, slots } = this.options
-    const status = await from.root.status(from.path)
-    if (!status.ok) return status
-    if (status.value === undefined) return failure('file-not-found', `"${from.path.at(-1)}" is gone`)
-    const { lengthBytes } = status.value
-    const target = new PooledFile(pool, { place: to, lengthBytes, allocation: 'sparse', isPresent: false })
-    const stepBytes = Math.min(copyStepBytes, slots.maxSlotBytes / 2)
-    const slot = await slots.reserveLater(2 * stepBytes, 'checking')
-    const bytes = slots.bytes(slot)
-    const compare = { first: bytes.subarray(0, stepBytes), second: bytes.subarray(stepBytes, 2 * stepBytes) }
-    let result = await target.create()
-    for (let position = 0; position < lengthBytes && result.ok; position += stepBytes) {
-      const part = compare.first.subarray(0, lengthBytes - position)
-      const failed = (await readAll(handle, position, part)) ?? (await writeAll(target, position, part))
-      result = failed ?? done
-    }
-    if (result.ok) result = await target.sync()
-    for (let position = 0; position < lengthBytes && result.ok; position += stepBytes) {
-      const original = compare.first.subarray(0, lengthBytes - position)
-      const copied = compare.second.subarray(0, lengthBytes - position)
-      const failed = (await readAll(handle, position, original)) ?? (await readAll(target, position, copied))
-      result = failed ?? (equalBytes(original, copied) ? done : failure('file-changed', 'a copy is not the original'))
-    }
-    slots.release(slot)
-    await target.shut()
-    return result
   }
 
   private async bringOutNow(): Promise<Result<void>> {
@@ -397,17 +355,4 @@ function renameStep(handle: PooledFile, from: FilePlace, to: FilePlace): Promise
     const renamed = await from.root.rename(from.path, to.path)
     return renamed.ok ? success(to) : renamed
   })
-}
-
-function readAll(file: PooledFile, position: number, target: Uint8Array): Promise<Failure | undefined> {
-  return new Promise((resolve) => {
-    file.read(position, target, (count, failed) => {
-      const isShort = failed === undefined && count < target.length
-      resolve(isShort ? failure('content-mismatch', 'a file is shorter than it should be') : failed)
-    })
-  })
-}
-
-function writeAll(file: PooledFile, position: number, part: Uint8Array): Promise<Failure | undefined> {
-  return new Promise((resolve) => file.write(position, [part], resolve))
 }

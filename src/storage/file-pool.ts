@@ -179,9 +179,12 @@ export class PooledFile {
     return this.whileOpen(true, () => Promise.resolve(success(undefined)))
   }
 
-  /** Brings all that was written before to the disk. After a failure nothing unsynced may be trusted. */
-  sync(): Promise<Result<void>> {
-    if (!this.unsynced) return Promise.resolve(success(undefined))
+  /**
+   * Brings all that was written before to the disk; `byAnybody`: not only by us. After a failure nothing unsynced may
+   * be trusted.
+   */
+  sync(byAnybody = false): Promise<Result<void>> {
+    if (!this.unsynced && !byAnybody) return Promise.resolve(success(undefined))
     this.unsynced = false
     return this.whileOpen(true, async (file) => {
       const synced = await file.sync()

@@ -1,5 +1,5 @@
 // Where each file of a torrent lies: a folder below a root, paths that may have been renamed, a suffix while a file is
-// incomplete, and the hidden parts file for bytes of unwanted files.
+// incomplete, the hidden parts file for bytes of unwanted files, and a hidden folder for copies that are being made.
 // Guarantees: paths are sanitised and never collide, the names with the suffix included; only what was found under the
 // torrent's own name for it stays there. Owned by one torrent's storage.
 import { assert, present } from '../base/assert.ts'
@@ -43,6 +43,7 @@ export class StorageLayout {
   private readonly originalPaths: readonly RelativePath[]
   private paths: readonly RelativePath[]
   private readonly partsName: string
+  private readonly copiesName: string
   /** One byte a file: whether it carries the suffix now. */
   private readonly suffixed: Uint8Array
   private readonly rawPaths: readonly (RelativePath | undefined)[]
@@ -56,6 +57,7 @@ export class StorageLayout {
     this.hasSuffix = options.hasSuffix
     this.suffix = freeSuffix(options.paths)
     this.partsName = `.${options.identity.slice(0, 16)}.parts`
+    this.copiesName = `.${options.identity.slice(0, 16)}.copies`
     this.suffixed = new Uint8Array(options.paths.length)
     this.rawPaths = options.rawPaths ?? []
   }
@@ -115,6 +117,11 @@ export class StorageLayout {
 
   partsPath(place = this.place): RelativePath {
     return [...place.folder, this.partsName]
+  }
+
+  /** The folder that holds copies of files as long as they are being moved to this place. */
+  copiesPath(): RelativePath {
+    return [...this.place.folder, this.copiesName]
   }
 
   /**

@@ -360,6 +360,94 @@ describe('where files lie', () => {
     assert.equal(rig.disk.content(pathOf(torrent, 0, '/other')), undefined)
   })
 
+  test('a move to another root that a crash breaks off at any moment can be made again, and leaves nothing', async () => {
+    const torrent = makeTorrent({ lengths: [40_000, 20_000], pieceLengthBytes: 32_768 })
+    const contentAt = (rig: Rig, root: string) =>
+      torrent.contents.map((_, file) => rig.disk.content(pathOf(torrent, file, root)))
+    const moments = { copying: 0, named: 0, leaving: 0, moved: 0 }
+    for (let atMs = 0; moments.moved < 4; atMs += 3) {
+      const rig = new Rig()
+      const opened = await TestStorage.open(rig, torrent)
+      await opened.download()
+      const record = unwrap(await rig.settle(opened.storage.resume()))
+      await rig.clock.run(10)
+      let isMoved = false
+      const moving = opened.storage.move({ root: await otherRoot(rig, '/other'), folder: [] })
+      void moving.then(() => {
+        isMoved = true
+      })
+      await rig.clock.run(atMs)
+      const [before, after] = [contentAt(rig, '/data'), contentAt(rig, '/other')]
+      if (isMoved) moments.moved++
+      else if (before.includes(undefined)) moments.leaving++
+      else if (after.some((bytes) => bytes !== undefined)) moments.named++
+      else moments.copying++
+      rig.restart(atMs % 2 === 1)
+      if (!contentAt(rig, '/data').includes(undefined)) {
+        const again = await TestStorage.open(rig, torrent, {}, record)
+        const result = await rig.settle(again.storage.move({ root: await otherRoot(rig, '/other'), folder: [] }))
+        assert.equal(codeOf(result), 'ok', `broken off after ${atMs} ms`)
+        for (let piece = 0; piece < torrent.plan.pieceCount; piece++) await again.assertServes(piece)
+        assert.deepEqual(rig.disk.paths(), [pathOf(torrent, 0, '/other'), pathOf(torrent, 1, '/other')])
+      }
+      for (const [file, bytes] of contentAt(rig, '/other').entries()) assertSameBytes(bytes, torrent.contents[file])
+    }
+    assert.ok(moments.copying > 10 && moments.named > 0 && moments.leaving > 0, JSON.stringify(moments))
+  })
+
+  test('what stands at the target is taken for the file if it is another one with the same bytes', async () => {
+    const torrent = makeTorrent({ lengths: [50_000, 40_000], pieceLengthBytes: 32_768 })
+    const [first, second] = torrent.contents as readonly [Uint8Array, Uint8Array]
+    const other = second.slice()
+    other[39_999] = (other[39_999] as number) ^ 1
+    for (const there of [second, other]) {
+      const rig = new Rig()
+      const opened = await TestStorage.open(rig, torrent)
+      await opened.download()
+      await rig.clock.run(10)
+      const target = pathOf(torrent, 1, '/other')
+      rig.disk.put(target, there)
+      const root = await otherRoot(rig, '/other')
+      const isSame = there === second
+      const moved = await rig.settle(opened.storage.move({ root, folder: [] }))
+      assert.equal(codeOf(moved), isSame ? 'ok' : 'file-exists')
+      assertSameBytes(rig.disk.content(target), there)
+      assertSameBytes(rig.disk.content(pathOf(torrent, 0, isSame ? '/other' : '/data')), first)
+      assert.equal(rig.disk.paths().length, isSame ? 2 : 3)
+      for (let piece = 0; piece < torrent.plan.pieceCount; piece++) await opened.assertServes(piece)
+    }
+  })
+
+  test('identical content at the target is on the disk before the originals go', async () => {
+    const torrent = makeTorrent({ lengths: [50_000] })
+    const rig = new Rig()
+    const opened = await TestStorage.open(rig, torrent)
+    await opened.download()
+    await rig.clock.run(10)
+    rig.disk.put('/other/torrent', torrent.contents[0] as Uint8Array)
+    let isFailing = true
+    rig.disk.failing = (operation, path) =>
+      isFailing && operation === 'sync' && path === '/other/torrent' ? failure('disk-full', 'full') : undefined
+    const root = await otherRoot(rig, '/other')
+    assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: [] }))), 'disk-full')
+    assertSameBytes(rig.disk.content('/data/torrent'), torrent.contents[0])
+    assertSameBytes(rig.disk.content('/other/torrent'), torrent.contents[0])
+    isFailing = false
+    assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: [] }))), 'ok')
+    assert.deepEqual(rig.disk.paths(), ['/other/torrent'])
+  })
+
+  test('a folder under two names is not moved into itself: a file is never taken for its own copy', async () => {
+    const torrent = makeTorrent({ lengths: [50_000, 40_000], pieceLengthBytes: 32_768 })
+    const rig = new Rig()
+    const opened = await TestStorage.open(rig, torrent)
+    await opened.download()
+    const root = await otherRoot(rig, '/data')
+    assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: [] }))), 'file-exists')
+    for (const [file, content] of torrent.contents.entries())
+      assertSameBytes(rig.disk.content(pathOf(torrent, file)), content)
+  })
+
   test('a copy that is not the original is found before the original goes', async () => {
     const torrent = makeTorrent({ lengths: [100_000] })
     const rig = new Rig()
