@@ -152,6 +152,7 @@ export class Torrent implements TransferOwner, ContactedTorrent {
 
   /** No peer is connected any more: what is to be remembered is brought to rest on the disk. */
   async putAside(): Promise<void> {
+    if (this.phase.type === 'failed') await this.filesLeft
     await this.transfer?.putAside()
   }
 
@@ -192,7 +193,9 @@ export class Torrent implements TransferOwner, ContactedTorrent {
 
   /** It cannot go on. `resumesByItself`: the reason may pass, and it is tried again after a while. */
   fail(why: Failure, nowMs: number, resumesByItself = false): void {
+    const { content } = this
     this.leavePhase(nowMs)
+    if (content !== undefined) this.filesLeft = this.keepRecord(content, this.filesLeft)
     this.enter({ type: 'failed', problem: { code: why.code, detail: why.detail }, resumesByItself })
     if (resumesByItself) this.room.turns.wakeAt(this.retryOwner, nowMs + retryMs)
     this.contacts.links.endAll(failure('interrupted', 'the torrent has failed'), nowMs)
@@ -300,7 +303,8 @@ export class Torrent implements TransferOwner, ContactedTorrent {
     const opened = await openContent(this.room, {
       facts: this.facts,
       metainfo,
-      record,
+      // When it failed, there may have been more to know than when this was begun.
+      record: record === undefined ? undefined : this.lastRecord,
       onProgress: (checkedPieces, pieces) => {
         phase.checkedPieces = checkedPieces
         phase.pieces = pieces
@@ -330,6 +334,19 @@ export class Torrent implements TransferOwner, ContactedTorrent {
     transfer.begin(this.isRunning, nowMs)
     contacts.links.setExchange(transfer.exchange, nowMs)
     if (!isAsRecorded) room.reviewSaving(facts.id)
+  }
+
+  /** What came since the content was last saved is not lost when it fails. `left`: settled when it is closed. */
+  private async keepRecord({ storage }: TorrentContent, left: Promise<Result<void>>): Promise<Result<void>> {
+    const before = this.lastRecord
+    const closed = await left
+    const record = await storage.lastRecord()
+    // A recheck that was begun meanwhile believes nothing.
+    if (record.ok && this.lastRecord === before) {
+      this.lastRecord = record.value
+      this.room.reviewSaving(this.facts.id)
+    }
+    return closed
   }
 
   private async end(how: 'close' | 'remove', nowMs: number): Promise<Result<void>> {

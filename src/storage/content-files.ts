@@ -297,8 +297,12 @@ export class ContentFiles {
     return status.ok && status.value?.kind === 'file' ? status.value : undefined
   }
 
-  /** The files as a resume record wants them: only those that changed are asked about again. */
-  async statuses(): Promise<Result<readonly (FileStatus | undefined)[]>> {
+  /**
+   * The files as a resume record wants them: only those that changed are asked about again. Of those that are gone, if
+   * that `mayBe`, what none looks like that is there. Errors: of the disk; file-not-found.
+   */
+  async statuses(mayBeGone: boolean): Promise<Result<readonly (FileStatus | undefined)[]>> {
+    const gone = new Set<number>()
     for (const file of [...this.changed]) {
       this.changed.delete(file)
       const status = await this.file(file).status()
@@ -309,11 +313,19 @@ export class ContentFiles {
       this.changed.add(file)
       // Its first write failed before it was made.
       if (status.ok && !this.file(file).isPresent) continue
+      if (status.ok && mayBeGone) {
+        gone.add(file)
+        continue
+      }
       return status.ok ? missingFile(layoutName(this.layout.diskPath(file))) : status
     }
     return success(
       Array.from({ length: this.fileCount }, (_, file) =>
-        this.where(file) === 'present' ? this.noted.get(file) : undefined,
+        gone.has(file)
+          ? goneFile(this.lengthOf(file))
+          : this.where(file) === 'present'
+            ? this.noted.get(file)
+            : undefined,
       ),
     )
   }
@@ -393,6 +405,10 @@ export class ContentFiles {
 
 function layoutName(path: RelativePath): string {
   return path.at(-1) ?? ''
+}
+
+function goneFile(lengthBytes: number): FileStatus {
+  return { kind: 'file', lengthBytes, allocatedBytes: 0, modifiedMs: 0 }
 }
 
 function missingFile(name: string): Failure {

@@ -5,6 +5,7 @@
 import { Bitfield } from '../base/bitfield.ts'
 import { type Failure, failure, type Result, success } from '../base/errors.ts'
 import { blockLengthBytes, type Metainfo } from '../formats/metainfo/metainfo.ts'
+import type { FileStatus } from '../ports/files.ts'
 import { type CheckOutcome, type CheckProgress, checkContent } from './check-content.ts'
 import { ChunkFilling } from './chunk-filling.ts'
 import { ContentArranger } from './content-arranger.ts'
@@ -311,15 +312,34 @@ export class TorrentStorage {
 
   /** What to keep for the next start; all it claims is on the disk. Errors: of the disk, file-not-found. */
   async resume(): Promise<Result<StorageRecord>> {
-    const { files, have, unchecked } = this
-    const claimed = have.clone()
-    claimed.or(unchecked)
+    const claimed = this.claimed()
     const partials = this.filling.partials()
     const flushed = await this.flush()
     if (!flushed.ok) return flushed
-    const statuses = await files.statuses()
+    const statuses = await this.files.statuses(false)
+    return statuses.ok ? success({ have: claimed, partials, files: this.fileRecords(statuses.value) }) : statuses
+  }
+
+  /**
+   * As resume, after close. Files that are gone are told as having been there, and none of their bytes is believed when
+   * they come back. Errors: of the disk.
+   */
+  async lastRecord(): Promise<Result<StorageRecord>> {
+    const statuses = await this.files.statuses(true)
     if (!statuses.ok) return statuses
-    const records = statuses.value.map((status, file): FileRecord => {
+    const partials = this.filling.partials()
+    return success({ have: this.claimed(), partials, files: this.fileRecords(statuses.value) })
+  }
+
+  private claimed(): Uint8Array {
+    const claimed = this.have.clone()
+    claimed.or(this.unchecked)
+    return claimed.toBytes()
+  }
+
+  private fileRecords(statuses: readonly (FileStatus | undefined)[]): FileRecord[] {
+    const { files } = this
+    return statuses.map((status, file): FileRecord => {
       const path = files.layout.renamedPath(file)
       const missing = files.where(file) === 'present' ? undefined : this.missing.get(file)
       const suspect = this.suspects.get(file) ?? missing
@@ -332,7 +352,6 @@ export class TorrentStorage {
         ...(path === undefined ? {} : { path }),
       }
     })
-    return success({ have: claimed.toBytes(), partials, files: records })
   }
 
   /** The owner wants missing files downloaded again: gives up their pieces. Those, ascending. Errors: of the disk. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Content, makeContent } from '../../sim/world/content.ts'
 import { contentFolder, listenPort, type Machine } from '../../sim/world/machine.ts'
+import { SimpleSeed } from '../../sim/world/simple-seed.ts'
 import { SimulatedTracker } from '../../sim/world/simulated-tracker.ts'
 import { torrentIdOf } from '../../sim/world/torrent-id.ts'
 import type { World } from '../../sim/world/world.ts'
@@ -170,6 +171,56 @@ test('files that go while they are seeded stop the torrent with the reason when 
   await world.clock.run(60_000)
   assert.equal(machine.disk.content(path), undefined)
   assert.equal(leecher.torrent(id).doneBytes, 0)
+})
+
+test('what came since the last save is remembered when a torrent fails', async () => {
+  for (const how of ['stop', 'kill'] as const) {
+    const world = newWorld()
+    const content = makeContent({ version: 'hybrid', contradictoryPiece: 8, lengths: [400_000] })
+    const peer = new SimpleSeed(world, { address: '10.0.0.3', content, uploadBytesPerSecond: 40_000 })
+    const leecher = world.machine('10.0.0.2')
+    await leecher.start()
+    const id = await leecher.add(content.metainfo, { peers: [peer.endpoint], sequential: true })
+    await world.until('an error', () => leecher.stateOf(id) === 'error')
+    if (how === 'kill') {
+      await world.clock.run(5_000)
+      leecher.kill()
+    } else await leecher.stop()
+    const { servedCount } = peer
+    await leecher.start()
+    await world.until('it is looked at', () => leecher.stateOf(id) === 'downloading')
+    assert.ok(leecher.torrent(id).doneBytes >= 7 * content.info.pieceLengthBytes, how)
+    assert.equal(peer.servedCount, servedCount)
+  }
+})
+
+test('a file that goes in the middle of a download takes only what it held, and nothing where it comes back', async () => {
+  const world = newWorld()
+  const content = makeContent({ lengths: [327_680, 327_680] })
+  const source = await seedOf(world, content, '10.0.0.1', { exemptLocalNetwork: false })
+  const leecher = world.machine('10.0.0.2')
+  await leecher.start({ exemptLocalNetwork: false })
+  const limits = { downloadBytesPerSecond: 50_000 }
+  const id = await leecher.add(content.metainfo, { peers: [source.endpoint], limits })
+  const path = `${contentFolder}/torrent/file-0.bin.part`
+  await world.until('some of it', () => leecher.torrent(id).doneBytes > 250_000)
+  const kept = (leecher.disk.content(path) as Uint8Array).slice()
+  const keptBytes = leecher.torrent(id).doneBytes
+  leecher.disk.delete(path)
+  await world.until('an error', () => leecher.stateOf(id) === 'error')
+  const { state } = leecher.torrent(id)
+  assert.equal(state.type === 'error' && state.problem.code, 'files-missing')
+  await leecher.stop()
+
+  await leecher.start()
+  await world.until('an error again', () => leecher.stateOf(id) === 'error')
+  await leecher.stop()
+  leecher.disk.put(path, kept)
+  await leecher.start()
+  await world.until('it is looked at', () => leecher.stateOf(id) === 'downloading')
+  assert.ok(leecher.torrent(id).doneBytes >= keptBytes, `${leecher.torrent(id).doneBytes} of ${keptBytes}`)
+  await leecher.run({ type: 'add-peers', id, peers: [source.endpoint] })
+  await world.until('whole', () => leecher.has(content))
 })
 
 test('a damaged record costs one torrent a check, and no other anything', async () => {
