@@ -1,5 +1,5 @@
 // A tracker on the web of a simulated world: the product's own tracker server, which remembers every announce.
-// Owns what it saw; a scenario may make it silent.
+// Owns what it saw, and counts scrapes; a scenario may make it silent.
 import { assert } from '../../src/base/assert.ts'
 import { fromHex, toHex } from '../../src/base/bytes.ts'
 import { unwrap } from '../../src/base/errors.ts'
@@ -8,6 +8,8 @@ import type { AnnounceEvent } from '../../src/formats/tracker/announce.ts'
 import { parseAnnounceQuery } from '../../src/formats/tracker/announce-query.ts'
 import { encodeAnnounceResponse } from '../../src/formats/tracker/announce-response.ts'
 import { encodeTrackerFailure } from '../../src/formats/tracker/reply.ts'
+import { encodeScrapeResponse, parseScrapeQuery } from '../../src/formats/tracker/scrape.ts'
+import type { HttpResponse } from '../../src/ports/http.ts'
 import { TrackerServer } from '../../src/tracker/tracker-server.ts'
 import type { SeenAnnounce } from './seen-announce.ts'
 import type { World } from './world.ts'
@@ -31,6 +33,7 @@ const infoHashDigits = 40
 export class SimulatedTracker {
   readonly url: string
   readonly seen: SeenAnnounce[] = []
+  scrapeCount = 0
   /** It takes connections and never answers. */
   isSilent = false
   readonly server: TrackerServer
@@ -41,6 +44,7 @@ export class SimulatedTracker {
     this.url = `http://${address}/announce`
     this.server = new TrackerServer({ random: world.randomOf(this.url), ...options })
     world.web.serve(address, 80, (_request, url, from) => {
+      if (url.pathname === '/scrape') return this.scrape(url)
       const source = parseAddress(from)
       assert(source !== undefined, 'an address that asks')
       const request = unwrap(parseAnnounceQuery(url.search.slice(1)))
@@ -86,6 +90,13 @@ export class SimulatedTracker {
       supportsEncryption: false,
     } as const
     this.server.announce(request, { family: 4, address }, this.world.clock.nowMs())
+  }
+
+  private scrape({ search }: URL): HttpResponse | undefined {
+    this.scrapeCount++
+    const swarms = this.server.scrape(unwrap(parseScrapeQuery(search.slice(1))))
+    const body = encodeScrapeResponse(swarms, this.server.minIntervalSeconds)
+    return this.isSilent ? undefined : { status: 200, headers: {}, body }
   }
 
   eventsOf(address: string): AnnounceEvent[] {

@@ -57,6 +57,7 @@ export type TorrentCommand =
   | ({ readonly type: 'recheck' } & OfTorrent)
   /** Files that went missing may be downloaded anew. */
   | ({ readonly type: 'download-again' } & OfTorrent)
+  /** Where it does not run, its trackers are asked how many peers there are, and hear nothing of us. */
   | ({ readonly type: 'reannounce' } & OfTorrent)
   | ({ readonly type: 'set-priorities'; readonly priorities: readonly FilePriority[] } & OfTorrent)
   | ({ readonly type: 'set-sequential'; readonly sequential: boolean } & OfTorrent)

@@ -105,7 +105,10 @@ export class SessionCommands {
           torrent.retry(nowMs)
         })
       case 'reannounce':
-        return this.change(torrent, (nowMs) => torrent.contacts.announcing.handle({ type: 'announce-now' }, nowMs))
+        return this.change(torrent, (nowMs) => {
+          const type = torrent.isRunning ? 'announce-now' : 'scrape-now'
+          torrent.contacts.announcing.handle({ type }, nowMs)
+        })
       case 'set-priorities': {
         const checked = checkPriorities(command.priorities, torrent.info?.files.length ?? Number.MAX_SAFE_INTEGER)
         if (!checked.ok) return checked

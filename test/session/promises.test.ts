@@ -226,6 +226,40 @@ test('UDP trackers bring peers together', async () => {
   assert.equal(leecher.torrent(id).trackers[0]?.seeders, 2)
 })
 
+test('a torrent that does not run can be asked for its swarm, a quarter of an hour apart, and is not announced', async () => {
+  const world = newWorld()
+  const [web, udp] = [new SimulatedTracker(world, '10.0.0.8'), new SimulatedUdpTracker('10.0.0.9')]
+  await udp.open(world)
+  for (const tracker of [web, udp]) {
+    const content = makeContent({ trackers: [[tracker.url]], name: tracker.url.slice(0, 4) })
+    const [seeder, asking] = [
+      world.machine(`10.0.1.${tracker.url.length}`),
+      world.machine(`10.0.2.${tracker.url.length}`),
+    ]
+    seeder.put(content)
+    await seeder.start()
+    const id = await seeder.add(content.metainfo)
+    await world.until('the seeder is known', () => seeder.torrent(id).trackers[0]?.state === 'working')
+    await asking.start()
+    await asking.add(content.metainfo, { stopped: true })
+    const countsNow = () => {
+      const [row] = asking.torrent(id).trackers
+      return [row?.seeders, row?.leechers]
+    }
+    assert.deepEqual(countsNow(), [undefined, undefined])
+    for (let times = 0; times < 5; times++) await asking.run({ type: 'reannounce', id })
+    await world.until('an answer', () => countsNow()[0] === 1)
+    assert.deepEqual(countsNow(), [1, 0])
+    await asking.run({ type: 'reannounce', id })
+    await world.clock.run(800_000)
+    assert.equal(tracker.scrapeCount, 1)
+    await world.clock.run(200_000)
+    assert.equal(tracker.scrapeCount, 2)
+    const announcers = tracker === web ? web.seen.map(({ from }) => from) : udp.announcedFrom
+    assert.ok(!announcers.includes(asking.address))
+  }
+})
+
 test('peers that cannot be reached hold no more than the half-open places, and are tried once a minute at most', async () => {
   const world = newWorld()
   const content = makeContent({ lengths: [100_000] })
