@@ -105,8 +105,11 @@ export const attacks: readonly Attack[] = [
     (peer) => peer.tell({ type: 'bitfield', bits: 'ff'.repeat(4_000) }),
     true,
   ),
-  attack('a second bitfield', 'cut', (peer, { pieceCount }) =>
-    peer.tell({ type: 'bitfield', bits: '00'.repeat(Math.ceil(pieceCount / 8)) }),
+  attack('a flood of bitfields', 'cut', (peer, { pieceCount }) =>
+    flood(
+      peer,
+      many(200, () => ({ type: 'bitfield', bits: '00'.repeat(Math.ceil(pieceCount / 8)) })),
+    ),
   ),
   attack('have beyond the last piece', 'cut', (peer, { pieceCount }) => peer.tell({ type: 'have', piece: pieceCount })),
   attack('a request beyond the last piece', 'cut', (peer, { pieceCount }) =>

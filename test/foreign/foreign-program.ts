@@ -108,7 +108,14 @@ export function startForeign(
   const child = spawn(command, commandArguments, {
     stdio: ['ignore', 'pipe', 'pipe', ...(options.hasChannel === true ? (['ipc'] as const) : [])],
     cwd: options.home,
-    env: { ...process.env, HOME: options.home, XDG_CONFIG_HOME: options.home, XDG_DATA_HOME: options.home },
+    // A locale, so that names of files that are not ASCII are written as they are.
+    env: {
+      ...process.env,
+      LC_ALL: 'C.UTF-8',
+      HOME: options.home,
+      XDG_CONFIG_HOME: options.home,
+      XDG_DATA_HOME: options.home,
+    },
   })
   living.add(child)
   let output = ''
