@@ -32,4 +32,6 @@ for (const plan of swarmPlans.filter(({ name }) => name.includes(values.only))) 
   console.log(`${cpuSeconds.toFixed(0)} s of processor time`)
   if (!isWithin(comparison)) process.exitCode = 1
 }
-if (values.write) writeFileSync(new URL('../docs/validation.md', import.meta.url), validationPage(comparisons))
+// Complete pages only.
+if (values.write && values.only === '')
+  writeFileSync(new URL('../docs/validation.md', import.meta.url), validationPage(comparisons))

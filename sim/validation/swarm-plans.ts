@@ -4,7 +4,7 @@ import type { SwarmPlan } from './swarm-run.ts'
 
 /**
  * Chosen so that choke rounds of 10 s, the wait for a first piece and the last blocks, which are asked of several, are
- * short against a download: contents of 32 MiB over links of 30 to 60 KB/s.
+ * short against a download: contents of 24 and 32 MiB over links of 30 to 60 KB/s.
  */
 const usual = {
   pieceCount: 256,
@@ -26,22 +26,27 @@ export const swarmPlans: readonly SwarmPlan[] = [
       departures: 1 / 900,
       effectiveness: 1,
     },
+    firstSeedsSeconds: 910,
     warmUpSeconds: 2_000,
     windowSeconds: 3_150,
   },
   {
     ...usual,
+    // Smaller pieces: here it counts how soon a newcomer has something to give.
+    pieceCount: 384,
+    pieceLengthBytes: 65_536,
     name: 'bound by upload',
     swarm: {
-      arrivals: 1 / 30,
+      arrivals: 1 / 37.5,
       abandons: 0,
-      download: 1 / 240,
-      upload: 1 / 840,
-      departures: 1 / 120,
+      download: 1 / 360,
+      upload: 1 / 1_410,
+      departures: 1 / 450,
       effectiveness: 1,
     },
-    warmUpSeconds: 2_400,
-    windowSeconds: 2_100,
+    firstSeedsSeconds: 1_200,
+    warmUpSeconds: 3_400,
+    windowSeconds: 2_850,
   },
   {
     ...usual,
@@ -54,6 +59,7 @@ export const swarmPlans: readonly SwarmPlan[] = [
       departures: 1 / 600,
       effectiveness: 1,
     },
+    firstSeedsSeconds: 1_010,
     warmUpSeconds: 2_000,
     windowSeconds: 3_500,
   },

@@ -18,6 +18,11 @@ export interface SwarmPlan {
   readonly maxConnections: number
   /** See HostSettings. */
   readonly packetMs: number
+  /**
+   * How long the first seeds stay at least: as long as the first downloads take, which is longer while links up are
+   * short. Too soon gone, and pieces are lost for ever, as theory has it of swarms without a lasting seed.
+   */
+  readonly firstSeedsSeconds: number
   /** Until nothing is left of how it began. */
   readonly warmUpSeconds: number
   readonly windowSeconds: number
@@ -98,16 +103,13 @@ class SwarmRun {
     })
   }
 
-  /**
-   * As many seeds as the model has stay until the first peers are surely done: fewer, and pieces could be lost for ever
-   * (as theory has it of swarms without a lasting seed). All arrivals are planned.
-   */
+  /** As many seeds as the model has begin it; all arrivals are planned. */
   async begin(): Promise<void> {
-    const { swarm, warmUpSeconds, windowSeconds } = this.plan
-    const { seeds, seconds } = steadyState(swarm)
+    const { swarm, firstSeedsSeconds, warmUpSeconds, windowSeconds } = this.plan
+    const { seeds } = steadyState(swarm)
     for (let count = 0; count < Math.max(1, Math.round(seeds)); count++) {
       const member = await this.join('seeds')
-      this.after(2 * seconds * 1_000 + this.stayMs(), () => this.leave(member))
+      this.after(firstSeedsSeconds * 1_000 + this.stayMs(), () => this.leave(member))
     }
     const endMs = (warmUpSeconds + windowSeconds) * 1_000
     const arrivals = Math.round((swarm.arrivals * endMs) / 1_000)
