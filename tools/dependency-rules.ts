@@ -16,12 +16,14 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(machines.map((name) => [name, layer1])),
   swarm: [...layer1, 'peer', 'storage'],
   rails: [...layer1, 'payment', 'ledger'],
-  session: [...layer1, ...machines, 'swarm'],
+  // History is the sum of a ledger's entries.
+  wallet: [...layer1, 'ledger'],
+  session: [...layer1, ...machines, 'swarm', 'wallet'],
   // The hashing threads run storage's pure loops over pieces.
   host: [...layer1, 'storage'],
-  api: [...layer1, ...machines, 'swarm', 'rails', 'session'],
+  api: [...layer1, ...machines, 'swarm', 'rails', 'wallet', 'session'],
   // Not peer and swarm: session is their one driver, for the daemon and the simulator alike.
-  daemon: [...layer1, ...machines.filter((name) => name !== 'peer'), 'rails', 'session', 'api', 'host'],
+  daemon: [...layer1, ...machines.filter((name) => name !== 'peer'), 'rails', 'wallet', 'session', 'api', 'host'],
   cli: ['base', 'formats', 'api', 'daemon'],
 }
 const mayTouchNode = 'host|rails|api|daemon|cli'

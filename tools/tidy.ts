@@ -29,9 +29,14 @@ const maxHeaderLines = 6
 const vagueNames = new Set(['utils', 'util', 'helpers', 'helper', 'manager', 'common', 'misc', 'index', 'types'])
 /** Folders that touch the outside world and so may use timers, the clock, randomness and the process. */
 const impureFolders = ['src/host/', 'src/rails/', 'src/api/', 'src/daemon/', 'src/cli/']
-const moneyFolders = ['src/formats/money/', 'src/payment/', 'src/ledger/', 'src/market/', 'src/rails/'].concat(
-  'src/base/token-amount',
-)
+const moneyFolders = [
+  'src/formats/money/',
+  'src/payment/',
+  'src/ledger/',
+  'src/market/',
+  'src/rails/',
+  'src/wallet/',
+].concat('src/base/token-amount')
 const impureGlobals = new Set([
   'Date',
   'process',

@@ -349,6 +349,46 @@ export const errorTable = {
 
   // Wallet and ledger
   'wallet-locked': { meaning: 'The wallet is locked.', remedy: 'Unlock it with its passphrase.' },
+  'wallet-missing': {
+    meaning: 'There is no wallet in the data folder.',
+    remedy: 'Make one with `swarmbid wallet create`, or bring one back with `swarmbid wallet restore`.',
+  },
+  'wallet-exists': {
+    meaning: 'There is a wallet in the data folder already, and it is never overwritten.',
+    remedy: 'Use another data folder (`--data`), or move the file away after a backup.',
+  },
+  'wallet-damaged': {
+    meaning: 'A file of the wallet is not of the form that it should have, or does not hold what it says.',
+    remedy: 'Restore it from a backup or from the phrase; keep the damaged file to find out why.',
+  },
+  'wallet-busy': {
+    meaning: 'Another process uses the wallet, so that it cannot be changed now.',
+    remedy: 'Wait for the process named in the message, or end it.',
+  },
+  'passphrase-wrong': {
+    meaning: 'The passphrase does not open the wallet.',
+    remedy: 'Try again; without it, restore the wallet from its phrase.',
+  },
+  'passphrase-unfit': {
+    meaning: 'A new passphrase is too short or too long, or has characters that cannot be typed again.',
+    remedy: 'Choose one of 8 to 256 characters, of which you can type every one.',
+  },
+  'phrase-invalid': {
+    meaning: 'The words are not the phrase of a wallet.',
+    remedy: 'Compare each word and their order with what was written down.',
+  },
+  'rail-unknown': {
+    meaning: 'The wallet was asked to sign for a ledger or chain that its owner did not choose.',
+    remedy: 'Join the ledger first; nothing was signed.',
+  },
+  'spending-off': {
+    meaning: 'Spending is switched off.',
+    remedy: 'Switch it on with `swarmbid wallet spending on`.',
+  },
+  'earning-off': {
+    meaning: 'Earning is switched off.',
+    remedy: 'Switch it on with `swarmbid wallet earning on`.',
+  },
   'spending-limit': {
     meaning: 'A payment is over a limit the owner set.',
     remedy: 'Confirm it, or raise the limit.',

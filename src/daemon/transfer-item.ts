@@ -6,8 +6,9 @@ import type { TorrentId } from '../session/commands.ts'
 import type { Session } from '../session/session.ts'
 import type { Change } from '../session/snapshots.ts'
 import { usualPriority } from '../session/torrent-facts.ts'
+import type { ProcessLock } from './process-lock.ts'
 import { type FileChoice, selectFiles } from './select-files.ts'
-import { lockTorrent, type TorrentLock } from './torrent-lock.ts'
+import { lockTorrent } from './torrent-lock.ts'
 import type { Problem, TorrentSnapshot, TransferEvent, TransferRequest } from './transfer-request.ts'
 
 /** `looking`: at what is on disk; `finished`: it is complete and may be left or seeded on. */
@@ -18,7 +19,7 @@ export interface TransferItemOptions {
   readonly request: TransferRequest
   readonly source: string
   readonly id: TorrentId
-  readonly locks: TorrentLock[]
+  readonly locks: ProcessLock[]
   readonly lockedNames: readonly string[]
   /** Of the link (BEP 53); what the request selects comes before it. */
   readonly selectedFiles: readonly FileRange[] | undefined

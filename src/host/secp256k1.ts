@@ -3,10 +3,10 @@
 // when the key is forgotten.
 import { assert } from '../base/assert.ts'
 import { equalBytes, fromHex } from '../base/bytes.ts'
-import { failure, type Result, success, unwrap } from '../base/errors.ts'
+import { failure, success, unwrap } from '../base/errors.ts'
 import { keccak256Into, keccakLength } from '../base/keccak.ts'
 import { addressLength } from '../formats/money/evm-address.ts'
-import type { SignatureScheme, SigningKey } from '../ports/signatures.ts'
+import type { OpenKey, SignatureScheme } from '../ports/signatures.ts'
 import { loadNativeCurve } from './secp256k1-native.ts'
 import { type Curve, portableCurve } from './secp256k1-portable.ts'
 
@@ -15,8 +15,7 @@ const secretLength = 32
 
 export interface Secp256k1 {
   readonly scheme: SignatureScheme
-  /** The secret is copied: the caller overwrites its own. Errors: signature-invalid (no key of the curve). */
-  openKey(secret: Uint8Array): Result<SigningKey>
+  readonly openKey: OpenKey
 }
 
 /** The 20 bytes that are a public key's address on EVM chains and, after 0x41, on TRON. */

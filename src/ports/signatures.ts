@@ -21,3 +21,6 @@ export interface SigningKey {
   /** Overwrites the key; it signs no more. */
   forget(): void
 }
+
+/** A key of its secret, 32 bytes, which are copied: the caller overwrites its own. Errors: signature-invalid. */
+export type OpenKey = (secret: Uint8Array) => Result<SigningKey>
