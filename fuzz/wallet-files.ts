@@ -32,7 +32,10 @@ const charge = encodeCharge({
 
 function checkKeyFile(input: Uint8Array): void {
   const read = parseKeyFile(input)
-  if (!read.ok) return checkFailure(read, 'wallet-damaged')
+  if (!read.ok) {
+    checkFailure(read, 'wallet-damaged')
+    return
+  }
   const { derivation } = read.value
   if (derivation.type === 'pbkdf2') assert.ok(derivation.iterations <= 10_000_000)
   else {

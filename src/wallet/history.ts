@@ -34,7 +34,7 @@ export interface HistoryLine {
   /** Who had more or less by it besides: one account, or none where there are several or no other. */
   readonly with?: AccountId
   readonly change: Shares
-  /** That this account paid; part of the change. */
+  /** What the operation cost, where this account asked for it: part of somebody's change, mostly of its own. */
   readonly fee: TokenAmount
   readonly after: Shares
 }

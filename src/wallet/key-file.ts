@@ -69,7 +69,8 @@ function textAt(parent: Json, key: string): string {
 
 function wholeAt(parent: Json, key: string, least: number, most: number): number {
   const value = Object.hasOwn(parent, key) ? parent[key] : undefined
-  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value
+  const isWhole = typeof value === 'number' && Number.isInteger(value) && !Object.is(value, -0)
+  if (isWhole && value >= least && value <= most) return value
   return damaged(`${key}: not a whole number from ${least} to ${most}`)
 }
 
