@@ -6,6 +6,7 @@ import { SwarmbidError } from '../base/errors.ts'
 import type { RunCommand } from './command-context.ts'
 import { addCreate, addInfo, addMagnet, addVerify } from './declare-files.ts'
 import { addDownload, addSeed, addTracker } from './declare-transfers.ts'
+import { addWallet } from './declare-wallet.ts'
 import { jsonLine } from './display-text.ts'
 import { exitCodes } from './exit-code.ts'
 import { type Interruption, watchInterruption } from './interruption.ts'
@@ -41,6 +42,7 @@ function newProgram(run: RunCommand, output: Output): Command {
   addInfo(program, run)
   addMagnet(program, run)
   addTracker(program, run)
+  addWallet(program, run)
   for (const command of program.commands) command.helpOption('-h, --help', 'show help').exitOverride()
   return program
 }

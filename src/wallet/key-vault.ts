@@ -2,7 +2,7 @@
 // Guarantees: whatever is wrong with the passphrase or what it seals, there is one failure, the same each time; what
 // opens is checked against every address the file names; derived keys are overwritten before it returns, secrets by
 // whoever got them.
-import { assert } from '../base/assert.ts'
+import { assert, present } from '../base/assert.ts'
 import { concatBytes, equalBytes, fromUtf8 } from '../base/bytes.ts'
 import { failure, type Result, success } from '../base/errors.ts'
 import { keccak256 } from '../base/keccak.ts'
@@ -115,6 +115,14 @@ export function openKeys(secret: WalletSecret, openKey: OpenKey): SigningKey[] {
   const keys = secrets.map((bytes) => opened(bytes, openKey))
   forget(secrets)
   return keys
+}
+
+/** One account alone, as other wallets know it. It is one of the wallet. */
+export function accountSecret(secret: WalletSecret, account: number): Extract<WalletSecret, { readonly type: 'key' }> {
+  const secrets = secretsOf(secret)
+  const single = present(secrets[account], 'an account of the wallet').slice()
+  forget(secrets)
+  return { type: 'key', secret: single }
 }
 
 export function forgetSecret(secret: WalletSecret): void {

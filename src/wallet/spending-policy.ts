@@ -1,5 +1,6 @@
 // What the owner allows without being asked: two switches, and limits for each token. As JSON in a file of the wallet.
 // Guarantees: until the owner says otherwise nothing is spent; what is read is whole and in range, or refused.
+import { assert } from '../base/assert.ts'
 import { fromUtf8, toUtf8 } from '../base/bytes.ts'
 import { failure, type Result, success } from '../base/errors.ts'
 import { mulDiv, type TokenAmount, type TokenSymbol, zeroAmount } from '../base/token-amount.ts'
@@ -93,6 +94,8 @@ export function parsePolicy(bytes: Uint8Array): Result<SpendingPolicy> {
   return isPolicyInRange(policy.value) ? success(policy.value) : failure('wallet-damaged', 'limits out of range')
 }
 
+/** A policy out of range is a bug: whoever reads one from people checks it. */
 export function formatPolicy(policy: SpendingPolicy): Uint8Array {
+  assert(isPolicyInRange(policy), 'limits in range')
   return fromUtf8(`${JSON.stringify(policyCodec.toJson(policy), undefined, 2)}\n`)
 }
