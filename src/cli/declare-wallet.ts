@@ -1,4 +1,5 @@
-// The commands of the wallet, as the command line sees them: names, options, help. Their code is loaded when they run.
+// The commands of the wallet, as the command line sees them: names, options, help.
+// Their code is loaded when they run.
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
 import type { RunCommand } from './command-context.ts'
 import { parseCount } from './option-values.ts'

@@ -1,4 +1,5 @@
-// The commands of the wallet that show what it has and change what it may: none prints a secret.
+// The commands of the wallet that show what it has and change what it may.
+// Guarantees: none prints a secret.
 import { resolve } from 'node:path'
 import { SwarmbidError } from '../base/errors.ts'
 import { parseTokenAmount, type TokenAmount, type TokenSymbol } from '../base/token-amount.ts'

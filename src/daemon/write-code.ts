@@ -1,4 +1,5 @@
-// A QR code as a file of its own, made in one step. Never overwrites.
+// A QR code as a file of its own, made in one step.
+// Guarantees: never overwrites.
 import { fromUtf8 } from '../base/bytes.ts'
 import { reserveFile } from '../host/write-output.ts'
 

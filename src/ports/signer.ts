@@ -58,7 +58,7 @@ export interface Signer {
 }
 
 /** `transfer` bounds one payment, `peer` what is locked for one payee, `lanes` how many lanes are open. */
-export type SpendingLimitName = 'transfer' | 'day' | 'torrent' | 'app' | 'peer' | 'lanes'
+type SpendingLimitName = 'transfer' | 'day' | 'torrent' | 'app' | 'peer' | 'lanes'
 
 export interface ExceededLimit {
   readonly limit: SpendingLimitName

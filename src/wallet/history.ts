@@ -19,14 +19,14 @@ export interface HistoryRecord {
 }
 
 /** Base units; a line has them as differences. */
-export interface Shares {
+interface Shares {
   readonly available: bigint
   readonly locked: bigint
   readonly leaving: bigint
   readonly arriving: bigint
 }
 
-export interface HistoryLine {
+interface HistoryLine {
   readonly height: number
   readonly timeMs: number
   readonly operation: LedgerOperation
@@ -39,7 +39,7 @@ export interface HistoryLine {
   readonly after: Shares
 }
 
-export type PendingReason =
+type PendingReason =
   /** Owed to the payee as far as there are vouchers; the rest comes back. */
   | { readonly type: 'lane'; readonly payee: AccountId; readonly isClosing: boolean }
   | { readonly type: 'escrow'; readonly payee: AccountId; readonly isDisputed: boolean }
@@ -50,7 +50,7 @@ export type PendingReason =
   | { readonly type: 'withdrawal-sending'; readonly to: AccountId; readonly transaction: Hash256 }
   | { readonly type: 'deposit-seen' }
 
-export interface Pending {
+interface Pending {
   readonly share: 'locked' | 'leaving' | 'arriving'
   readonly id: string
   readonly amount: TokenAmount

@@ -20,7 +20,7 @@ export type KeyDerivation =
   | { readonly type: 'scrypt'; readonly salt: Uint8Array; readonly cost: ScryptCost }
   | { readonly type: 'pbkdf2'; readonly salt: Uint8Array; readonly iterations: number }
 
-export interface FiledAccount extends AccountPath {
+interface FiledAccount extends AccountPath {
   /** 20 bytes. */
   readonly address: Uint8Array
 }
@@ -39,7 +39,7 @@ export interface KeyFile {
 export const maxKeyFileBytes = 65_536
 export const maxAccounts = 64
 export const ivLength = 16
-export const macLength = 32
+const macLength = 32
 const secretLength = 32
 const maxSaltBytes = 256
 /** 512 MiB, and four times the work that is usual. */

@@ -176,7 +176,7 @@ describe('killed while the passphrase changes', () => {
       const line = ['wallet', 'change-passphrase', '--passphrase-file', now, '--new-passphrase-file', other]
       const onStart = (child: ChildProcess) => {
         child.stdin?.end()
-        setTimeout(delayMs).then(() => child.kill('SIGKILL'))
+        void setTimeout(delayMs).then(() => child.kill('SIGKILL'))
       }
       await swarmbid(line, { cwd: folder, environment, onStart })
       const isOld = (await wallet('check', '--passphrase-file', now)).exitCode === 0

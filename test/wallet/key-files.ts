@@ -1,4 +1,5 @@
-// Key files for tests: the published ones, and the ports and cost that tests seal with. Cheap, and the same each time.
+// Key files for tests: the published ones, and the ports and cost that tests seal with.
+// Cheap, and the same each time.
 
 import { fromUtf8 } from '../../src/base/bytes.ts'
 import { sha256 } from '../../src/base/hash.ts'
