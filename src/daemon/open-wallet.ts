@@ -3,13 +3,15 @@
 // Guarantees: the owner's limits count as soon as they are on the disk; closing locks the wallet and lets go of it.
 import type { Clock } from '../ports/clock.ts'
 import type { RailId } from '../ports/ledger.ts'
-import type { Owner } from '../ports/signer.ts'
+import type { Owner, SpendingQuestion } from '../ports/signer.ts'
 import type { Store } from '../ports/store.ts'
 import type { RailTerms } from '../wallet/charge.ts'
 import { SpendingBook } from '../wallet/spending-book.ts'
 import type { SpendingPolicy } from '../wallet/spending-policy.ts'
 import { newWallet, type Wallet } from '../wallet/wallet.ts'
 import { lockWallet, readPolicy, readWallet, type WalletHost, writePolicy } from './wallet-folder.ts'
+
+export type { Owner, SpendingQuestion }
 
 export interface OpenWalletRequest {
   readonly dataFolder: string

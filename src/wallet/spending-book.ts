@@ -141,7 +141,9 @@ export class SpendingBook {
     }
     const lane = charge.lane === undefined ? success(undefined) : await this.charge(rail, charge.lane)
     if (!lane.ok) return lane
-    if ((lane.value?.topUps.length ?? 0) >= maxTopUps) return failure('spending-refused', 'a lane topped up too often')
+    if ((lane.value?.topUps.length ?? 0) >= maxTopUps) {
+      return failure('spending-limit', 'the lane was topped up too often; open another one')
+    }
     const isNewLane = charge.kind === 'lane' || (charge.lane !== undefined && lane.value === undefined)
     const counted = countedFor(terms, purpose, charge.payee ?? lane.value?.payee)
     const locked = charge.kind === 'gone' ? 0n : charge.amount
@@ -200,13 +202,11 @@ export class SpendingBook {
   }
 
   private know(name: string, counted: bigint): KnownLane {
-    const known = this.lanes.get(name) ?? { counted, highest: 0n }
-    if (this.lanes.size >= maxKnownLanes) {
-      for (const oldest of this.lanes.keys()) {
-        this.lanes.delete(oldest)
-        break
-      }
-    }
+    const before = this.lanes.get(name)
+    if (before !== undefined) return before
+    const [oldest] = this.lanes.keys()
+    if (oldest !== undefined && this.lanes.size >= maxKnownLanes) this.lanes.delete(oldest)
+    const known = { counted, highest: 0n }
     this.lanes.set(name, known)
     return known
   }
@@ -284,7 +284,8 @@ export class SpendingBook {
     }
     const returned = await this.giveBack(records, isRefused ? 0n : outcome.kept, isRefused)
     if (!returned.ok) return returned
-    const kept = await this.store.commit([...changes, ...returned.value], 'durable')
+    // Lost in a crash, it is still counted, and may be settled again.
+    const kept = await this.store.commit([...changes, ...returned.value], 'soon')
     if (!kept.ok) return kept
     const known = this.lanes.get(`${rail}/${record.lane ?? id}`)
     if (record.lane === undefined) this.lanes.delete(`${rail}/${id}`)

@@ -38,7 +38,7 @@ describe('the command line as such', () => {
   test('help names every command there is and the exit codes', async () => {
     const { exitCode, stdout } = await swarmbid(['--help'])
     assert.equal(exitCode, 0)
-    for (const command of ['download', 'seed', 'create', 'verify', 'info', 'magnet', 'tracker']) {
+    for (const command of ['download', 'seed', 'create', 'verify', 'info', 'magnet', 'tracker', 'wallet']) {
       assert.match(stdout, new RegExp(`^ +${command} `, 'm'))
     }
     for (const code of ['130', '143']) assert.ok(stdout.includes(code), code)

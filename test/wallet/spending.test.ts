@@ -23,7 +23,7 @@ async function harness(...given: ConstructorParameters<typeof WalletHarness>): P
 /** Nobody is there to be asked. */
 async function alone(...given: ConstructorParameters<typeof WalletHarness>): Promise<WalletHarness> {
   const wallet = new WalletHarness(...given)
-  wallet.hasOwner = false
+  wallet.owner = undefined
   await wallet.restart()
   return wallet
 }
@@ -413,6 +413,24 @@ describe('vouchers', () => {
     assert.equal(await wallet.spentToday(), 6)
     assert.equal(wallet.disk.count(chargesTable), 0)
   })
+})
+
+test('a lane paid from on more days than are told apart gives back no more than it counted, to no later day', async () => {
+  const wallet = await harness()
+  const unknown = lane('long')
+  for (let day = 1; day <= 70; day++) {
+    assert.equal(await wallet.voucher(unknown, 10 * day), 'signed')
+    assert.equal(await wallet.spentToday(), 10)
+    wallet.nowMs += dayMs
+  }
+  unwrap(await wallet.book.settle(rail, unknown, ended(100)))
+  let counted = 0
+  for (let day = 1; day <= 70; day++) {
+    wallet.nowMs -= dayMs
+    counted += await wallet.spentToday()
+  }
+  assert.ok(counted >= 100 && counted <= 160, `${counted}`)
+  assert.equal(wallet.disk.count(chargesTable), 0)
 })
 
 describe('the signer', () => {

@@ -57,7 +57,8 @@ export class WalletHarness {
   policy: SpendingPolicy
   answers: (boolean | (() => boolean | Promise<boolean>))[] = []
   readonly questions: SpendingQuestion[] = []
-  hasOwner = true
+  /** Answers from `answers`, unless a test has another one, or none. */
+  owner: Owner | undefined
   wallet: Wallet
   book: SpendingBook
   private drawnIds = 0
@@ -69,6 +70,14 @@ export class WalletHarness {
       spending: 'on',
       limits: { BTT: { ...generous }, TEST: { ...generous, ...limits } },
     }
+    this.owner = {
+      confirm: async (question) => {
+        this.questions.push(question)
+        const answer = this.answers.shift()
+        assert.ok(answer !== undefined, 'a question that was expected')
+        return typeof answer === 'function' ? answer() : answer
+      },
+    }
     this.book = this.newBook()
     this.wallet = this.newWallet()
   }
@@ -78,16 +87,9 @@ export class WalletHarness {
   }
 
   private newWallet(): Wallet {
-    const owner: Owner = {
-      confirm: async (question) => {
-        this.questions.push(question)
-        const answer = this.answers.shift()
-        assert.ok(answer !== undefined, 'a question that was expected')
-        return typeof answer === 'function' ? answer() : answer
-      },
-    }
+    const { owner } = this
     const parts = { file, ports, book: this.book, rails: new Map([[rail, this.terms]]) }
-    return newWallet(this.hasOwner ? { ...parts, owner } : parts)
+    return newWallet(owner === undefined ? parts : { ...parts, owner })
   }
 
   /** The program begins again; what it had in memory is gone. */
