@@ -400,6 +400,23 @@ describe('vouchers', () => {
     assert.equal(await wallet.spentToday(), 1)
   })
 
+  test('go on within a top-up made meanwhile, and count again what it was when the ledger refused it', async () => {
+    const wallet = await harness()
+    const opened = (await wallet.openLane(10)) as LaneId
+    assert.equal(await wallet.voucher(opened, 9), 'signed')
+    const topUp = { type: 'top-up-lane', lane: opened, id: wallet.nextId(), amount: tokens(5) } as const
+    assert.equal(await wallet.operation(topUp), 'signed')
+    const commits = wallet.disk.commits.length
+    assert.equal(await wallet.voucher(opened, 14), 'signed')
+    assert.equal(wallet.disk.commits.length, commits, 'free')
+    assert.equal(await wallet.spentToday(), 15)
+    unwrap(await wallet.book.settle(rail, topUp.id, refused))
+    assert.equal(await wallet.spentToday(), 10)
+    assert.equal(await wallet.voucher(opened, 13), 'voucher-invalid')
+    assert.equal(await wallet.voucher(opened, 15), 'signed')
+    assert.equal(await wallet.spentToday(), 15)
+  })
+
   test('of an unknown lane that is topped up count what is beyond the top-up', async () => {
     const wallet = await harness()
     const unknown = lane('unknown')
