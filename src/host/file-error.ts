@@ -1,6 +1,6 @@
 // What the operating system says about files, in this program's error codes.
 // Guarantees: a system error never reaches a user as a stack trace, and a defect is never mistaken for one.
-import { type ErrorCode, failure, type Result, SwarmbidError, success } from '../base/errors.ts'
+import { type ErrorCode, type Failure, failure, type Result, SwarmbidError, success } from '../base/errors.ts'
 
 export interface SystemError extends Error {
   readonly code: string
@@ -53,6 +53,15 @@ export function fileError(error: unknown, path: string, intent: 'read' | 'write'
   return new SwarmbidError(fileErrorCode(error, intent), `${path}: ${explainSystemError(error)}`, { cause: error })
 }
 
+/** What the Files port says of an error of work on `name` below a root. A defect is thrown on. */
+export function rootedFailure(name: string, intent: 'read' | 'write', error: unknown): Failure {
+  if (error instanceof SwarmbidError) return failure(error.code, error.message)
+  if (!isSystemError(error)) throw error
+  const detail = `${name}: ${explainSystemError(error)}`
+  if (error.code === 'ENOENT') return failure('file-not-found', detail)
+  return failure(notPlainCodes.has(error.code) ? 'file-not-plain' : fileErrorCode(error, intent), detail)
+}
+
 /** What the Files port answers: work on `name` below a root, its errors typed. A defect stays an exception. */
 export async function rootedResult<T>(
   name: string,
@@ -62,10 +71,6 @@ export async function rootedResult<T>(
   try {
     return success(await work())
   } catch (error) {
-    if (error instanceof SwarmbidError) return failure(error.code, error.message)
-    if (!isSystemError(error)) throw error
-    const detail = `${name}: ${explainSystemError(error)}`
-    if (error.code === 'ENOENT') return failure('file-not-found', detail)
-    return failure(notPlainCodes.has(error.code) ? 'file-not-plain' : fileErrorCode(error, intent), detail)
+    return rootedFailure(name, intent, error)
   }
 }

@@ -1,93 +1,62 @@
 // One folder of the Files port and what is below it.
 // Guarantees: names are checked here, whatever was checked before, and no operation follows a link below the root
-// (rooted-folder.ts, rooted-entry.ts). What renames and replaces is on the disk when it returns.
+// (file-task.ts). What renames and replaces is on the disk when it returns.
 // Owns the notes of which folders have changed; open files own themselves.
-import { lstat, opendir, stat, statfs } from 'node:fs'
+import { statfs } from 'node:fs'
 import { promisify } from 'node:util'
-import { type Result, SwarmbidError } from '../base/errors.ts'
+import { type Result, SwarmbidError, success, unwrap } from '../base/errors.ts'
 import type { FileRoot, FileStatus, OpenFile, OpenMode, RelativePath, TransferSink } from '../ports/files.ts'
 import { rootedResult } from './file-error.ts'
+import { checkNames, placeOf, type TaskRoot, within } from './file-task.ts'
+import type { FileThread } from './file-thread.ts'
 import type { TransferPool } from './file-transfer.ts'
 import { FolderSync } from './folder-sync.ts'
-import { fileStatus, PlainFile } from './plain-file.ts'
-import { isAbsent, moveEntry, openEntry, removeEntry, replaceEntry } from './rooted-entry.ts'
-import { anchoredFolder, checkedFolder, type RootedFolder } from './rooted-folder.ts'
+import { PlainFile } from './plain-file.ts'
+import { replaceEntry } from './rooted-entry.ts'
+import { type RootedFolder, syncFolder } from './rooted-folder.ts'
+import { ask, callsAtOnce, runLater, type Steps } from './system-steps.ts'
 
-const look = promisify(lstat)
-const lookThrough = promisify(stat)
-const openFolder = promisify(opendir)
 const statFileSystem = promisify(statfs)
 
-const foreignCharacters = process.platform === 'win32' ? /[/\\\0:]/ : /[/\\\0]/
-
-function checkNames(path: RelativePath): void {
-  for (const name of path) {
-    if (name !== '' && name !== '.' && name !== '..' && !foreignCharacters.test(name)) continue
-    throw new SwarmbidError('file-not-plain', `${JSON.stringify(name).slice(0, 80)} is no name of a file or folder`)
-  }
-}
-
-/** The last component, and those before it. Errors: file-not-plain. */
-function placeOf(path: RelativePath): { readonly parent: RelativePath; readonly name: string } {
-  checkNames(path)
-  const name = path.at(-1)
-  if (name === undefined) throw new SwarmbidError('file-not-plain', 'something in the folder is meant, not itself')
-  return { parent: path.slice(0, -1), name }
-}
-
 export class SystemFileRoot implements FileRoot {
-  private readonly root: string
+  private readonly at: TaskRoot
   private readonly pool: TransferPool
-  private readonly find: typeof anchoredFolder
+  private readonly thread: FileThread
   private readonly folders: FolderSync
 
   /** `root` is absolute. `isAnchored`: see canAnchor. */
-  constructor(root: string, pool: TransferPool, isAnchored: boolean) {
-    this.root = root
+  constructor(root: string, pool: TransferPool, thread: FileThread, isAnchored: boolean) {
+    this.at = { root, isAnchored }
     this.pool = pool
-    this.find = isAnchored ? anchoredFolder : checkedFolder
-    this.folders = new FolderSync((path) => this.within(path, false, (folder) => folder.sync()))
+    this.thread = thread
+    this.folders = new FolderSync((path) => this.syncFolder(path))
   }
 
-  open(path: RelativePath, mode: OpenMode, sink: TransferSink): Promise<Result<OpenFile>> {
-    const displayName = path.join('/')
-    return rootedResult(displayName, mode === 'read' ? 'read' : 'write', async () => {
-      const { parent, name } = placeOf(path)
-      const opened = await this.within(parent, mode === 'create', (folder) => openEntry(folder, name, mode))
-      if (opened.isNew) this.folders.note(parent)
-      return new PlainFile(opened.descriptor, displayName, sink, this.pool, () => this.folders.settle(parent))
-    })
+  async open(path: RelativePath, mode: OpenMode, sink: TransferSink): Promise<Result<OpenFile>> {
+    const madeIn: RelativePath[] = []
+    const opened = await this.thread.perform({ type: 'open', at: this.at, path, mode }, madeIn)
+    this.noteAll(madeIn)
+    if (!opened.ok) return opened
+    const parent = path.slice(0, -1)
+    if (opened.value.isNew) this.folders.note(parent)
+    return success(
+      new PlainFile(opened.value, path.join('/'), sink, this.pool, this.thread, () => this.folders.settle(parent)),
+    )
   }
 
   status(path: RelativePath): Promise<Result<FileStatus | undefined>> {
-    return rootedResult(path.join('/'), 'read', async () => {
-      if (path.length === 0) return fileStatus(await lookThrough(this.root))
-      const { parent, name } = placeOf(path)
-      try {
-        return await this.within(parent, false, async (folder) => {
-          const stats = await look(folder.entry(name))
-          await folder.verify()
-          return fileStatus(stats)
-        })
-      } catch (error) {
-        if (isAbsent(error)) return undefined
-        throw error
-      }
-    })
+    return this.thread.perform({ type: 'status', at: this.at, path })
   }
 
   list(path: RelativePath, maxCount: number): Promise<Result<readonly string[]>> {
-    return rootedResult(path.join('/'), 'read', async () => {
+    return rootedResult(path.join('/'), 'read', () => {
       checkNames(path)
-      return this.within(path, false, async (folder) => {
-        const names: string[] = []
-        for await (const { name } of await openFolder(folder.path)) {
-          if (names.length === maxCount) {
-            throw new SwarmbidError('file-unreadable', `${path.join('/')}: more than ${maxCount} entries`)
-          }
-          names.push(name)
+      return this.later(path, undefined, function* (folder) {
+        const names = yield* ask((calls) => calls.list(folder.path, maxCount + 1))
+        if (names.length > maxCount) {
+          throw new SwarmbidError('file-unreadable', `${path.join('/')}: more than ${maxCount} entries`)
         }
-        await folder.verify()
+        yield* folder.verify()
         return names
       })
     })
@@ -95,23 +64,15 @@ export class SystemFileRoot implements FileRoot {
 
   /** Folders the new name needs are made. */
   rename(from: RelativePath, to: RelativePath): Promise<Result<void>> {
-    const displayName = from.join('/')
-    return rootedResult(displayName, 'write', async () => {
+    return rootedResult(from.join('/'), 'write', async () => {
       const source = placeOf(from)
       const target = placeOf(to)
       // Files in a folder that moves are synced by the name they were opened with: nothing may be left to do there.
       await this.folders.settleBelow(from)
-      const move = async (sourceFolder: RootedFolder, targetFolder: RootedFolder) => {
-        await sourceFolder.verify()
-        await targetFolder.verify()
-        await moveEntry(sourceFolder.entry(source.name), targetFolder.entry(target.name), displayName)
-      }
-      const isSameFolder = source.parent.join('/') === target.parent.join('/')
-      await this.within(source.parent, false, (sourceFolder) =>
-        isSameFolder
-          ? move(sourceFolder, sourceFolder)
-          : this.within(target.parent, true, (targetFolder) => move(sourceFolder, targetFolder)),
-      )
+      const madeIn: RelativePath[] = []
+      const renamed = await this.thread.perform({ type: 'rename', at: this.at, from, to }, madeIn)
+      this.noteAll(madeIn)
+      unwrap(renamed)
       this.folders.note(source.parent)
       this.folders.note(target.parent)
       await this.folders.settle(target.parent)
@@ -123,41 +84,56 @@ export class SystemFileRoot implements FileRoot {
   replace(path: RelativePath, content: Uint8Array): Promise<Result<void>> {
     return rootedResult(path.join('/'), 'write', async () => {
       const { parent, name } = placeOf(path)
-      await this.within(parent, true, (folder) => replaceEntry(folder, name, content))
+      const madeIn: RelativePath[] = []
+      try {
+        await this.later(parent, madeIn, (folder) => replaceEntry(folder, name, content))
+      } finally {
+        this.noteAll(madeIn)
+      }
       this.folders.note(parent)
       await this.folders.settle(parent)
     })
   }
 
-  remove(path: RelativePath): Promise<Result<boolean>> {
-    return rootedResult(path.join('/'), 'write', async () => {
-      const { parent, name } = placeOf(path)
-      try {
-        await this.within(parent, false, (folder) => removeEntry(folder, name))
-      } catch (error) {
-        if (isAbsent(error)) return false
-        throw error
-      }
+  async remove(path: RelativePath): Promise<Result<boolean>> {
+    const removed = await this.thread.perform({ type: 'remove', at: this.at, path })
+    if (removed.ok && removed.value) {
       this.folders.forget(path)
-      this.folders.note(parent)
-      return true
-    })
+      this.folders.note(path.slice(0, -1))
+    }
+    return removed
   }
 
   freeBytes(): Promise<Result<number>> {
-    return rootedResult(this.root, 'read', async () => {
-      const { bavail, bsize } = await statFileSystem(this.root)
+    const { root } = this.at
+    return rootedResult(root, 'read', async () => {
+      const { bavail, bsize } = await statFileSystem(root)
       return bavail * bsize
     })
   }
 
-  /** Work in a folder, which is held as long. */
-  private async within<T>(path: RelativePath, make: boolean, work: (folder: RootedFolder) => Promise<T>): Promise<T> {
-    const folder = await this.find({ root: this.root, path, make, onMade: (parent) => this.folders.note(parent) })
+  /** Throws what it fails with. */
+  private async syncFolder(path: RelativePath): Promise<void> {
+    const descriptor = unwrap(await this.thread.perform({ type: 'hold', at: this.at, path }))
+    if (descriptor === undefined) return
     try {
-      return await work(folder)
+      await runLater(syncFolder(descriptor))
     } finally {
-      folder.release()
+      // Of a folder: no system has anything to wait for.
+      callsAtOnce.letGo(descriptor)
     }
+  }
+
+  private noteAll(madeIn: readonly RelativePath[]): void {
+    for (const parent of madeIn) this.folders.note(parent)
+  }
+
+  /** Work that may wait for the disk, and therefore is not done where others' tasks would wait for it. */
+  private later<T>(
+    path: RelativePath,
+    madeIn: RelativePath[] | undefined,
+    work: (folder: RootedFolder) => Steps<T>,
+  ): Promise<T> {
+    return runLater(within(this.at, path, madeIn, work))
   }
 }

@@ -1,30 +1,15 @@
 // An open file of the Files port: hot transfers by its descriptor, and the cold rest.
 // Guarantees: the descriptor is closed once, after the last transfer has ended, so that no transfer ever reaches
 // another file that got the same number. Owns the descriptor.
-import { close, fstat, fsync, ftruncate, type Stats } from 'node:fs'
-import { promisify } from 'node:util'
 import { assert } from '../base/assert.ts'
-import type { Result } from '../base/errors.ts'
+import { type Result, success } from '../base/errors.ts'
 import type { FileStatus, OpenFile, TransferSink } from '../ports/files.ts'
 import { rootedResult } from './file-error.ts'
+import { fileStatus } from './file-status.ts'
+import type { OpenedFile } from './file-task.ts'
+import type { FileThread } from './file-thread.ts'
 import type { Transfer, TransferFile, TransferPool } from './file-transfer.ts'
-
-const closeFile = promisify(close)
-const syncFile = promisify(fsync)
-const setFileLength = promisify(ftruncate)
-const statFile = promisify(fstat)
-
-const allocationUnitBytes = 512
-
-export function fileStatus(stats: Stats): FileStatus {
-  const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : stats.isSymbolicLink() ? 'link' : 'other'
-  return {
-    kind,
-    lengthBytes: stats.size,
-    allocatedBytes: stats.blocks * allocationUnitBytes,
-    modifiedMs: stats.mtimeMs,
-  }
-}
+import { callsLater } from './system-steps.ts'
 
 export class PlainFile implements OpenFile, TransferFile {
   readonly descriptor: number
@@ -32,6 +17,9 @@ export class PlainFile implements OpenFile, TransferFile {
   readonly name: string
   readonly writes: Transfer[] = []
   private readonly pool: TransferPool
+  private readonly thread: FileThread
+  /** As it was opened, until something is done with it. */
+  private firstStatus: FileStatus | undefined
   /** Puts the names that lead to the file on the disk. */
   private readonly settleFolders: () => Promise<void>
   private transferCount = 0
@@ -39,16 +27,19 @@ export class PlainFile implements OpenFile, TransferFile {
   private onIdle: (() => void) | undefined
 
   constructor(
-    descriptor: number,
+    opened: OpenedFile,
     name: string,
     sink: TransferSink,
     pool: TransferPool,
+    thread: FileThread,
     settleFolders: () => Promise<void>,
   ) {
-    this.descriptor = descriptor
+    this.descriptor = opened.descriptor
+    this.firstStatus = opened.status
     this.sink = sink
     this.name = name
     this.pool = pool
+    this.thread = thread
     this.settleFolders = settleFolders
   }
 
@@ -60,6 +51,7 @@ export class PlainFile implements OpenFile, TransferFile {
 
   write(ticket: number, position: number, parts: readonly Uint8Array[]): void {
     this.assertOpen()
+    this.firstStatus = undefined
     this.transferCount++
     this.pool.write(this, ticket, position, parts)
   }
@@ -73,28 +65,35 @@ export class PlainFile implements OpenFile, TransferFile {
   sync(): Promise<Result<void>> {
     this.assertOpen()
     return rootedResult(this.name, 'write', async () => {
-      await syncFile(this.descriptor)
+      await callsLater.sync(this.descriptor)
       await this.settleFolders()
     })
   }
 
   setLength(lengthBytes: number): Promise<Result<void>> {
     this.assertOpen()
-    return rootedResult(this.name, 'write', () => setFileLength(this.descriptor, lengthBytes))
+    this.firstStatus = undefined
+    const { descriptor, name } = this
+    return this.thread.perform({ type: 'set-length', descriptor, name, lengthBytes })
   }
 
   status(): Promise<Result<FileStatus>> {
     this.assertOpen()
-    return rootedResult(this.name, 'read', async () => fileStatus(await statFile(this.descriptor)))
+    const { firstStatus } = this
+    this.firstStatus = undefined
+    if (firstStatus !== undefined) return Promise.resolve(success(firstStatus))
+    return rootedResult(this.name, 'read', async () => fileStatus(await callsLater.statusOpened(this.descriptor)))
   }
 
   close(): Promise<Result<void>> {
     this.assertOpen()
     this.isClosed = true
-    return rootedResult(this.name, 'write', async () => {
-      if (this.transferCount > 0) await new Promise<void>((resolve) => (this.onIdle = resolve))
-      await closeFile(this.descriptor)
-    })
+    return this.closeNow()
+  }
+
+  private async closeNow(): Promise<Result<void>> {
+    if (this.transferCount > 0) await new Promise<void>((resolve) => (this.onIdle = resolve))
+    return this.thread.perform({ type: 'close', descriptor: this.descriptor, name: this.name })
   }
 
   private assertOpen(): void {

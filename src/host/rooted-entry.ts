@@ -2,23 +2,12 @@
 // Guarantees: no call here follows a link, waits for a pipe or writes over what it was not asked to; where the system
 // cannot hold a folder fast, what was reached is compared with what was meant. Keeps no state.
 import { randomUUID } from 'node:crypto'
-import { close, constants, fstat, fsync, link, lstat, open, rename, rmdir, type Stats, unlink, write } from 'node:fs'
-import { promisify } from 'node:util'
+import { constants, type Stats } from 'node:fs'
 import { SwarmbidError } from '../base/errors.ts'
 import type { OpenMode } from '../ports/files.ts'
 import { isSystemError } from './file-error.ts'
 import type { RootedFolder } from './rooted-folder.ts'
-
-const closeFile = promisify(close)
-const statFile = promisify(fstat)
-const syncFile = promisify(fsync)
-const addLink = promisify(link)
-const look = promisify(lstat)
-const openFile = promisify(open)
-const renameEntry = promisify(rename)
-const removeFolder = promisify(rmdir)
-const removeFile = promisify(unlink)
-const writeFile = promisify(write)
+import { ask, type Steps } from './system-steps.ts'
 
 const newFileMode = 0o666
 /** Never through a link, never waiting for the other end of a pipe, never taking a terminal. Windows has none. */
@@ -37,9 +26,13 @@ function notPlain(name: string): SwarmbidError {
   return new SwarmbidError('file-not-plain', `${name}: not an ordinary file`)
 }
 
-async function statusOrAbsent(path: string): Promise<Stats | undefined> {
+function look(path: string): Steps<Stats> {
+  return ask((calls) => calls.look(path))
+}
+
+function* statusOrAbsent(path: string): Steps<Stats | undefined> {
   try {
-    return await look(path)
+    return yield* look(path)
   } catch (error) {
     if (isAbsent(error)) return undefined
     throw error
@@ -47,19 +40,15 @@ async function statusOrAbsent(path: string): Promise<Stats | undefined> {
 }
 
 /** Whether `descriptor` is what the name means now, an ordinary file; if not, it is closed. Errors: file-not-plain. */
-async function isRightlyOpened(
-  folder: RootedFolder,
-  name: string,
-  { descriptor, isNew }: OpenedEntry,
-): Promise<boolean> {
+function* isRightlyOpened(folder: RootedFolder, name: string, { descriptor, isNew }: OpenedEntry): Steps<boolean> {
   try {
-    if (!isNew && !(await statFile(descriptor)).isFile()) throw notPlain(name)
-    if (await folder.verifyOpened(descriptor, name)) return true
+    if (!isNew && !(yield* ask((calls) => calls.statusOpened(descriptor))).isFile()) throw notPlain(name)
+    if (yield* folder.verifyOpened(descriptor, name)) return true
   } catch (error) {
-    await closeFile(descriptor)
+    yield* ask((calls) => calls.close(descriptor))
     throw error
   }
-  await closeFile(descriptor)
+  yield* ask((calls) => calls.close(descriptor))
   return false
 }
 
@@ -69,10 +58,10 @@ export interface OpenedEntry {
 }
 
 /** Undefined when something is there. */
-async function makeEntry(folder: RootedFolder, path: string): Promise<OpenedEntry | undefined> {
-  await folder.verify()
+function* makeEntry(folder: RootedFolder, path: string): Steps<OpenedEntry | undefined> {
+  yield* folder.verify()
   try {
-    return { descriptor: await openFile(path, freshFlags, newFileMode), isNew: true }
+    return { descriptor: yield* ask((calls) => calls.open(path, freshFlags, newFileMode)), isNew: true }
   } catch (error) {
     if (isSystemError(error) && error.code === 'EEXIST') return undefined
     throw error
@@ -80,14 +69,14 @@ async function makeEntry(folder: RootedFolder, path: string): Promise<OpenedEntr
 }
 
 /** An ordinary file, made if `mode` says so. Errors: of the system, file-not-plain. */
-export async function openEntry(folder: RootedFolder, name: string, mode: OpenMode): Promise<OpenedEntry> {
+export function* openEntry(folder: RootedFolder, name: string, mode: OpenMode): Steps<OpenedEntry> {
   const path = folder.entry(name)
   const flags = (mode === 'read' ? constants.O_RDONLY : constants.O_RDWR) | guardFlags
   for (let attempt = 1; ; attempt++) {
     try {
-      const made = mode === 'create' ? await makeEntry(folder, path) : undefined
-      const opened = made ?? { descriptor: await openFile(path, flags), isNew: false }
-      if (await isRightlyOpened(folder, name, opened)) return opened
+      const made = mode === 'create' ? yield* makeEntry(folder, path) : undefined
+      const opened = made ?? { descriptor: yield* ask((calls) => calls.open(path, flags)), isNew: false }
+      if (yield* isRightlyOpened(folder, name, opened)) return opened
       if (attempt === maxAttempts) {
         throw new SwarmbidError('file-not-plain', `${name}: something takes its place again and again`)
       }
@@ -102,67 +91,68 @@ export async function openEntry(folder: RootedFolder, name: string, mode: OpenMo
  * Gives a file or folder another name, never one that is taken. A link fails when the name is taken, a rename does
  * not: only where a link cannot be made, someone who takes the name at the same moment may lose.
  */
-export async function moveEntry(from: string, to: string, name: string): Promise<void> {
-  const status = await look(from)
+export function* moveEntry(from: string, to: string, name: string): Steps<void> {
+  const status = yield* look(from)
   if (!status.isFile() && !status.isDirectory()) throw notPlain(name)
-  if ((await statusOrAbsent(to)) !== undefined) {
+  if ((yield* statusOrAbsent(to)) !== undefined) {
     throw new SwarmbidError('file-exists', `${name}: the new name is taken`)
   }
   if (status.isFile()) {
     try {
-      await addLink(from, to)
+      yield* ask((calls) => calls.link(from, to))
     } catch (error) {
       if (!isSystemError(error) || !noLinkCodes.test(error.code)) throw error
-      return renameEntry(from, to)
+      return yield* ask((calls) => calls.rename(from, to))
     }
     try {
-      return await removeFile(from)
+      return yield* ask((calls) => calls.removeFile(from))
     } catch (error) {
-      await removeFile(to)
+      yield* ask((calls) => calls.removeFile(to))
       throw error
     }
   }
-  return renameEntry(from, to)
+  return yield* ask((calls) => calls.rename(from, to))
 }
 
-async function writeWhole(descriptor: number, content: Uint8Array): Promise<void> {
+function* writeWhole(descriptor: number, content: Uint8Array): Steps<void> {
   for (let done = 0; done < content.length; ) {
-    const { bytesWritten } = await writeFile(descriptor, content, done, content.length - done, done)
+    const at = done
+    const bytesWritten = yield* ask((calls) => calls.write(descriptor, content, at, at))
     if (bytesWritten === 0) throw new SwarmbidError('file-unwritable', 'the disk takes no more bytes')
     done += bytesWritten
   }
-  await syncFile(descriptor)
+  yield* ask((calls) => calls.sync(descriptor))
 }
 
 /** Puts a file with this content, all of it on the disk, in place of what is there. */
-export async function replaceEntry(folder: RootedFolder, name: string, content: Uint8Array): Promise<void> {
+export function* replaceEntry(folder: RootedFolder, name: string, content: Uint8Array): Steps<void> {
   const path = folder.entry(name)
-  const status = await statusOrAbsent(path)
+  const status = yield* statusOrAbsent(path)
   if (status !== undefined && !status.isFile()) throw notPlain(name)
-  await folder.verify()
+  yield* folder.verify()
   const temporaryName = `.swarmbid-${randomUUID()}.part`
   const temporaryPath = folder.entry(temporaryName)
-  const descriptor = await openFile(temporaryPath, freshFlags, newFileMode)
+  const descriptor = yield* ask((calls) => calls.open(temporaryPath, freshFlags, newFileMode))
   try {
     try {
-      if (!(await folder.verifyOpened(descriptor, temporaryName))) throw notPlain(temporaryName)
-      await writeWhole(descriptor, content)
+      if (!(yield* folder.verifyOpened(descriptor, temporaryName))) throw notPlain(temporaryName)
+      yield* writeWhole(descriptor, content)
     } finally {
-      await closeFile(descriptor)
+      yield* ask((calls) => calls.close(descriptor))
     }
-    await renameEntry(temporaryPath, path)
+    yield* ask((calls) => calls.rename(temporaryPath, path))
   } catch (error) {
-    await removeFile(temporaryPath)
+    yield* ask((calls) => calls.removeFile(temporaryPath))
     throw error
   }
 }
 
 /** Removes a file, a link itself or an empty folder. Errors: of the system, file-not-plain. */
-export async function removeEntry(folder: RootedFolder, name: string): Promise<void> {
+export function* removeEntry(folder: RootedFolder, name: string): Steps<void> {
   const path = folder.entry(name)
-  const status = await look(path)
-  await folder.verify()
-  if (status.isDirectory()) return removeFolder(path)
+  const status = yield* look(path)
+  yield* folder.verify()
+  if (status.isDirectory()) return yield* ask((calls) => calls.removeFolder(path))
   if (!status.isFile() && !status.isSymbolicLink()) throw notPlain(name)
-  return removeFile(path)
+  return yield* ask((calls) => calls.removeFile(path))
 }

@@ -8,10 +8,12 @@ import { SwarmbidError, unwrap } from '../base/errors.ts'
 import type { Files } from '../ports/files.ts'
 import { rootedResult } from './file-error.ts'
 import { SystemFileRoot } from './file-root.ts'
+import { FileThread } from './file-thread.ts'
 import { systemCalls, type TransferCalls, TransferPool } from './file-transfer.ts'
 import { makeFolders } from './make-folders.ts'
 import { isAbsent } from './rooted-entry.ts'
-import { canAnchor, checkedFolder } from './rooted-folder.ts'
+import { canAnchor, checkedFolder, syncFolder } from './rooted-folder.ts'
+import { callsLater, runLater } from './system-steps.ts'
 
 export interface SystemFilesOptions {
   /** Whether folders are held fast by their descriptors; false is for systems that cannot. */
@@ -33,8 +35,16 @@ async function folderAt(path: string): Promise<'present' | 'absent'> {
 /** Syncs the folders that hold `path` and those above it, up to the one that holds `firstMade`. */
 async function settleMade(path: string, firstMade: string): Promise<void> {
   for (let made = path; ; made = dirname(made)) {
-    const holder = await checkedFolder({ root: dirname(made), path: [], make: false, onMade: () => undefined })
-    await holder.sync()
+    const search = { root: dirname(made), path: [], make: false, madeIn: [] }
+    const holder = await runLater(checkedFolder(search))
+    const descriptor = await runLater(holder.take())
+    if (descriptor !== undefined) {
+      try {
+        await runLater(syncFolder(descriptor))
+      } finally {
+        callsLater.letGo(descriptor)
+      }
+    }
     if (made === firstMade || made === dirname(made)) return
   }
 }
@@ -42,6 +52,7 @@ async function settleMade(path: string, firstMade: string): Promise<void> {
 export function systemFiles(options: Partial<SystemFilesOptions> = {}): Files {
   const { isAnchored = canAnchor, calls = systemCalls } = options
   const pool = new TransferPool(calls)
+  const thread = new FileThread()
   return {
     openRoot(path) {
       assert(isAbsolute(path), 'an absolute path')
@@ -50,7 +61,7 @@ export function systemFiles(options: Partial<SystemFilesOptions> = {}): Files {
           const firstMade = unwrap(makeFolders(path))
           if (firstMade !== undefined) await settleMade(resolve(path), resolve(firstMade))
         }
-        return new SystemFileRoot(path, pool, isAnchored)
+        return new SystemFileRoot(path, pool, thread, isAnchored)
       })
     },
   }

@@ -18,6 +18,7 @@ import { describe, type TestContext, test } from 'node:test'
 import { AssertionError } from '../../src/base/assert.ts'
 import { equalBytes, fromUtf8 } from '../../src/base/bytes.ts'
 import { unwrap } from '../../src/base/errors.ts'
+import { FileThread } from '../../src/host/file-thread.ts'
 import { systemCalls, type TransferCalls, TransferPool } from '../../src/host/file-transfer.ts'
 import { PlainFile } from '../../src/host/plain-file.ts'
 import { canAnchor } from '../../src/host/rooted-folder.ts'
@@ -38,6 +39,17 @@ for (const { name, isAnchored } of variants) {
     files: systemFiles({ isAnchored }),
     rootPath: join(temporaryFolder(t), 'root'),
   }))
+}
+
+function plainFile(
+  descriptor: number,
+  name: string,
+  log: TransferLog,
+  pool: TransferPool,
+  settleFolders: () => Promise<void>,
+): PlainFile {
+  const opened = { descriptor, isNew: false, status: undefined }
+  return new PlainFile(opened, name, log, pool, new FileThread(), settleFolders)
 }
 
 interface PlantedRoot {
@@ -318,7 +330,7 @@ describe('transfers that do not go smoothly', () => {
     const log = new TransferLog()
     const pool = new TransferPool(systemCalls)
     const settled: string[] = []
-    const file = new PlainFile(openSync('/dev/full', 'r+'), 'full', log, pool, async () => void settled.push('folders'))
+    const file = plainFile(openSync('/dev/full', 'r+'), 'full', log, pool, async () => void settled.push('folders'))
     const driver = new FileDriver(file, log)
     for (const parts of [[content], [content, content]]) {
       const outcome = await driver.write(0, ...parts)
@@ -333,7 +345,7 @@ describe('transfers that do not go smoothly', () => {
     const path = join(temporaryFolder(t), 'a')
     const fault = Object.assign(new Error('EIO'), { code: 'EIO', syscall: 'fsync' })
     const pool = new TransferPool(systemCalls)
-    const file = new PlainFile(openSync(path, 'w+'), 'a', new TransferLog(), pool, () => Promise.reject(fault))
+    const file = plainFile(openSync(path, 'w+'), 'a', new TransferLog(), pool, () => Promise.reject(fault))
     assert.equal(codeOf(await file.sync()), 'file-unwritable')
     unwrap(await file.close())
   })
