@@ -1,7 +1,8 @@
 // Which folders have entries that a power loss would take back, and putting them on the disk.
 // Guarantees: what was noted before a call to `settle` is on the disk when it returns; folders without news cost
-// nothing; of one folder only one sync runs at a time, and all who come meanwhile share the next. Owns the notes of one
-// root.
+// nothing; of one folder only one sync runs at a time, and all who come meanwhile share the next, as do all who come in
+// the turn of the event loop in which one is to begin. Owns the notes of one root.
+import { setImmediate } from 'node:timers/promises'
 import type { RelativePath } from '../ports/files.ts'
 
 /** Syncs one folder; an exception when it failed. */
@@ -15,6 +16,8 @@ export class FolderSync {
   private readonly sync: SyncFolder
   private readonly changed = new Map<string, RelativePath>()
   private readonly running = new Map<string, Promise<void>>()
+  /** Of those running, the folders whose sync begins when this turn of the event loop is over. */
+  private readonly starting = new Set<string>()
   /** Syncs that begin when the running one of their folder has ended. */
   private readonly next = new Map<string, Promise<void>>()
 
@@ -51,6 +54,7 @@ export class FolderSync {
   private settleOne(key: string): Promise<void> | undefined {
     const folder = this.changed.get(key)
     const running = this.running.get(key)
+    if (this.starting.has(key)) return running
     // A sync under way began after whatever is noted no more, so waiting for it is enough.
     if (folder === undefined) return running
     if (running === undefined) return this.begin(key, folder)
@@ -67,16 +71,24 @@ export class FolderSync {
   }
 
   private begin(key: string, folder: RelativePath): Promise<void> {
-    this.changed.delete(key)
-    const running = this.sync(folder)
-      .catch((error: unknown) => {
-        this.changed.set(key, folder)
-        throw error
-      })
-      .finally(() => {
-        if (this.running.get(key) === running) this.running.delete(key)
-      })
+    this.starting.add(key)
+    const running = this.beginSoon(key, folder).finally(() => {
+      if (this.running.get(key) === running) this.running.delete(key)
+    })
     this.running.set(key, running)
     return running
+  }
+
+  private async beginSoon(key: string, folder: RelativePath): Promise<void> {
+    await setImmediate()
+    this.starting.delete(key)
+    // The folder is gone meanwhile.
+    if (!this.changed.delete(key)) return
+    try {
+      await this.sync(folder)
+    } catch (error) {
+      this.changed.set(key, folder)
+      throw error
+    }
   }
 }

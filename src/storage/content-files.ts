@@ -303,21 +303,25 @@ export class ContentFiles {
    */
   async statuses(mayBeGone: boolean): Promise<Result<readonly (FileStatus | undefined)[]>> {
     const gone = new Set<number>()
-    for (const file of [...this.changed]) {
-      this.changed.delete(file)
-      const status = await this.file(file).status()
-      if (status.ok && status.value?.kind === 'file') {
-        this.noted.set(file, status.value)
-        continue
+    const changed = [...this.changed]
+    for (let first = 0; first < changed.length; first += statusBatch) {
+      const batch = changed.slice(first, first + statusBatch)
+      for (const file of batch) this.changed.delete(file)
+      const statuses = await Promise.all(batch.map((file) => this.file(file).status()))
+      let failed: Failure | undefined
+      for (const [index, status] of statuses.entries()) {
+        const file = batch[index] as number
+        if (status.ok && status.value?.kind === 'file') {
+          this.noted.set(file, status.value)
+          continue
+        }
+        this.changed.add(file)
+        // Its first write failed before it was made.
+        if (status.ok && !this.file(file).isPresent) continue
+        if (status.ok && mayBeGone) gone.add(file)
+        else failed ??= status.ok ? missingFile(layoutName(this.layout.diskPath(file))) : status
       }
-      this.changed.add(file)
-      // Its first write failed before it was made.
-      if (status.ok && !this.file(file).isPresent) continue
-      if (status.ok && mayBeGone) {
-        gone.add(file)
-        continue
-      }
-      return status.ok ? missingFile(layoutName(this.layout.diskPath(file))) : status
+      if (failed !== undefined) return failed
     }
     return success(
       Array.from({ length: this.fileCount }, (_, file) =>

@@ -26,7 +26,7 @@ function trial(): Trial {
     folders,
     begun,
     async end(error) {
-      await nextTurn()
+      for (let count = 0; count < 3; count++) await nextTurn()
       const endOldest = ends.shift()
       assert.ok(endOldest !== undefined, 'a sync is under way')
       endOldest(error)
@@ -69,6 +69,7 @@ describe('syncing folders', () => {
     const { folders, begun, end } = trial()
     folders.note(['a'])
     const first = folders.settle(['a'])
+    assert.equal(await isSettled(first), false)
     folders.note(['a'])
     const second = folders.settle(['a'])
     await end()
@@ -77,6 +78,27 @@ describe('syncing folders', () => {
     await end()
     await second
     assert.deepEqual(begun, ['a', 'a'])
+  })
+
+  test('news before a sync has begun is part of it', async () => {
+    const { folders, begun, end } = trial()
+    folders.note(['a'])
+    const first = folders.settle(['a'])
+    folders.note(['a'])
+    const second = folders.settle(['a'])
+    await end()
+    await Promise.all([first, second])
+    await folders.settle(['a'])
+    assert.deepEqual(begun, ['a'])
+  })
+
+  test('a folder that is gone before its sync has begun is not synced', async () => {
+    const { folders, begun } = trial()
+    folders.note(['a'])
+    const settled = folders.settle(['a'])
+    folders.forget(['a'])
+    await settled
+    assert.deepEqual(begun, [])
   })
 
   test('a sync that failed fails everyone who waited, and is done again', async () => {
