@@ -99,9 +99,9 @@ function* statusOf(at: TaskRoot, path: RelativePath): Steps<FileStatus | undefin
   const { parent, name } = placeOf(path)
   try {
     return yield* within(at, parent, undefined, function* (folder) {
-      const stats = yield* ask((calls) => calls.look(folder.entry(name)))
+      const stats = yield* ask((calls) => calls.lookIfThere(folder.entry(name)))
       yield* folder.verify()
-      return fileStatus(stats)
+      return stats === undefined ? undefined : fileStatus(stats)
     })
   } catch (error) {
     if (isAbsent(error)) return undefined

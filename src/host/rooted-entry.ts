@@ -30,13 +30,8 @@ function look(path: string): Steps<Stats> {
   return ask((calls) => calls.look(path))
 }
 
-function* statusOrAbsent(path: string): Steps<Stats | undefined> {
-  try {
-    return yield* look(path)
-  } catch (error) {
-    if (isAbsent(error)) return undefined
-    throw error
-  }
+function statusOrAbsent(path: string): Steps<Stats | undefined> {
+  return ask((calls) => calls.lookIfThere(path))
 }
 
 /** Whether `descriptor` is what the name means now, an ordinary file; if not, it is closed. Errors: file-not-plain. */
@@ -87,6 +82,23 @@ export function* openEntry(folder: RootedFolder, name: string, mode: OpenMode): 
   }
 }
 
+function taken(name: string): SwarmbidError {
+  return new SwarmbidError('file-exists', `${name}: the new name is taken`)
+}
+
+/** Whether a second name could be made; else this is a place without hard links. Errors: file-exists. */
+function* isLinked(from: string, to: string, name: string): Steps<boolean> {
+  try {
+    yield* ask((calls) => calls.link(from, to))
+    return true
+  } catch (error) {
+    if (!isSystemError(error)) throw error
+    if (error.code === 'EEXIST') throw taken(name)
+    if (!noLinkCodes.test(error.code)) throw error
+    return false
+  }
+}
+
 /**
  * Gives a file or folder another name, never one that is taken. A link fails when the name is taken, a rename does
  * not: only where a link cannot be made, someone who takes the name at the same moment may lose.
@@ -94,24 +106,16 @@ export function* openEntry(folder: RootedFolder, name: string, mode: OpenMode): 
 export function* moveEntry(from: string, to: string, name: string): Steps<void> {
   const status = yield* look(from)
   if (!status.isFile() && !status.isDirectory()) throw notPlain(name)
-  if ((yield* statusOrAbsent(to)) !== undefined) {
-    throw new SwarmbidError('file-exists', `${name}: the new name is taken`)
+  if (!status.isFile() || !(yield* isLinked(from, to, name))) {
+    if ((yield* statusOrAbsent(to)) !== undefined) throw taken(name)
+    return yield* ask((calls) => calls.rename(from, to))
   }
-  if (status.isFile()) {
-    try {
-      yield* ask((calls) => calls.link(from, to))
-    } catch (error) {
-      if (!isSystemError(error) || !noLinkCodes.test(error.code)) throw error
-      return yield* ask((calls) => calls.rename(from, to))
-    }
-    try {
-      return yield* ask((calls) => calls.removeFile(from))
-    } catch (error) {
-      yield* ask((calls) => calls.removeFile(to))
-      throw error
-    }
+  try {
+    yield* ask((calls) => calls.removeFile(from))
+  } catch (error) {
+    yield* ask((calls) => calls.removeFile(to))
+    throw error
   }
-  return yield* ask((calls) => calls.rename(from, to))
 }
 
 function* writeWhole(descriptor: number, content: Uint8Array): Steps<void> {

@@ -34,6 +34,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { promisify } from 'node:util'
+import { isSystemError } from './file-error.ts'
 
 type Now<T> = T | Promise<T>
 
@@ -49,6 +50,8 @@ export interface SystemCalls {
   status(path: string): Now<Stats>
   /** The entry itself, where it is a link. */
   look(path: string): Now<Stats>
+  /** The same; undefined without an error, which is costly, where there is nothing. */
+  lookIfThere(path: string): Now<Stats | undefined>
   lookExactly(path: string): Now<BigIntStats>
   statusOpened(descriptor: number): Now<Stats>
   lookExactlyAtOpened(descriptor: number): Now<BigIntStats>
@@ -70,6 +73,7 @@ export const callsAtOnce: SystemCalls = {
   write: (descriptor, bytes, offset, position) => writeSync(descriptor, bytes, offset, bytes.length - offset, position),
   status: (path) => statSync(path),
   look: (path) => lstatSync(path),
+  lookIfThere: (path) => lstatSync(path, { throwIfNoEntry: false }),
   lookExactly: (path) => lstatSync(path, { bigint: true }),
   statusOpened: (descriptor) => fstatSync(descriptor),
   lookExactlyAtOpened: (descriptor) => fstatSync(descriptor, { bigint: true }),
@@ -85,6 +89,15 @@ const openFolder = promisify(opendir)
 const writeFile = promisify(write)
 const look = promisify(lstat)
 const statOpened = promisify(fstat)
+
+async function lookIfThere(path: string): Promise<Stats | undefined> {
+  try {
+    return await look(path)
+  } catch (error) {
+    if (isSystemError(error) && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}
 
 async function namesIn(path: string, maxCount: number): Promise<readonly string[]> {
   const names: string[] = []
@@ -106,6 +119,7 @@ export const callsLater: SystemCalls = {
   },
   status: promisify(stat),
   look: (path) => look(path),
+  lookIfThere,
   lookExactly: (path) => look(path, { bigint: true }),
   statusOpened: (descriptor) => statOpened(descriptor),
   lookExactlyAtOpened: (descriptor) => statOpened(descriptor, { bigint: true }),
