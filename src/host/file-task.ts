@@ -24,7 +24,7 @@ export interface OpenedFile {
 }
 
 /** What each task answers with. `hold`: a descriptor to sync the folder with, where there are such. */
-export interface TaskAnswers {
+interface TaskAnswers {
   readonly open: OpenedFile
   readonly status: FileStatus | undefined
   readonly rename: undefined

@@ -1,4 +1,5 @@
 // Entry of the thread for files: performs tasks as they come, several in a message, and answers a message at once.
+// Guarantees: answers come in the order of tasks; a defect ends the thread, and with it what it had. Keeps no state.
 import { parentPort } from 'node:worker_threads'
 import { present } from '../base/assert.ts'
 import type { RelativePath } from '../ports/files.ts'
