@@ -1,0 +1,524 @@
+// The payer's side of all lanes of one account on one rail: what is owed as verified bytes arrive, and vouchers for it.
+// Guarantees: pays for verified bytes alone, a tick ahead where the payee asks for that, and never more than the deposits;
+// an amount is on the disk before it is signed, and a lower one is never signed (P6, P7); on a lane that existed before
+// this connection nothing is signed until the payee showed what it has, so that a restored backup is noticed (P8).
+import { unreachable } from '../base/assert.ts'
+import { equalBytes } from '../base/bytes.ts'
+import type { Result } from '../base/errors.ts'
+import { addAmounts, type TokenAmount, tokenAmount } from '../base/token-amount.ts'
+import { accountAddress } from '../formats/money/account-id.ts'
+import { voucherDigest } from '../formats/money/voucher-digest.ts'
+import type { AccountId, Hash256, Signature, SignedVoucher } from '../ports/ledger.ts'
+import { Errands } from './errands.ts'
+import { tickBytes } from './exposure-window.ts'
+import { maxMarks, type PayeeMark, type PayeeMessage } from './lane-messages.ts'
+import { budgets, type PayerLane, putRecord } from './lane-records.ts'
+import {
+  headroomOf,
+  isLasting,
+  isPayable,
+  type PayerEntry,
+  type PayerTab,
+  servesRequests,
+  unpaidOf,
+} from './payer-lane.ts'
+import { PayerLanes, type PayerOptions, type PayerRecords, type PayerStep } from './payer-lanes.ts'
+import type { PayerOutput, PaymentAnswer } from './payment-events.ts'
+import { retryDelayMs } from './rail-contact.ts'
+import { rollsOverAtMs, servesUntilMs } from './rail-terms.ts'
+
+export type PayerInput =
+  | { readonly type: 'wake' }
+  | PaymentAnswer
+  | { readonly type: 'set-budget'; readonly budget: string; readonly total: TokenAmount }
+  /** Connected to a payee, or awarded anew: pays it out of this budget. Prices are base units for 2^20 bytes. */
+  | {
+      readonly type: 'attach'
+      readonly payee: AccountId
+      readonly budget: string
+      readonly bytesPerSecond: number
+      /** Opens a lane under this award, where one has to be opened. */
+      readonly award?: Hash256
+    }
+  /** From a count of bytes of this tab on; false from `tabOf` on means nothing was agreed. */
+  | { readonly type: 'price'; readonly payee: AccountId; readonly fromByte: number; readonly pricePerMiB: TokenAmount }
+  | { readonly type: 'rate'; readonly payee: AccountId; readonly bytesPerSecond: number }
+  | { readonly type: 'detach'; readonly payee: AccountId }
+  /** Nothing more will be bought: pays what is owed and ends the lanes. */
+  | { readonly type: 'finish'; readonly payee: AccountId }
+  | { readonly type: 'told'; readonly from: AccountId; readonly message: PayeeMessage }
+
+/** What is owed is paid no later than so long after it is. */
+const paysWithinMs = 1000
+const firstResendMs = 2000
+const mostResendMs = 30_000
+/** A payee that has been away for so long gets its last lane closed. */
+const idleMs = 600_000
+const mostSignRetryMs = 60_000
+/** How long the last voucher is said again before lanes are ended without its being heard. */
+const finishesWithinMs = 60_000
+
+type VoucherStep = Extract<PayerStep, { readonly type: 'voucher' }>
+/** What an input may have changed. */
+type Touched = PayerTab | 'all' | 'none'
+
+export class Payer {
+  private readonly lanes: PayerLanes
+  private readonly errands = new Errands<PayerStep, PayerOutput>()
+  private isHalted = false
+  private wakeMs = Number.NEGATIVE_INFINITY
+
+  /** `records`: all that the store has; what was under way goes on from there. */
+  constructor(options: PayerOptions, records: PayerRecords, nowMs: number) {
+    this.lanes = new PayerLanes(options, records, this.errands, nowMs)
+  }
+
+  handle(input: PayerInput, nowMs: number): void {
+    if (this.isHalted) return
+    const touched = this.take(input, nowMs)
+    if (!this.isHalted) this.advance(touched, nowMs)
+  }
+
+  poll(): PayerOutput | undefined {
+    return this.errands.poll()
+  }
+
+  nextWakeMs(): number {
+    return this.isHalted ? Number.POSITIVE_INFINITY : this.wakeMs
+  }
+
+  /** As they are, or will be once what was polled is on the disk. */
+  get records(): readonly PayerLane[] {
+    return this.lanes.records
+  }
+
+  remaining(budget: string): TokenAmount {
+    return this.lanes.purses.remaining(budget, this.lanes.records)
+  }
+
+  /** The number by which bytes of a payee are counted; undefined: it was never attached. */
+  tabOf(payee: AccountId): number | undefined {
+    return this.lanes.tabs.get(payee)?.number
+  }
+
+  /** Bytes that were asked for, came and were verified. Hot: numbers only. True: handle a wake soon, a voucher is due. */
+  countVerified(tabNumber: number, bytes: number, nowMs: number): boolean {
+    const tab = this.lanes.tabNumbered(tabNumber)
+    if (tab === undefined) return false
+    const { meter } = tab
+    meter.add(bytes)
+    if (tab.unpaidSinceMs === Number.POSITIVE_INFINITY) {
+      tab.unpaidSinceMs = nowMs
+      tab.wakeMs = Math.min(tab.wakeMs, nowMs + paysWithinMs)
+      this.wakeMs = Math.min(this.wakeMs, tab.wakeMs)
+    }
+    if (meter.bytes < tab.dueAtBytes) return false
+    tab.isDue = true
+    tab.wakeMs = nowMs
+    this.wakeMs = Math.min(this.wakeMs, nowMs)
+    return true
+  }
+
+  /** No request is outstanding there: what is owed is paid without waiting for a tick. */
+  noneOutstanding(tabNumber: number, nowMs: number): void {
+    const tab = this.lanes.tabNumbered(tabNumber)
+    if (tab === undefined || tab.unpaidSinceMs === Number.POSITIVE_INFINITY) return
+    tab.isDue = true
+    tab.wakeMs = nowMs
+    this.wakeMs = Math.min(this.wakeMs, nowMs)
+  }
+
+  /** Bytes that may be bought there now, beyond what was verified; what is outstanding has to be subtracted. */
+  requestAllowanceBytes(tabNumber: number): number {
+    const tab = this.lanes.tabNumbered(tabNumber)
+    return tab?.isAttached === true ? Math.max(0, tab.limitBytes - tab.meter.bytes) : 0
+  }
+
+  private take(input: PayerInput, nowMs: number): Touched {
+    const { lanes } = this
+    switch (input.type) {
+      case 'wake':
+        return 'all'
+      case 'set-budget': {
+        const budget = lanes.purses.setTotal(input.budget, input.total)
+        this.errands.commit([putRecord(budgets, lanes.options.terms.rail, budget)], { type: 'kept' })
+        for (const tab of lanes.tabs.values()) mayOpenAgain(tab)
+        return 'all'
+      }
+      case 'attach':
+        return this.attach(input, nowMs)
+      case 'price': {
+        const tab = lanes.tabOf(input.payee, nowMs)
+        const { payee, fromByte } = input
+        if (!tab.meter.setPrice(fromByte, input.pricePerMiB)) lanes.notice({ type: 'price-refused', payee, fromByte })
+        tab.saidSpent = false
+        return tab
+      }
+      case 'rate': {
+        const tab = lanes.tabOf(input.payee, nowMs)
+        tab.bytesPerSecond = input.bytesPerSecond
+        return tab
+      }
+      case 'detach':
+        return this.detach(lanes.tabOf(input.payee, nowMs), nowMs)
+      case 'finish': {
+        const tab = lanes.tabOf(input.payee, nowMs)
+        tab.finishedAtMs = Math.min(tab.finishedAtMs, nowMs)
+        tab.isDue = true
+        return tab
+      }
+      case 'told':
+        return this.told(lanes.tabOf(input.from, nowMs), input.message, nowMs)
+      default:
+        return this.answered(input, nowMs)
+    }
+  }
+
+  private attach(input: Extract<PayerInput, { readonly type: 'attach' }>, nowMs: number): PayerTab {
+    const tab = this.lanes.tabOf(input.payee, nowMs)
+    if (!tab.isAttached) {
+      this.lanes.rebase(tab)
+      tab.hellos = 0
+      tab.helloAtMs = nowMs
+    }
+    tab.isAttached = true
+    tab.finishedAtMs = Number.POSITIVE_INFINITY
+    tab.idleSinceMs = Number.POSITIVE_INFINITY
+    tab.budget = input.budget
+    tab.award = input.award
+    tab.bytesPerSecond = input.bytesPerSecond
+    mayOpenAgain(tab)
+    return tab
+  }
+
+  private detach(tab: PayerTab, nowMs: number): PayerTab {
+    tab.isAttached = false
+    tab.isConfirmed = false
+    tab.idleSinceMs = nowMs
+    tab.helloAtMs = Number.POSITIVE_INFINITY
+    for (const entry of tab.lanes) entry.isConfirmed = false
+    const changes = this.lanes.forget(tab)
+    if (changes.length > 0) this.errands.commit(changes, { type: 'kept' })
+    return tab
+  }
+
+  private told(tab: PayerTab, message: PayeeMessage, nowMs: number): PayerTab {
+    if (!tab.isAttached) return tab
+    switch (message.type) {
+      case 'present':
+        if (message.lanes.length > maxMarks) return tab
+        for (const mark of message.lanes) this.takeMark(tab, mark)
+        this.takeWindow(tab, message.windowBytes)
+        tab.isConfirmed = true
+        tab.helloAtMs = tab.lanes.some(wantsHello) ? nowMs + resendMs(++tab.hellos) : Number.POSITIVE_INFINITY
+        break
+      case 'acknowledge': {
+        const entry = this.lanes.entries.get(message.lane)
+        if (entry?.record.payee === tab.payee) acknowledge(entry, message.cumulativeAmount)
+        this.takeWindow(tab, message.windowBytes)
+        break
+      }
+      case 'refuse':
+        tab.helloAtMs = Math.min(tab.helloAtMs, nowMs + resendMs(++tab.hellos))
+        break
+      default:
+        unreachable(message)
+    }
+    return tab
+  }
+
+  private takeWindow(tab: PayerTab, windowBytes: number): void {
+    if (Number.isSafeInteger(windowBytes) && windowBytes >= 0) tab.windowBytes = windowBytes
+    tab.dueAtBytes = Math.min(tab.dueAtBytes, tab.meter.bytes + tickBytes(tab.bytesPerSecond, tab.windowBytes))
+  }
+
+  /** What the payee has of a lane: no less than it says. */
+  private takeMark(tab: PayerTab, { lane, voucher }: PayeeMark): void {
+    const entry = this.lanes.entries.get(lane)
+    if (entry !== undefined && entry.record.payee !== tab.payee) return
+    if (voucher !== undefined && !this.isOurs(voucher, lane)) {
+      this.lanes.notice({ type: 'forged-voucher', payee: tab.payee, lane })
+      return
+    }
+    if (entry === undefined) {
+      if (voucher !== undefined) this.errands.lookUp(lane, { type: 'lane', lane, payee: tab.payee })
+      return
+    }
+    if (voucher !== undefined && voucher.cumulativeAmount > entry.record.signed) {
+      this.lanes.freeze(entry, 'restored', voucher.cumulativeAmount)
+    }
+    acknowledge(entry, voucher?.cumulativeAmount ?? (0n as TokenAmount))
+    entry.isConfirmed = true
+  }
+
+  private isOurs(voucher: SignedVoucher, lane: string): boolean {
+    const { scheme, terms, account } = this.lanes.options
+    if (voucher.lane !== lane) return false
+    const signer = scheme.recover(voucherDigest(voucher, terms.domain), voucher.signature)
+    return signer.ok && equalBytes(signer.value, accountAddress(account))
+  }
+
+  private answered(answer: PaymentAnswer, nowMs: number): Touched {
+    const { lanes } = this
+    if (answer.type === 'lane-seen') {
+      lanes.seen(answer.lane, nowMs)
+      return 'all'
+    }
+    const step = this.errands.take(answer.ticket)
+    if (step === undefined) return 'none'
+    const isOfRail = answer.type === 'submitted' || answer.type === 'looked-up' || answer.type === 'time-told'
+    if (isOfRail) this.hear(answer.result, nowMs)
+    switch (answer.type) {
+      case 'committed':
+        return this.committed(step, answer.result)
+      case 'signed':
+        if (step.type === 'voucher') return this.signed(step, answer.result, nowMs)
+        if (step.type === 'operation') this.settle(lanes.operations.signed(step, answer.result, nowMs), nowMs)
+        break
+      case 'submitted':
+        if (step.type === 'operation') this.settle(lanes.operations.submitted(step, answer.result, nowMs), nowMs)
+        break
+      case 'looked-up':
+        if (step.type !== 'lane') break
+        if (answer.result.ok) lanes.lookedUp(step.lane, step.payee, answer.result.value, nowMs)
+        else lanes.lookFailed(step.lane, nowMs)
+        break
+      case 'time-told':
+        if (answer.result.ok) lanes.contact.attest(answer.result.value, nowMs)
+        break
+      default:
+        unreachable(answer)
+    }
+    return 'all'
+  }
+
+  private committed(step: PayerStep, result: Result<void>): Touched {
+    if (!result.ok) {
+      this.isHalted = true
+      this.lanes.notice({ type: 'halted', failure: result })
+    } else if (step.type === 'operation') this.lanes.operations.kept(step)
+    else if (step.type === 'sign-voucher') this.sign(step.lane)
+    return 'none'
+  }
+
+  private settle(settled: ReturnType<PayerLanes['operations']['submitted']>, nowMs: number): void {
+    if (settled !== undefined) this.lanes.settle(settled, nowMs)
+  }
+
+  private hear(result: Result<unknown>, nowMs: number): void {
+    const { contact } = this.lanes
+    const isSilent = !result.ok && result.code === 'ledger-unreachable'
+    const isChange = isSilent ? contact.failed(nowMs) : contact.answered()
+    if (isChange) this.lanes.notice({ type: 'unreachable', sinceMs: contact.unreachableSinceMs })
+  }
+
+  private advance(touched: Touched, nowMs: number): void {
+    const { contact, operations, tabs } = this.lanes
+    if (contact.askAtMs <= nowMs) {
+      contact.asking()
+      this.errands.askTime({ type: 'time' })
+    }
+    if (touched === 'all') for (const tab of [...tabs.values()]) this.advanceTab(tab, nowMs)
+    else if (touched !== 'none') this.advanceTab(touched, nowMs)
+    this.wakeMs = Math.min(operations.advance(nowMs), contact.askAtMs)
+    for (const tab of tabs.values()) this.wakeMs = Math.min(this.wakeMs, tab.wakeMs)
+  }
+
+  private advanceTab(tab: PayerTab, nowMs: number): void {
+    const ledgerMs = this.lanes.contact.timeAt(nowMs)
+    let wakeMs = Number.POSITIVE_INFINITY
+    if (ledgerMs !== undefined) wakeMs = Math.min(wakeMs, this.pay(tab, ledgerMs, nowMs))
+    wakeMs = Math.min(wakeMs, this.speak(tab, nowMs))
+    if (ledgerMs !== undefined && tab.isAttached && tab.isConfirmed && !isFinished(tab)) {
+      wakeMs = Math.min(wakeMs, this.lanes.provide(tab, ledgerMs, nowMs))
+    }
+    this.endIdle(tab, ledgerMs, nowMs)
+    for (const entry of [...tab.lanes]) {
+      wakeMs = Math.min(wakeMs, this.lanes.conclude(tab, entry, ledgerMs, nowMs))
+      wakeMs = Math.min(wakeMs, this.resend(tab, entry, nowMs))
+    }
+    this.limit(tab, ledgerMs)
+    tab.wakeMs = Math.min(wakeMs, this.nextTurnMs(tab, nowMs))
+  }
+
+  /** When time alone changes what may be done. */
+  private nextTurnMs(tab: PayerTab, nowMs: number): number {
+    const { contact, options } = this.lanes
+    let turnMs = Number.POSITIVE_INFINITY
+    const consider = (atMs: number) => {
+      if (atMs > nowMs) turnMs = Math.min(turnMs, atMs)
+    }
+    if (tab.lanes.length > 0 && !tab.isAttached) consider(tab.idleSinceMs + idleMs)
+    if (tab.lanes.length > 0) consider(tab.finishedAtMs + finishesWithinMs)
+    for (const { record, isEnding } of tab.lanes) {
+      if (record.state.type !== 'open' || isEnding) continue
+      consider(contact.steadyAt(rollsOverAtMs(record.expiresAtMs, options.terms)))
+      consider(contact.steadyAt(servesUntilMs(record.expiresAtMs, options.terms)))
+    }
+    return turnMs
+  }
+
+  /** Vouchers for what is owed, one at a time. */
+  private pay(tab: PayerTab, ledgerMs: number, nowMs: number): number {
+    if (!tab.isAttached || tab.lanes.some(({ voucher }) => voucher !== 'idle')) return Number.POSITIVE_INFINITY
+    const target = this.targetOf(tab)
+    if (target <= tab.paid) {
+      tab.isDue = false
+      tab.unpaidSinceMs = Number.POSITIVE_INFINITY
+      tab.dueAtBytes = tab.meter.bytes + tickBytes(tab.bytesPerSecond, tab.windowBytes)
+      return Number.POSITIVE_INFINITY
+    }
+    if (tab.unpaidSinceMs === Number.POSITIVE_INFINITY) tab.unpaidSinceMs = nowMs
+    const dueAtMs = tab.unpaidSinceMs + paysWithinMs
+    if (!tab.isDue && tab.windowBytes > 0 && nowMs < dueAtMs) return dueAtMs
+    const { terms } = this.lanes.options
+    const entry = tab.lanes.find((lane) => isPayable(lane, tab, ledgerMs, terms) && headroomOf(lane) > 0n)
+    if (entry === undefined) return Number.POSITIVE_INFINITY
+    const headroom = headroomOf(entry)
+    const rise = target - tab.paid < headroom ? tokenAmount(target - tab.paid) : headroom
+    tab.paid = addAmounts(tab.paid, rise)
+    tab.isDue = false
+    tab.unpaidSinceMs = target > tab.paid ? nowMs : Number.POSITIVE_INFINITY
+    tab.dueAtBytes = tab.meter.bytes + tickBytes(tab.bytesPerSecond, tab.windowBytes)
+    entry.voucher = 'persisting'
+    entry.signature = undefined
+    const { record } = entry
+    const changes = [
+      this.lanes.keep(entry, { ...record, signed: addAmounts(record.signed, rise) }),
+      this.lanes.keptTab(tab),
+    ]
+    this.errands.commit(changes, { type: 'sign-voucher', lane: record.lane })
+    return Number.POSITIVE_INFINITY
+  }
+
+  /** What is owed; where the payee goes nothing ahead, a tick more, once less than half a tick is paid ahead. */
+  private targetOf(tab: PayerTab): TokenAmount {
+    const { meter, paid, windowBytes, bytesPerSecond } = tab
+    if (windowBytes > 0 || isFinished(tab)) return meter.owed()
+    const tick = tickBytes(bytesPerSecond, 0)
+    const isAhead = paid >= meter.owedAt(meter.bytes + Math.floor(tick / 2))
+    return isAhead ? paid : meter.owedAt(meter.bytes + tick)
+  }
+
+  private sign(lane: PayerLane['lane']): void {
+    const entry = this.lanes.entries.get(lane)
+    if (entry === undefined || entry.record.frozen !== undefined) {
+      if (entry !== undefined) entry.voucher = 'idle'
+      return
+    }
+    entry.voucher = 'signing'
+    const { signed } = entry.record
+    const voucher = { lane, cumulativeAmount: signed }
+    this.errands.sign(
+      { type: 'voucher', domain: this.lanes.options.terms.domain, voucher },
+      { type: 'voucher', lane, amount: signed },
+    )
+  }
+
+  private signed(step: VoucherStep, result: Result<Signature>, nowMs: number): Touched {
+    const entry = this.lanes.entries.get(step.lane)
+    if (entry === undefined) return 'none'
+    const touched = this.lanes.tabs.get(entry.record.payee) ?? 'none'
+    entry.voucher = 'idle'
+    if (!result.ok) {
+      entry.signFailures++
+      entry.signAtMs = nowMs + retryDelayMs(entry.signFailures, mostSignRetryMs)
+      this.lanes.notice({ type: 'refused', account: entry.record.payee, failure: result })
+      return touched
+    }
+    entry.signFailures = 0
+    if (entry.record.frozen !== undefined || entry.record.signed !== step.amount) return touched
+    entry.signature = result.value
+    entry.resends = 0
+    entry.resendAtMs = nowMs
+    return touched
+  }
+
+  /** Says again what was not answered. */
+  private resend(tab: PayerTab, entry: PayerEntry, nowMs: number): number {
+    const { record, signature } = entry
+    const isWanted = tab.isAttached && entry.isConfirmed && record.signed > entry.acknowledged
+    if (!isWanted || record.frozen !== undefined || entry.voucher !== 'idle') return Number.POSITIVE_INFINITY
+    if (signature === undefined) {
+      if (entry.signAtMs > nowMs) return entry.signAtMs
+      this.sign(record.lane)
+      return Number.POSITIVE_INFINITY
+    }
+    if (entry.resendAtMs <= nowMs) {
+      const voucher = { lane: record.lane, cumulativeAmount: record.signed, signature }
+      this.errands.push({ type: 'tell', to: tab.payee, message: { type: 'voucher', voucher } })
+      entry.resendAtMs = nowMs + resendMs(++entry.resends)
+    }
+    return entry.resendAtMs
+  }
+
+  private speak(tab: PayerTab, nowMs: number): number {
+    if (!tab.isAttached || tab.helloAtMs > nowMs) return tab.isAttached ? tab.helloAtMs : Number.POSITIVE_INFINITY
+    const marks = tab.lanes
+      .filter(({ record }) => record.state.type !== 'opening')
+      .map(({ record }) => ({ lane: record.lane, signed: record.signed }))
+    const unpaid = unpaidOf(tab)
+    this.errands.push({
+      type: 'tell',
+      to: tab.payee,
+      message: { type: 'hello', lanes: marks.slice(-maxMarks), unpaid },
+    })
+    tab.helloAtMs = nowMs + resendMs(++tab.hellos)
+    return tab.helloAtMs
+  }
+
+  /** Marks the lanes that are no longer wanted. */
+  private endIdle(tab: PayerTab, ledgerMs: number | undefined, nowMs: number): void {
+    const { terms } = this.lanes.options
+    const isIdle = !tab.isAttached && nowMs - tab.idleSinceMs >= idleMs
+    const isPaid = tab.meter.owed() <= tab.paid && tab.lanes.every(isDelivered)
+    const isGivenUp = !tab.isAttached || nowMs >= tab.finishedAtMs + finishesWithinMs
+    const isOver = isIdle || (isFinished(tab) && (isPaid || isGivenUp))
+    const successor = tab.lanes.find(
+      (entry) =>
+        ledgerMs !== undefined && isLasting(entry, tab, ledgerMs, terms) && isPayable(entry, tab, ledgerMs, terms),
+    )
+    for (const entry of tab.lanes) {
+      if (isOver) entry.isEnding = true
+      if (successor === undefined || entry === successor || ledgerMs === undefined || !isDelivered(entry)) continue
+      if (entry.record.state.type === 'open' && !isLasting(entry, tab, ledgerMs, terms)) entry.isEnding = true
+    }
+  }
+
+  private limit(tab: PayerTab, ledgerMs: number | undefined): void {
+    const { terms } = this.lanes.options
+    let covered = tab.paid
+    for (const entry of tab.lanes) {
+      if (ledgerMs === undefined || !servesRequests(entry, tab, ledgerMs, terms)) continue
+      covered = addAmounts(covered, headroomOf(entry))
+    }
+    tab.meter.settle(tab.paid)
+    tab.limitBytes = covered > tab.paid || tab.meter.owed() <= tab.paid ? tab.meter.bytesFor(covered) : 0
+  }
+}
+
+function isFinished({ finishedAtMs }: PayerTab): boolean {
+  return finishedAtMs !== Number.POSITIVE_INFINITY
+}
+
+/** Something changed that may let a lane be opened which was refused before. */
+function mayOpenAgain(tab: PayerTab): void {
+  tab.saidSpent = false
+  tab.openAtMs = Number.NEGATIVE_INFINITY
+}
+
+function resendMs(times: number): number {
+  return Math.min(firstResendMs * 2 ** Math.min(times - 1, 10), mostResendMs)
+}
+
+function acknowledge(entry: PayerEntry, amount: TokenAmount): void {
+  if (amount > entry.acknowledged && amount <= entry.record.signed) entry.acknowledged = amount
+}
+
+function isDelivered({ record, acknowledged, voucher }: PayerEntry): boolean {
+  return voucher === 'idle' && acknowledged >= record.signed
+}
+
+function wantsHello({ record, isConfirmed, isEnding }: PayerEntry): boolean {
+  return record.state.type === 'open' && record.frozen === undefined && !isConfirmed && !isEnding
+}

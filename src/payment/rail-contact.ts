@@ -1,0 +1,69 @@
+// What a client knows of its rail: the time there, as it was attested last and the steady clock since then, whether it
+// answers, and when to ask again. Guarantees: never before what was attested, and no wall clock has a way in (P16). While
+// a ledger is down its own time stands still and this one runs ahead, until it is told: what it says is when to try, and
+// the ledger's answer alone says what is too late.
+
+const asksEveryMs = 600_000
+const firstRetryMs = 1000
+const mostRetryMs = 60_000
+
+/** How long to wait after so many failures in a row: doubling, up to `mostMs`. */
+export function retryDelayMs(failures: number, mostMs: number): number {
+  return Math.min(firstRetryMs * 2 ** Math.min(Math.max(failures - 1, 0), 20), mostMs)
+}
+
+export class RailContact {
+  private attestedMs = 0
+  private attestedAtMs = Number.NaN
+  private silentSinceMs = Number.POSITIVE_INFINITY
+  private failures = 0
+  private nextAskMs = Number.NEGATIVE_INFINITY
+
+  /** The rail's time. Undefined: it was not heard of since the program began. */
+  timeAt(nowMs: number): number | undefined {
+    if (Number.isNaN(this.attestedAtMs)) return undefined
+    return this.attestedMs + Math.max(0, Math.floor(nowMs - this.attestedAtMs))
+  }
+
+  /** The steady time at which the rail's reaches `timeMs`; Infinity: not known. */
+  steadyAt(timeMs: number): number {
+    return Number.isNaN(this.attestedAtMs) ? Number.POSITIVE_INFINITY : this.attestedAtMs + (timeMs - this.attestedMs)
+  }
+
+  /** Infinity: it answers, as far as known. */
+  get unreachableSinceMs(): number {
+    return this.silentSinceMs
+  }
+
+  /** When its time is to be asked; Infinity: it is being asked. */
+  get askAtMs(): number {
+    return this.nextAskMs
+  }
+
+  asking(): void {
+    this.nextAskMs = Number.POSITIVE_INFINITY
+  }
+
+  attest(timeMs: number, nowMs: number): void {
+    this.attestedMs = Math.max(timeMs, this.attestedMs)
+    this.attestedAtMs = nowMs
+    this.nextAskMs = nowMs + asksEveryMs
+  }
+
+  /** Any answer, a refusal too. True: it had been silent. */
+  answered(): boolean {
+    const wasSilent = this.silentSinceMs !== Number.POSITIVE_INFINITY
+    this.silentSinceMs = Number.POSITIVE_INFINITY
+    this.failures = 0
+    return wasSilent
+  }
+
+  /** True: it is the first failure. */
+  failed(nowMs: number): boolean {
+    const isFirst = this.silentSinceMs === Number.POSITIVE_INFINITY
+    if (isFirst) this.silentSinceMs = nowMs
+    this.failures++
+    this.nextAskMs = nowMs + retryDelayMs(this.failures, mostRetryMs)
+    return isFirst
+  }
+}
