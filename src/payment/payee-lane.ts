@@ -3,7 +3,7 @@
 // early enough to be cashed; the same again is fine; same amount and other signature, or less, is an alarm.
 import { equalBytes } from '../base/bytes.ts'
 import { type Failure, failure } from '../base/errors.ts'
-import { subtractAmounts, type TokenAmount, zeroAmount } from '../base/token-amount.ts'
+import { addAmounts, subtractAmounts, type TokenAmount, zeroAmount } from '../base/token-amount.ts'
 import { accountAddress } from '../formats/money/account-id.ts'
 import { voucherDigest } from '../formats/money/voucher-digest.ts'
 import type { AccountId, LaneId, OperationId, SignedVoucher } from '../ports/ledger.ts'
@@ -52,6 +52,8 @@ export interface PayeeTab {
   strangeLanes: number
   /** Since when it can be served no block more without a payment; Infinity: it can. */
   exhaustedSinceMs: number
+  /** Owed when this connection began, until both agree on it; no longer part of the meter. */
+  before: TokenAmount
   /** Of what is unpaid, what is remembered as a default already. */
   writtenOff: TokenAmount
   detachedAtMs: number
@@ -97,8 +99,8 @@ export function unclaimedOf(record: PayeeLane): TokenAmount {
   return (heldOf(record) - record.claimed) as TokenAmount
 }
 
-export function unpaidOf({ meter, paid }: PayeeTab): TokenAmount {
-  const owed = meter.owed()
+export function unpaidOf({ meter, paid, before }: PayeeTab): TokenAmount {
+  const owed = addAmounts(meter.owed(), before)
   return owed > paid ? subtractAmounts(owed, paid) : zeroAmount
 }
 

@@ -122,7 +122,7 @@ export class PayeeLanes {
     this.errands.lookUp(lane, { type: 'lane', lane, payer })
   }
 
-  /** What the rail says of a lane that is known. True: it has ended, or is about to. */
+  /** What the rail says of a lane that is known; undefined: it is no more. */
   seen(entry: PayeeEntry, lane: Lane | undefined, nowMs: number): void {
     entry.isLooking = false
     entry.lookAtMs = nowMs + looksEveryMs(this.options.terms)
@@ -132,6 +132,9 @@ export class PayeeLanes {
       if (entry.operation === undefined) this.end(entry, record.claimed, nowMs)
       return
     }
+    const { payer } = record
+    const gained = lane.claimed - record.claimed
+    if (gained > 0n) this.notice({ type: 'cashed', payer, lane: lane.id, amount: gained as TokenAmount })
     if (lane.state.type === 'closed') {
       this.end(entry, lane.claimed, nowMs)
       return
@@ -212,9 +215,6 @@ export class PayeeLanes {
         this.look(entry)
         continue
       }
-      const gained = lane.claimed - entry.record.claimed
-      const { payer } = entry.record
-      if (gained > 0n) this.notice({ type: 'cashed', payer, lane: lane.id, amount: gained as TokenAmount })
       this.seen(entry, lane, nowMs)
     }
   }

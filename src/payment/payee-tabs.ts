@@ -83,6 +83,12 @@ export class PayeeTabs {
     if (tab.isAttached) return
     if (network !== tab.network) this.returnCredit(tab)
     tab.network = network
+    const unpaid = unpaidOf(tab)
+    tab.before = unpaid > tab.writtenOff ? subtractAmounts(unpaid, tab.writtenOff) : zeroAmount
+    tab.writtenOff = zeroAmount
+    tab.meter = new PriceMeter(zeroAmount, zeroAmount)
+    tab.paid = zeroAmount
+    tab.paidBytes = 0
     tab.isAttached = true
     tab.isResuming = true
     tab.hello = undefined
@@ -100,16 +106,12 @@ export class PayeeTabs {
     if (unpaidOf(tab) === 0n) this.returnCredit(tab)
   }
 
-  /**
-   * Both sides count from 0 again. What was owed before is as the payer says (`agreed`), who pays by its own count; what
-   * that leaves out is remembered.
-   */
+  /** What was owed before is as the payer says, who pays by its own count; what that leaves out is remembered. */
   resume(tab: PayeeTab, agreed: TokenAmount, ledgerMs: number): Missed | undefined {
     const missed = this.miss(tab, unpaidOf(tab) - agreed, ledgerMs)
-    tab.meter = new PriceMeter(agreed, zeroAmount)
-    tab.paid = zeroAmount
-    tab.paidBytes = 0
-    tab.writtenOff = zeroAmount
+    tab.before = zeroAmount
+    // What was paid since the connection began was for that, too.
+    tab.meter.raiseTo(addAmounts(tab.paid, agreed))
     tab.isResuming = false
     return missed
   }
@@ -155,7 +157,7 @@ export class PayeeTabs {
     if (unpaid < tab.writtenOff) tab.writtenOff = unpaid
     if (ledgerMs !== undefined) {
       const standing = this.standings.get(tab.payer) ?? newStanding(tab.payer)
-      this.standings.set(tab.payer, afterPayment(standing, more, ledgerMs))
+      this.standings.set(tab.payer, afterPayment(standing, more, rise, ledgerMs))
     }
     // From here on its first window is backed by what it paid.
     if (tab.window.paidBytes >= paidPerWindow * tab.window.firstBytes) this.returnCredit(tab)
@@ -203,17 +205,16 @@ export class PayeeTabs {
     if (amount <= 0n) return undefined
     const missed = amount as TokenAmount
     const standing = this.standings.get(tab.payer) ?? newStanding(tab.payer)
-    const isOverTick = amount > priceOf(tab.window.tickBytes, tab.pricePerMiB)
-    const after = isOverTick
-      ? afterDefault(standing, missed, ledgerMs)
-      : afterDifference(standing, missed, priceOf(tab.window.firstBytes, tab.pricePerMiB), ledgerMs)
+    const tolerated = priceOf(tab.window.firstBytes, tab.pricePerMiB)
+    const after =
+      missed > tolerated
+        ? afterDefault(standing, missed, ledgerMs)
+        : afterDifference(standing, missed, tolerated, ledgerMs)
+    if (missed > priceOf(tab.window.tickBytes, tab.pricePerMiB)) tab.window.reset()
     this.standings.set(tab.payer, after)
     const isDefault = after.defaults > standing.defaults
-    if (isDefault) {
-      tab.window.reset()
-      // What strangers kept is lent again only as it flows back with time.
-      tab.pooledBytes = 0
-    }
+    // What strangers kept is lent again only as it flows back with time.
+    if (isDefault) tab.pooledBytes = 0
     return { amount: missed, isDefault }
   }
 
@@ -237,6 +238,7 @@ export class PayeeTabs {
       looking: new Set(),
       strangeLanes: 0,
       exhaustedSinceMs: Number.POSITIVE_INFINITY,
+      before: zeroAmount,
       writtenOff: zeroAmount,
       detachedAtMs: nowMs,
       limitBytes: 0,
@@ -251,6 +253,6 @@ export class PayeeTabs {
   }
 }
 
-function keptOf({ payer, meter, paid, pricePerMiB }: PayeeTab): KeptTab {
-  return { account: payer, owed: meter.owed(), paid, pricePerMiB }
+function keptOf({ payer, meter, before, paid, pricePerMiB }: PayeeTab): KeptTab {
+  return { account: payer, owed: addAmounts(meter.owed(), before), paid, pricePerMiB }
 }

@@ -51,6 +51,8 @@ export interface PayerTab {
   hellos: number
   /** A voucher is due now. */
   isDue: boolean
+  /** Lanes the payee showed that no record tells of. */
+  strangeLanes: number
   dueAtBytes: number
   unpaidSinceMs: number
   idleSinceMs: number
@@ -102,6 +104,7 @@ export function newPayerTab(number: number, payee: AccountId, unpaid: TokenAmoun
     helloAtMs: Number.POSITIVE_INFINITY,
     hellos: 0,
     isDue: false,
+    strangeLanes: 0,
     dueAtBytes: 0,
     unpaidSinceMs: Number.POSITIVE_INFINITY,
     idleSinceMs: nowMs,

@@ -5,7 +5,7 @@
 import { present } from '../base/assert.ts'
 import { toHex } from '../base/bytes.ts'
 import type { ErrorCode } from '../base/errors.ts'
-import { addAmounts, type TokenAmount, zeroAmount } from '../base/token-amount.ts'
+import { addAmounts, type TokenAmount, tokenAmount, zeroAmount } from '../base/token-amount.ts'
 import type { AccountId, Lane, LaneId, LedgerOperation, OperationId, OperationOutcome } from '../ports/ledger.ts'
 import type { Random } from '../ports/random.ts'
 import type { SignatureScheme } from '../ports/signatures.ts'
@@ -161,8 +161,10 @@ export class PayerLanes {
     const last = present(lasting.at(-1), 'a lane')
     if (last.operation !== undefined || last.record.state.type !== 'open') return Number.POSITIVE_INFINITY
     const headroom = lasting.reduce((sum, entry) => sum + headroomOf(entry), 0n) - unpaidOf(tab)
-    const amount = topUpOf((headroom > 0n ? headroom : 0n) as TokenAmount, target, remaining, terms)
+    const left = tokenAmount(headroom > 0n ? headroom : 0n)
+    const amount = topUpOf(left, target, remaining, terms)
     if (amount !== undefined) this.topUp(last, amount)
+    else if (topUpOf(left, target, target, terms) !== undefined) this.saySpent(tab)
     return Number.POSITIVE_INFINITY
   }
 
@@ -320,8 +322,7 @@ export class PayerLanes {
 
   private open(tab: PayerTab, deposit: TokenAmount | undefined, ledgerMs: number): void {
     if (deposit === undefined) {
-      if (!tab.saidSpent) this.notice({ type: 'budget-spent', payee: tab.payee, budget: tab.budget })
-      tab.saidSpent = true
+      this.saySpent(tab)
       return
     }
     const { terms } = this.options
@@ -351,6 +352,12 @@ export class PayerLanes {
       entry.record,
       award === undefined ? { type: 'open-lane', ...opening } : { type: 'open-and-award', ...opening, award },
     )
+  }
+
+  /** Once, until something changes. */
+  private saySpent(tab: PayerTab): void {
+    if (!tab.saidSpent) this.notice({ type: 'budget-spent', payee: tab.payee, budget: tab.budget })
+    tab.saidSpent = true
   }
 
   private topUp(entry: PayerEntry, amount: TokenAmount): void {

@@ -54,6 +54,8 @@ const firstResendMs = 2000
 const mostResendMs = 30_000
 /** A payee that has been away for so long gets its last lane closed. */
 const idleMs = 600_000
+/** That a payee may have the rail asked about in one connection. */
+const maxStrangeLanes = 64
 const mostSignRetryMs = 60_000
 /** How long the last voucher is said again before lanes are ended without its being heard. */
 const finishesWithinMs = 60_000
@@ -180,6 +182,7 @@ export class Payer {
       this.lanes.rebase(tab)
       tab.hellos = 0
       tab.helloAtMs = nowMs
+      tab.strangeLanes = 0
     }
     tab.isAttached = true
     tab.finishedAtMs = Number.POSITIVE_INFINITY
@@ -241,7 +244,7 @@ export class Payer {
       return
     }
     if (entry === undefined) {
-      if (voucher !== undefined) this.errands.lookUp(lane, { type: 'lane', lane, payee: tab.payee })
+      if (++tab.strangeLanes <= maxStrangeLanes) this.errands.lookUp(lane, { type: 'lane', lane, payee: tab.payee })
       return
     }
     if (voucher !== undefined && voucher.cumulativeAmount > entry.record.signed) {

@@ -25,6 +25,8 @@ const hourMs = 3_600_000
 const dayMs = 24 * hourMs
 const halfLifeMs = 30 * dayMs
 const punishmentsMs = [0, hourMs, dayMs, 7 * dayMs]
+/** Connections break: of what was not paid, a part is forgiven for so many as much that is. */
+const paidPerForgiven = 64n
 /** From so many defaults on paying ahead is not enough. */
 const banAfter = 3
 
@@ -53,9 +55,11 @@ export function afterDefault(standing: Standing, unpaid: TokenAmount, ledgerMs: 
   return { ...kept, defaults, unpaid: addAmounts(kept.unpaid, unpaid), untilMs: ledgerMs + punishmentMs }
 }
 
-export function afterPayment(standing: Standing, bytes: number, ledgerMs: number): Standing {
+export function afterPayment(standing: Standing, bytes: number, amount: TokenAmount, ledgerMs: number): Standing {
   const kept = halved(standing, ledgerMs)
-  return { ...kept, paidBytes: Math.min(kept.paidBytes + bytes, Number.MAX_SAFE_INTEGER) }
+  const forgiven = amount / paidPerForgiven
+  const unpaid = kept.unpaid > forgiven ? ((kept.unpaid - forgiven) as TokenAmount) : zeroAmount
+  return { ...kept, unpaid, paidBytes: Math.min(kept.paidBytes + bytes, Number.MAX_SAFE_INTEGER) }
 }
 
 /** A difference too small for a default, such as connections break off with; many of them are one. */
