@@ -166,6 +166,7 @@ export class PayeeLanes {
     for (const entry of this.entries.values()) {
       if (entry.lookAtMs <= nowMs) this.look(entry)
       wakeMs = Math.min(wakeMs, entry.lookAtMs)
+      this.warn(entry, ledgerMs)
       if (entry.operation !== undefined) continue
       if (entry.claimAtMs > nowMs) {
         wakeMs = Math.min(wakeMs, entry.claimAtMs)
@@ -186,7 +187,6 @@ export class PayeeLanes {
         rest.push(entry)
         wakeMs = Math.min(wakeMs, this.contact.steadyAt(dueMs))
       }
-      this.warn(entry, unclaimed, ledgerMs)
     }
     const isWorthIt = inHand > 0n && inHand >= this.options.claimAt
     return Math.min(wakeMs, this.claimSome(due, rest, isWorthIt, nowMs))
@@ -266,9 +266,10 @@ export class PayeeLanes {
   }
 
   /** Once: by our count it is too late, and the rail does not answer. Its own time may have stood still. */
-  private warn(entry: PayeeEntry, unclaimed: TokenAmount, ledgerMs: number | undefined): void {
+  private warn(entry: PayeeEntry, ledgerMs: number | undefined): void {
     const { record } = entry
-    if (entry.saidOverdue || ledgerMs === undefined || ledgerMs < record.expiresAtMs) return
+    const unclaimed = unclaimedOf(record)
+    if (entry.saidOverdue || unclaimed === 0n || ledgerMs === undefined || ledgerMs < record.expiresAtMs) return
     if (this.contact.unreachableSinceMs === Number.POSITIVE_INFINITY) return
     entry.saidOverdue = true
     this.notice({ type: 'overdue', payer: record.payer, lane: record.lane, amount: unclaimed })

@@ -116,10 +116,10 @@ export class PayeeTabs {
     return missed
   }
 
-  /** It has owed for too long: remembered at once, and still owed. */
-  writeOff(tab: PayeeTab, ledgerMs: number): Missed | undefined {
+  /** It has owed for too long: remembered at once, and still owed. `isStalled`: with a whole window, and connected. */
+  writeOff(tab: PayeeTab, isStalled: boolean, ledgerMs: number): Missed | undefined {
     const unpaid = unpaidOf(tab)
-    const missed = this.miss(tab, unpaid, ledgerMs)
+    const missed = this.miss(tab, unpaid, ledgerMs, isStalled)
     tab.writtenOff = unpaid
     tab.exhaustedSinceMs = Number.POSITIVE_INFINITY
     return missed
@@ -200,14 +200,14 @@ export class PayeeTabs {
     return tab.window.bytes
   }
 
-  private miss(tab: PayeeTab, unpaid: bigint, ledgerMs: number): Missed | undefined {
+  private miss(tab: PayeeTab, unpaid: bigint, ledgerMs: number, isStalled = false): Missed | undefined {
     const amount = unpaid - tab.writtenOff
     if (amount <= 0n) return undefined
     const missed = amount as TokenAmount
     const standing = this.standings.get(tab.payer) ?? newStanding(tab.payer)
     const tolerated = priceOf(tab.window.firstBytes, tab.pricePerMiB)
     const after =
-      missed > tolerated
+      isStalled || missed > tolerated
         ? afterDefault(standing, missed, ledgerMs)
         : afterDifference(standing, missed, tolerated, ledgerMs)
     if (missed > priceOf(tab.window.tickBytes, tab.pricePerMiB)) tab.window.reset()

@@ -402,7 +402,7 @@ export class Payee {
     if (!tab.isAttached) return this.expire(tab, ledgerMs, nowMs)
     const { hello } = tab
     if (hello !== undefined && tab.looking.size === 0) this.answerHello(tab, hello, ledgerMs, nowMs)
-    if (nowMs >= tab.exhaustedSinceMs + paysWithinMs) this.remember(tab, this.tabs.writeOff(tab, ledgerMs))
+    if (nowMs >= tab.exhaustedSinceMs + paysWithinMs) this.remember(tab, this.tabs.writeOff(tab, true, ledgerMs))
     this.tabs.limit(tab, this.coverOf(tab, ledgerMs), ledgerMs, nowMs)
     let wakeMs = Math.max(tab.exhaustedSinceMs + paysWithinMs, nowMs + paysWithinMs / 2)
     if (unpaidOf(tab) <= tab.writtenOff) wakeMs = Number.POSITIVE_INFINITY
@@ -419,7 +419,7 @@ export class Payee {
     const atMs = tab.detachedAtMs + returnsWithinMs
     if (nowMs < atMs) return atMs
     const lanes = this.lanesOf(tab)
-    this.remember(tab, this.tabs.writeOff(tab, ledgerMs))
+    this.remember(tab, this.tabs.writeOff(tab, false, ledgerMs))
     for (const entry of lanes) entry.isFinished = true
     this.errands.commit([this.tabs.forget(tab)], kept)
     return Number.POSITIVE_INFINITY

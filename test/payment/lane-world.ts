@@ -436,10 +436,10 @@ export class LaneWorld {
   private say(party: Party, message: PayerMessage | PayeeMessage): void {
     if (!this.isConnected) return
     const { connection, options } = this
-    if ('windowBytes' in message && message.windowBytes === 0) this.prepaidConnections.add(connection)
     const to: Role = party.role === 'payer' ? 'payee' : 'payer'
     const said = options.twist === undefined ? message : options.twist(message, party.role, this)
     if (said === undefined || this.draw(100) < (options.lostPercent ?? 0)) return
+    if ('windowBytes' in said && said.windowBytes === 0) this.prepaidConnections.add(connection)
     const times = this.draw(100) < (options.twicePercent ?? 0) ? 2 : 1
     for (let time = 0; time < times; time++) {
       this.at(30 + this.draw(options.twicePercent === undefined ? 1 : 60), () => {
@@ -530,7 +530,7 @@ export class LaneWorld {
           break
         }
         default: {
-          const result = away() ? unreachable : success(this.ledger.nowMs)
+          const result = away() ? unreachable : success(this.ledger.core.timeAt(this.ledger.nowMs))
           back(() => ({ type: 'time-told', ticket, result }), { type: 'time-told', ticket, result: unreachable })
         }
       }
