@@ -124,31 +124,7 @@ export class PayeeLanes {
 
   /** What the rail says of a lane that is known; undefined: it is no more. */
   seen(entry: PayeeEntry, lane: Lane | undefined, nowMs: number): void {
-    entry.isLooking = false
-    entry.lookAtMs = nowMs + looksEveryMs(this.options.terms)
-    const { record } = entry
-    if (lane === undefined) {
-      // An operation under way will tell what became of it.
-      if (entry.operation === undefined) this.end(entry, record.claimed, nowMs)
-      return
-    }
-    const { payer } = record
-    const gained = lane.claimed - record.claimed
-    if (gained > 0n) this.notice({ type: 'cashed', payer, lane: lane.id, amount: gained as TokenAmount })
-    if (lane.state.type === 'closed') {
-      this.end(entry, lane.claimed, nowMs)
-      return
-    }
-    const deposit = lane.deposit > record.deposit ? lane.deposit : record.deposit
-    const claimed = lane.claimed > record.claimed ? lane.claimed : record.claimed
-    const state = record.state.type === 'closing' ? record.state : lane.state
-    const isNews = deposit !== record.deposit || claimed !== record.claimed || state.type !== record.state.type
-    if (isNews) this.errands.commit([this.keep(entry, { ...record, deposit, claimed, state })], kept)
-    const railMs = this.contact.timeAt(nowMs)
-    const isLate = railMs !== undefined && railMs >= claimableUntilMs({ state, expiresAtMs: record.expiresAtMs })
-    if (isLate && entry.attempts > 0 && entry.operation === undefined && unclaimedOf(entry.record) > 0n) {
-      this.end(entry, claimed, nowMs)
-    }
+    this.commit(this.takeRail(entry, lane, nowMs))
   }
 
   lookFailed(entry: PayeeEntry, nowMs: number): void {
@@ -194,7 +170,7 @@ export class PayeeLanes {
 
   settle({ operation, result, attempts }: SettledOperation, nowMs: number): void {
     const entries = this.entriesOf(operation)
-    this.errands.commit([this.operations.settled(operation)], kept)
+    const changes = [this.operations.settled(operation)]
     for (const entry of entries) {
       entry.operation = undefined
       entry.attempts += attempts
@@ -207,16 +183,13 @@ export class PayeeLanes {
         entry.claimAtMs = entries.length > 1 ? nowMs : nowMs + retryDelayMs(entry.attempts, this.mostDelayMs())
         this.look(entry)
       }
-      return
     }
-    for (const entry of entries) {
-      const lane = result.value.lanes?.find(({ id }) => id === entry.record.lane)
-      if (lane === undefined) {
-        this.look(entry)
-        continue
-      }
-      this.seen(entry, lane, nowMs)
+    for (const entry of result.ok ? entries : []) {
+      const lane = result.ok ? result.value.lanes?.find(({ id }) => id === entry.record.lane) : undefined
+      if (lane === undefined) this.look(entry)
+      else changes.push(...this.takeRail(entry, lane, nowMs))
     }
+    this.commit(changes)
   }
 
   /** The owner wants what is in hand. */
@@ -226,7 +199,33 @@ export class PayeeLanes {
 
   /** The owner gives up what is in hand of a lane. */
   giveUp(entry: PayeeEntry, nowMs: number): void {
-    this.end(entry, entry.record.claimed, nowMs, 'given-up')
+    this.commit(this.end(entry, entry.record.claimed, nowMs, 'given-up'))
+  }
+
+  private commit(changes: readonly StoreChange[]): void {
+    if (changes.length > 0) this.errands.commit(changes, kept)
+  }
+
+  /** What it changes on the disk. */
+  private takeRail(entry: PayeeEntry, lane: Lane | undefined, nowMs: number): StoreChange[] {
+    entry.isLooking = false
+    entry.lookAtMs = nowMs + looksEveryMs(this.options.terms)
+    const { record } = entry
+    // An operation under way will tell what became of it.
+    if (lane === undefined) return entry.operation === undefined ? this.end(entry, record.claimed, nowMs) : []
+    const { payer } = record
+    const gained = lane.claimed - record.claimed
+    if (gained > 0n) this.notice({ type: 'cashed', payer, lane: lane.id, amount: gained as TokenAmount })
+    if (lane.state.type === 'closed') return this.end(entry, lane.claimed, nowMs)
+    const deposit = lane.deposit > record.deposit ? lane.deposit : record.deposit
+    const claimed = lane.claimed > record.claimed ? lane.claimed : record.claimed
+    const state = record.state.type === 'closing' ? record.state : lane.state
+    const isNews = deposit !== record.deposit || claimed !== record.claimed || state.type !== record.state.type
+    const changes = isNews ? [this.keep(entry, { ...record, deposit, claimed, state })] : []
+    const railMs = this.contact.timeAt(nowMs)
+    const isLate = railMs !== undefined && railMs >= claimableUntilMs({ state, expiresAtMs: record.expiresAtMs })
+    const isLost = isLate && entry.attempts > 0 && entry.operation === undefined && unclaimedOf(entry.record) > 0n
+    return isLost ? this.end(entry, claimed, nowMs) : changes
   }
 
   private claimSome(
@@ -276,7 +275,7 @@ export class PayeeLanes {
   }
 
   /** Of a lane that is no more: what was in hand beyond what was paid out is lost. */
-  private end(entry: PayeeEntry, claimed: TokenAmount, nowMs: number, given?: LossReason): void {
+  private end(entry: PayeeEntry, claimed: TokenAmount, nowMs: number, given?: LossReason): StoreChange[] {
     const { rail } = this.options.terms
     const { record } = entry
     this.entries.delete(record.lane)
@@ -293,7 +292,7 @@ export class PayeeLanes {
       changes.push(putRecord(losses, rail, loss))
       this.notice({ type: 'lost', loss })
     }
-    this.errands.commit(changes, kept)
+    return changes
   }
 
   private insert(entry: PayeeEntry): void {

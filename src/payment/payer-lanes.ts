@@ -262,10 +262,8 @@ export class PayerLanes {
     if (lane === undefined) {
       this.errands.commit([settled], kept)
       this.look(entry)
-    } else if (lane.state.type === 'closed') {
-      this.errands.commit([settled], kept)
-      this.end(entry, lane.claimed, true)
-    } else this.carriedOut(entry, operation, result.value, lane, settled, nowMs)
+    } else if (lane.state.type === 'closed') this.end(entry, lane.claimed, true, [settled])
+    else this.carriedOut(entry, operation, result.value, lane, settled, nowMs)
   }
 
   private carriedOut(
@@ -416,12 +414,12 @@ export class PayerLanes {
     this.end(entry, signed > claimed ? signed : claimed, false)
   }
 
-  private end(entry: PayerEntry, spent: TokenAmount, isCertain: boolean): void {
+  private end(entry: PayerEntry, spent: TokenAmount, isCertain: boolean, settled: readonly StoreChange[] = []): void {
     const { rail } = this.options.terms
     const { record } = entry
     const budget = this.purses.spend(record.budget, addAmounts(spent, record.fee))
     this.remove(entry)
-    const changes = [deleteRecord(payerLanes, rail, record), putRecord(budgets, rail, budget)]
+    const changes = [...settled, deleteRecord(payerLanes, rail, record), putRecord(budgets, rail, budget)]
     const tab = this.tabs.get(record.payee)
     this.errands.commit(tab === undefined ? changes : [...changes, ...this.forget(tab)], kept)
     this.notice({ type: 'lane-ended', payee: record.payee, lane: record.lane, spent, isCertain })

@@ -36,7 +36,9 @@ function firstWindow(world: LaneWorld): bigint {
 
 describe('a lying payer', () => {
   test('that never pays gets one window, and is remembered', () => {
-    const world = newWorld(1, { twist: saying('payer', (message) => (message.type === 'voucher' ? undefined : message)) })
+    const world = newWorld(1, {
+      twist: saying('payer', (message) => (message.type === 'voucher' ? undefined : message)),
+    })
     serveForMinutes(world, 5)
     const served = world.servedScaled >> 20n
     assert.ok(served > 0n && served <= firstWindow(world), `${served} was had for nothing`)
@@ -121,7 +123,9 @@ describe('a lying payer', () => {
     const [lane] = world.lanesOnLedger()
     assert.ok(lane !== undefined)
     world.submit(world.ledger.sign(1, { type: 'request-close', id: world.ledger.nextId(), lane: lane.id }))
-    world.submit(world.ledger.sign(3, { type: 'claim', id: world.ledger.nextId(), vouchers: [oldVoucher(world, lane.id)] }))
+    world.submit(
+      world.ledger.sign(3, { type: 'claim', id: world.ledger.nextId(), vouchers: [oldVoucher(world, lane.id)] }),
+    )
     world.play(world.nowMs + world.terms.challengeMs / 2)
     finish(world)
     checkAccounts(world)

@@ -30,7 +30,8 @@ function requestClose(world: LaneWorld): void {
 /** What the payer does who wants its money back as early as it may. */
 function closeAsEarlyAsMayBe(world: LaneWorld): void {
   const [lane] = world.lanesOnLedger()
-  if (lane !== undefined) world.submit(world.ledger.sign(3, { type: 'close', id: world.ledger.nextId(), lane: lane.id }))
+  if (lane !== undefined)
+    world.submit(world.ledger.sign(3, { type: 'close', id: world.ledger.nextId(), lane: lane.id }))
 }
 
 describe('the watcher', () => {
