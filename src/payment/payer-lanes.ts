@@ -70,6 +70,7 @@ export type PayerStep =
 const graceMs = 30_000
 const mostRetryMs = 300_000
 const operationIdLength = 32
+const maxEnded = 1024
 /** The purse of lanes that no record tells of. */
 const unknownBudget = 'unknown'
 const kept: PayerStep = { type: 'kept' }
@@ -82,6 +83,8 @@ export class PayerLanes {
   readonly purses: Purses
   readonly entries = new Map<LaneId, PayerEntry>()
   readonly tabs = new Map<AccountId, PayerTab>()
+  /** The last ones that ended: old news of them is no news. */
+  private readonly ended = new Set<LaneId>()
   private readonly byNumber: (PayerTab | undefined)[] = []
 
   constructor(options: PayerOptions, records: PayerRecords, errands: Errands<PayerStep, PayerOutput>, nowMs: number) {
@@ -197,8 +200,9 @@ export class PayerLanes {
     if (lane.payer !== account) return
     const entry = this.entries.get(lane.id)
     if (entry === undefined) {
-      // It may have ended here already, and this be old news.
-      if (lane.state.type !== 'closed') this.errands.lookUp(lane.id, { type: 'lane', lane: lane.id, payee: lane.payee })
+      // Asked again, as this may be old news.
+      if (lane.state.type !== 'closed' && !this.ended.has(lane.id))
+        this.errands.lookUp(lane.id, { type: 'lane', lane: lane.id, payee: lane.payee })
       return
     }
     if (lane.state.type === 'closed') this.end(entry, lane.claimed, true)
@@ -216,7 +220,8 @@ export class PayerLanes {
       else if (entry.operation === undefined) this.endUnseen(entry)
       return
     }
-    const isOurs = lane !== undefined && lane.payer === this.options.account && lane.payee === payee
+    const isOurs =
+      lane !== undefined && !this.ended.has(id) && lane.payer === this.options.account && lane.payee === payee
     if (isOurs && lane.state.type !== 'closed') this.adopt(lane, nowMs)
   }
 
@@ -419,6 +424,11 @@ export class PayerLanes {
     const { record } = entry
     const budget = this.purses.spend(record.budget, addAmounts(spent, record.fee))
     this.remove(entry)
+    this.ended.add(record.lane)
+    for (const oldest of this.ended) {
+      if (this.ended.size <= maxEnded) break
+      this.ended.delete(oldest)
+    }
     const changes = [...settled, deleteRecord(payerLanes, rail, record), putRecord(budgets, rail, budget)]
     const tab = this.tabs.get(record.payee)
     this.errands.commit(tab === undefined ? changes : [...changes, ...this.forget(tab)], kept)

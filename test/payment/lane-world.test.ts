@@ -19,9 +19,9 @@ import { roles } from './lane-world.ts'
 
 const { SWARMBID_TEST_LONG } = process.env
 const isLong = SWARMBID_TEST_LONG !== undefined
-const faultSeeds = isLong ? 4000 : 24
-/** Every step of a short download in the long run; every third in the other. */
-const stepsApart = isLong ? 1 : 3
+const faultSeeds = isLong ? 4000 : 12
+/** Every step of a short download in the long run; every fifth in the other. */
+const stepsApart = isLong ? 1 : 5
 
 describe('lanes', () => {
   test('pay to the unit for what was verified, and end with nothing left', () => {

@@ -3,7 +3,7 @@
 // Everything follows from the seed. What must hold is checked at each step, by counting of its own (lane-checks.ts).
 import assert from 'node:assert/strict'
 import { simulatedRandom } from '../../sim/ports/simulated-random.ts'
-import { failure, type Result, success } from '../../src/base/errors.ts'
+import { type ErrorCode, failure, type Result, success } from '../../src/base/errors.ts'
 import { type TokenAmount, tokenAmount } from '../../src/base/token-amount.ts'
 import { operationDigest } from '../../src/formats/money/operation-digest.ts'
 import { voucherDigest } from '../../src/formats/money/voucher-digest.ts'
@@ -31,7 +31,7 @@ import type {
   PaymentRequest,
 } from '../../src/payment/payment-events.ts'
 import type { RailTerms } from '../../src/payment/rail-terms.ts'
-import type { AccountId, Lane, LaneId, OperationOutcome, SignedOperation } from '../../src/ports/ledger.ts'
+import type { AccountId, Lane, LaneId, OperationOutcome, Signature, SignedOperation } from '../../src/ports/ledger.ts'
 import type { SigningRequest } from '../../src/ports/signer.ts'
 import type { StoreChange } from '../../src/ports/store.ts'
 import { fakeScheme, fakeSign } from '../ledger/fake-signatures.ts'
@@ -60,6 +60,10 @@ export interface WorldOptions {
   readonly pool?: { totalBytes: number }
   /** How long the disk takes at most. */
   readonly diskMs?: number
+  /** With what the owner's wallet answers instead of a signature. */
+  readonly refusesToSign?: (request: SigningRequest, world: LaneWorld) => ErrorCode | undefined
+  /** Whether a write fails. */
+  readonly failsDisk?: (role: Role, world: LaneWorld) => boolean
   /** Takes requests and sends nothing. */
   readonly servesNothing?: boolean
   /** What a liar says instead; undefined: nothing. */
@@ -339,6 +343,9 @@ export class LaneWorld {
         this.answer(party, life, delayMs, () => {
           const first = party.writing.shift()
           assert.ok(first !== undefined)
+          if (this.options.failsDisk?.(role, this) === true) {
+            return { type: 'committed', ticket, result: failure('disk-full', 'no room') }
+          }
           party.store.apply(first)
           return { type: 'committed', ticket, result: success(undefined) }
         })
@@ -346,8 +353,12 @@ export class LaneWorld {
       }
       case 'sign': {
         for (const check of this.checks) check.signing?.(this, role, output.request)
+        const code = this.options.refusesToSign?.(output.request, this)
         party.asked.push(output.request)
-        const result = success(fakeSign(addressOf(accountNumber[role]), this.digestOf(role, output.request)))
+        const result: Result<Signature> =
+          code === undefined
+            ? success(fakeSign(addressOf(accountNumber[role]), this.digestOf(role, output.request)))
+            : failure(code, 'no')
         this.answer(party, life, 1 + this.draw(5), () => ({ type: 'signed', ticket: output.ticket, result }))
         return
       }
