@@ -81,9 +81,13 @@ export class PayeeTabs {
   attach(tab: PayeeTab, network: string, conditions: LinkConditions): void {
     tab.window.setConditions(conditions)
     if (tab.isAttached) return
-    if (network !== tab.network) this.returnCredit(tab)
-    tab.network = network
     const unpaid = unpaidOf(tab)
+    if (network !== tab.network) {
+      // What is owed from elsewhere flows back there with time.
+      if (unpaid === 0n) this.returnCredit(tab)
+      tab.pooledBytes = 0
+    }
+    tab.network = network
     tab.before = unpaid > tab.writtenOff ? subtractAmounts(unpaid, tab.writtenOff) : zeroAmount
     tab.writtenOff = zeroAmount
     tab.meter = new PriceMeter(zeroAmount, zeroAmount)

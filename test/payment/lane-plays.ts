@@ -93,7 +93,7 @@ export const plays: Readonly<Record<string, () => void>> = {
   opensAtOnce: openAtOnce,
 
   crashes() {
-    for (let step = 1; step <= 40; step += 2) playCrash(1 + (step % 7), step % 4 === 1 ? 'payer' : 'payee', step, false)
+    for (let step = 1; step <= 14; step++) playCrash(1 + (step % 7), 'payer', step, false)
   },
 
   backups() {
