@@ -23,7 +23,7 @@ export type PayeeMessage =
     }
   | { readonly type: 'refuse'; readonly lane: LaneId; readonly code: ErrorCode }
 
-export interface PayerMark {
+interface PayerMark {
   readonly lane: LaneId
   readonly signed: TokenAmount
 }

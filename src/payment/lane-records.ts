@@ -21,7 +21,7 @@ export type FreezeReason =
   /** The rail has it, and there was no record. */
   | 'unknown'
 
-export type KeptLaneState =
+type KeptLaneState =
   /** Asked for and not yet heard to be there. */
   { readonly type: 'opening' } | { readonly type: 'open' } | { readonly type: 'closing'; readonly closesAtMs: number }
 
@@ -93,7 +93,7 @@ export interface Loss {
   readonly attempts: number
 }
 
-export const maxBudgetBytes = 64
+const maxBudgetBytes = 64
 
 /** A kind of record: its table, and the name of each in it. */
 export interface Table<T> {

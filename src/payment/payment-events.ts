@@ -27,14 +27,14 @@ export type PaymentAnswer =
   /** From watching the rail, unasked; may repeat. */
   | { readonly type: 'lane-seen'; readonly lane: Lane }
 
-export interface Tell<Message> {
+interface Tell<Message> {
   readonly type: 'tell'
   readonly to: AccountId
   readonly message: Message
 }
 
 /** For the owner and for who decides whom to serve; nothing has to be answered. */
-export type PaymentNotice =
+type PaymentNotice =
   /** Nothing was asked or promised since: the store refused, so begin again from what it has. The machine is still. */
   | { readonly type: 'halted'; readonly failure: Failure }
   /** The rail does not answer, since this steady time; Infinity: it does again. */

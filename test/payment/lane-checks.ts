@@ -11,7 +11,7 @@ const mebibyte = 1_048_576
 const leastTick = 262_144
 
 /** P6, P8: on the disk before it is signed, one amount a state, and never less than before. */
-export function signingCheck(): WorldCheck {
+function signingCheck(): WorldCheck {
   const signed = new Map<LaneId, bigint>()
   let highest = 0n
   return {
@@ -47,7 +47,7 @@ export function signingCheck(): WorldCheck {
 }
 
 /** P4: never more locked and spent than the budget; a lane never pays more than its deposit. */
-export const budgetCheck: WorldCheck = {
+const budgetCheck: WorldCheck = {
   step(world) {
     for (const { claimed, deposit } of world.lanesOnLedger()) assert.ok(claimed <= deposit)
     if (world.wasRestored.has('payer')) return
@@ -68,7 +68,7 @@ export function durableOf(world: LaneWorld): bigint {
 }
 
 /** P7: what is sent and not paid for, with payment on the disk alone, is never over the window. */
-export function exposureCheck(held: HeldCheck): WorldCheck {
+function exposureCheck(held: HeldCheck): WorldCheck {
   let connection = -1
   let durableBefore = 0n
   let servedBefore = 0n

@@ -42,8 +42,8 @@ import { MemoryStore, type StoreContents } from './memory-store.ts'
 export type Role = 'payer' | 'payee'
 export const roles: readonly Role[] = ['payer', 'payee']
 /** Accounts of the ledger. */
-export const accountNumber: Readonly<Record<Role, number>> = { payer: 1, payee: 2 }
-export const budgetName = 'job'
+const accountNumber: Readonly<Record<Role, number>> = { payer: 1, payee: 2 }
+const budgetName = 'job'
 
 export interface WorldOptions {
   readonly seed: number

@@ -1,4 +1,5 @@
 // A store in memory that tests look into, copy as a backup and put back.
+// What is read twice without a change between is decoded once.
 import { compareBytes, toHex } from '../../src/base/bytes.ts'
 import { unwrap } from '../../src/base/errors.ts'
 import { readRecords, recordRange, type Table } from '../../src/payment/lane-records.ts'
