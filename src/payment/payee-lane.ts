@@ -23,6 +23,8 @@ export interface PayeeEntry {
   /** The payer said that nothing more comes, or was away for long: it is closed, and the rest is the payer's. */
   isFinished: boolean
   operation: OperationId | undefined
+  /** The operation closes it, with the newest voucher of that moment. */
+  isClosing: boolean
   /** Claimed by itself, as a batch with it was refused. */
   isAlone: boolean
   claimAtMs: number
@@ -80,6 +82,7 @@ export function newPayeeEntry(record: PayeeLane, nowMs: number): PayeeEntry {
     isDirty: false,
     isFinished: false,
     operation: undefined,
+    isClosing: false,
     isAlone: false,
     claimAtMs: Number.NEGATIVE_INFINITY,
     attempts: 0,

@@ -46,7 +46,7 @@ export interface PayeeRecords {
 }
 
 export interface KeptVoucher {
-  readonly lane: LaneId
+  readonly entry: PayeeEntry
   readonly amount: TokenAmount
 }
 
@@ -82,7 +82,7 @@ export class PayeeLanes {
     for (const record of records.lanes) this.insert(newPayeeEntry(record, nowMs))
     for (const operation of records.operations) {
       this.operations.restore(operation)
-      for (const entry of this.entriesOf(operation)) entry.operation = operation.id
+      for (const entry of this.entriesOf(operation)) begin(entry, operation)
     }
   }
 
@@ -173,6 +173,7 @@ export class PayeeLanes {
     const changes = [this.operations.settled(operation)]
     for (const entry of entries) {
       entry.operation = undefined
+      entry.isClosing = false
       entry.attempts += attempts
     }
     if (!result.ok) {
@@ -222,9 +223,9 @@ export class PayeeLanes {
     const state = record.state.type === 'closing' ? record.state : lane.state
     const isNews = deposit !== record.deposit || claimed !== record.claimed || state.type !== record.state.type
     const changes = isNews ? [this.keep(entry, { ...record, deposit, claimed, state })] : []
-    const railMs = this.contact.timeAt(nowMs)
-    const isLate = railMs !== undefined && railMs >= claimableUntilMs({ state, expiresAtMs: record.expiresAtMs })
-    const isLost = isLate && entry.attempts > 0 && entry.operation === undefined && unclaimedOf(entry.record) > 0n
+    const isInVain = entry.attempts > 0 && entry.operation === undefined && unclaimedOf(entry.record) > 0n
+    const untilMs = claimableUntilMs({ state, expiresAtMs: record.expiresAtMs })
+    const isLost = isInVain && this.contact.hasReached(untilMs, nowMs)
     return isLost ? this.end(entry, claimed, nowMs) : changes
   }
 
@@ -260,7 +261,7 @@ export class PayeeLanes {
   }
 
   private start(entries: readonly PayeeEntry[], operation: LedgerOperation): void {
-    for (const entry of entries) entry.operation = operation.id
+    for (const entry of entries) begin(entry, operation)
     this.operations.start(operation, [])
   }
 
@@ -320,4 +321,9 @@ export class PayeeLanes {
     this.options.random.fill(bytes)
     return toHex(bytes) as OperationId
   }
+}
+
+function begin(entry: PayeeEntry, operation: LedgerOperation): void {
+  entry.operation = operation.id
+  entry.isClosing = operation.type === 'payee-close'
 }

@@ -221,7 +221,8 @@ export class Payee {
   private voucher(tab: PayeeTab, voucher: SignedVoucher, nowMs: number): void {
     const entry = this.lanes.entries.get(voucher.lane)
     const ledgerMs = this.lanes.contact.timeAt(nowMs)
-    if (entry === undefined || entry.record.payer !== tab.payer || ledgerMs === undefined) {
+    const isOpen = entry !== undefined && entry.record.payer === tab.payer && !entry.isClosing
+    if (!isOpen || ledgerMs === undefined) {
       const code = ledgerMs === undefined ? 'ledger-unreachable' : 'lane-closed'
       this.tell(tab, { type: 'refuse', lane: voucher.lane, code })
       return
@@ -292,6 +293,7 @@ export class Payee {
         break
       case 'time-told':
         if (answer.result.ok) lanes.contact.attest(answer.result.value, nowMs)
+        else lanes.contact.failed(nowMs)
         break
       default:
         unreachable(answer)
@@ -331,15 +333,13 @@ export class Payee {
   private count(vouchers: readonly KeptVoucher[], nowMs: number): void {
     this.isKeeping = false
     const ledgerMs = this.lanes.contact.timeAt(nowMs)
-    for (const { lane, amount } of vouchers) {
-      const entry = this.lanes.entries.get(lane)
-      if (entry === undefined) continue
+    for (const { entry, amount } of vouchers) {
       const tab = this.tabs.of(entry.record.payer, nowMs)
       if (amount > entry.counted) {
         this.tabs.credit(tab, subtractAmounts(amount, entry.counted), ledgerMs)
         entry.counted = amount
       }
-      if (ledgerMs !== undefined) this.acknowledge(tab, lane, amount, ledgerMs, nowMs)
+      if (ledgerMs !== undefined) this.acknowledge(tab, entry.record.lane, amount, ledgerMs, nowMs)
     }
   }
 
@@ -382,9 +382,11 @@ export class Payee {
       entry.isDirty = false
       const { record } = entry
       const amount = record.newest?.cumulativeAmount ?? zeroAmount
-      if (this.lanes.entries.get(record.lane) !== entry || amount <= entry.counted) continue
-      changes.push(putRecord(payeeLanes, this.options.terms.rail, record))
-      vouchers.push({ lane: record.lane, amount })
+      if (amount <= entry.counted) continue
+      vouchers.push({ entry, amount })
+      // Of a lane that was closed meanwhile, the operation has it.
+      const isThere = this.lanes.entries.get(record.lane) === entry
+      if (isThere) changes.push(putRecord(payeeLanes, this.options.terms.rail, record))
       const tab = this.tabs.of(record.payer, nowMs)
       paidBy.set(tab, addAmounts(paidBy.get(tab) ?? zeroAmount, subtractAmounts(amount, entry.counted)))
     }
@@ -432,8 +434,8 @@ export class Payee {
   /** What its lanes can still pay beyond what is here. */
   private coverOf(tab: PayeeTab, ledgerMs: number): TokenAmount {
     let cover = zeroAmount
-    for (const { record, counted, isFinished } of this.lanesOf(tab)) {
-      const isOpen = record.state.type === 'open' && record.isDoubtful === 'no' && !isFinished
+    for (const { record, counted, isFinished, isClosing } of this.lanesOf(tab)) {
+      const isOpen = record.state.type === 'open' && record.isDoubtful === 'no' && !isFinished && !isClosing
       if (!isOpen || ledgerMs >= servesUntilMs(record.expiresAtMs, this.options.terms)) continue
       cover = addAmounts(cover, subtractAmounts(record.deposit, counted))
     }

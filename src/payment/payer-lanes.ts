@@ -5,7 +5,7 @@
 import { present } from '../base/assert.ts'
 import { toHex } from '../base/bytes.ts'
 import type { ErrorCode } from '../base/errors.ts'
-import { addAmounts, type TokenAmount, tokenAmount, zeroAmount } from '../base/token-amount.ts'
+import { addAmounts, subtractAmounts, type TokenAmount, tokenAmount, zeroAmount } from '../base/token-amount.ts'
 import type { AccountId, Lane, LaneId, LedgerOperation, OperationId, OperationOutcome } from '../ports/ledger.ts'
 import type { Random } from '../ports/random.ts'
 import type { SignatureScheme } from '../ports/signatures.ts'
@@ -72,7 +72,7 @@ const mostRetryMs = 300_000
 const operationIdLength = 32
 const maxEnded = 1024
 /** The purse of lanes that no record tells of. */
-const unknownBudget = 'unknown'
+const unknownBudget = ''
 const kept: PayerStep = { type: 'kept' }
 
 export class PayerLanes {
@@ -230,6 +230,12 @@ export class PayerLanes {
     if (entry === undefined) return
     entry.isLooking = false
     entry.lookAtMs = nowMs + Math.min(mostRetryMs, looksEveryMs(this.options.terms))
+  }
+
+  /** The payee does not take what is paid on it: the rail is asked why, soon. */
+  doubt(id: LaneId, tab: PayerTab, atMs: number): void {
+    const entry = this.entries.get(id)
+    if (entry?.record.payee === tab.payee) entry.lookAtMs = Math.min(entry.lookAtMs, atMs)
   }
 
   /** Nothing is signed on it any more, and `signed` is what the payee may hold. */
@@ -431,6 +437,11 @@ export class PayerLanes {
     }
     const changes = [...settled, deleteRecord(payerLanes, rail, record), putRecord(budgets, rail, budget)]
     const tab = this.tabs.get(record.payee)
+    if (tab !== undefined && isCertain && spent < record.signed) {
+      // The payee did not take the last voucher, which is worth nothing now: it is owed as before.
+      tab.meter.raiseTo(addAmounts(tab.meter.owed(), subtractAmounts(record.signed, spent)))
+      changes.push(this.keptTab(tab))
+    }
     this.errands.commit(tab === undefined ? changes : [...changes, ...this.forget(tab)], kept)
     this.notice({ type: 'lane-ended', payee: record.payee, lane: record.lane, spent, isCertain })
   }

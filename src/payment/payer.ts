@@ -223,6 +223,7 @@ export class Payer {
       }
       case 'refuse':
         tab.helloAtMs = Math.min(tab.helloAtMs, nowMs + resendMs(++tab.hellos))
+        this.lanes.doubt(message.lane, tab, tab.helloAtMs)
         break
       default:
         unreachable(message)
@@ -288,6 +289,7 @@ export class Payer {
         break
       case 'time-told':
         if (answer.result.ok) lanes.contact.attest(answer.result.value, nowMs)
+        else lanes.contact.failed(nowMs)
         break
       default:
         unreachable(answer)

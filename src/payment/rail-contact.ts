@@ -40,14 +40,23 @@ export class RailContact {
     return this.nextAskMs
   }
 
+  /** Whether the rail itself has said that it is so late. If only the count from here on says so, it is asked. */
+  hasReached(timeMs: number, nowMs: number): boolean {
+    if (this.attestedMs >= timeMs) return true
+    const isDoubtful = (this.timeAt(nowMs) ?? 0) >= timeMs
+    if (isDoubtful && this.nextAskMs > nowMs && this.nextAskMs !== Number.POSITIVE_INFINITY) this.nextAskMs = nowMs
+    return false
+  }
+
   asking(): void {
     this.nextAskMs = Number.POSITIVE_INFINITY
   }
 
   attest(timeMs: number, nowMs: number): void {
+    this.nextAskMs = nowMs + asksEveryMs
+    if (!Number.isSafeInteger(timeMs)) return
     this.attestedMs = Math.max(timeMs, this.attestedMs)
     this.attestedAtMs = nowMs
-    this.nextAskMs = nowMs + asksEveryMs
   }
 
   /** Any answer, a refusal too. True: it had been silent. */

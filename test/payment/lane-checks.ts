@@ -37,7 +37,11 @@ function signingCheck(): WorldCheck {
     },
     step(world) {
       let sum = 0n
-      for (const amount of signed.values()) sum += amount
+      for (const [lane, amount] of signed) {
+        const end = world.laneHistory.get(lane)
+        // What was not taken of a lane that is closed is owed again.
+        sum += end?.state.type === 'closed' ? end.claimed : amount
+      }
       for (const { pricePerMiB } of world.steppedPrices) if (pricePerMiB > highest) highest = pricePerMiB
       const ahead = BigInt(world.prepaidConnections.size) * (((highest * BigInt(leastTick)) >> 20n) + 1n)
       const owed = world.verifiedScaled >> 20n

@@ -9,7 +9,7 @@ import type { Signature, SignedVoucher } from '../../src/ports/ledger.ts'
 import { fakeScheme, fakeSign } from '../ledger/fake-signatures.ts'
 import { addressOf, unit } from '../ledger/ledger-harness.ts'
 import { durableOf } from './lane-checks.ts'
-import { checkAccounts, download, finish, newWorld, playCrash, playPlain } from './lane-scenarios.ts'
+import { checkAccounts, download, finish, newWorld, playCrash, playFaults, playPlain } from './lane-scenarios.ts'
 import type { LaneWorld } from './lane-world.ts'
 import { openAtOnce } from './opens-at-once.ts'
 
@@ -103,6 +103,9 @@ export const plays: Readonly<Record<string, () => void>> = {
   crashesAtTheEnd() {
     for (let step = 54; step <= 86; step++) playCrash(2, 'payee', step, false)
   },
+
+  /** The ledger was down, so its time is behind what its clients count. */
+  ledgerStoodStill: () => void playFaults(214),
 
   lostAnswers() {
     for (let seed = 1; seed <= 6; seed++) {

@@ -35,7 +35,7 @@ export const plantedPaymentFaults: readonly PlantedPaymentFault[] = [
     what: 'a voucher counts before it is on the disk',
     file: 'payee.ts',
     find: `        this.dirty.add(entry)`,
-    replace: `        this.dirty.add(entry); this.count([{ lane: voucher.lane, amount: voucher.cumulativeAmount }], nowMs)`,
+    replace: `        this.dirty.add(entry); this.count([{ entry, amount: voucher.cumulativeAmount }], nowMs)`,
     play: 'slowDisk',
     complaint: /is unpaid, over/,
   },
@@ -126,6 +126,14 @@ export const plantedPaymentFaults: readonly PlantedPaymentFault[] = [
     replace: `if (entry.isFinished && !entry.isDirty) {`,
     play: 'closing',
     complaint: /cashed by half of the window/,
+  },
+  {
+    what: 'what is too late is decided by our own count of the time',
+    file: 'payee-lanes.ts',
+    find: `this.contact.hasReached(untilMs, nowMs)`,
+    replace: `(this.contact.timeAt(nowMs) ?? 0) >= untilMs`,
+    play: 'ledgerStoodStill',
+    complaint: /what was lost is on record/,
   },
   {
     what: 'a doubtful answer of the rail is taken for a no',
