@@ -265,6 +265,8 @@ export class Machine {
       downloadFolder: contentFolder,
       listenAddresses: ['0.0.0.0'],
       listenPort,
+      // Scenarios read what passes on the wire; those about encryption say so.
+      encryption: 'off',
       ...this.options.config,
     })
   }

@@ -199,6 +199,10 @@ export const errorTable = {
 
   // Peer wire (BEP 3, 6, 9, 10, 11, 52, 54, 55)
   'peer-handshake': { meaning: 'A peer did not open with the BitTorrent handshake.', remedy: badPeer },
+  'peer-encryption': {
+    meaning: 'A peer opened an encrypted connection wrongly, or a plaintext one where that is not allowed.',
+    remedy: badPeer,
+  },
   'peer-frame-too-large': { meaning: 'A peer announced a message larger than its kind allows.', remedy: badPeer },
   'peer-frame-length': { meaning: 'A message from a peer has the wrong length for its kind.', remedy: badPeer },
   'peer-frame-value': { meaning: 'A message from a peer carries a value out of range.', remedy: badPeer },

@@ -25,6 +25,11 @@ function addTransferOptions(command: Command): Command {
     .option('--download-limit <rate>', 'bytes a second, such as 1.5MiB; 0: no limit (default)', parseRate)
     .option('--upload-limit <rate>', 'bytes a second, such as 500KiB; 0: no limit (default)', parseRate)
     .option('--max-peers <count>', 'connections of each torrent (default: 100)', parseCount)
+    .addOption(
+      new Option('--encryption <policy>', 'of connections to peers; allow (default) and prefer do with either').choices(
+        ['allow', 'prefer', 'require', 'off'],
+      ),
+    )
     .option('--seed-ratio <ratio>', 'when complete, seed until so much was uploaded for each byte of it', parseRatio)
     .option(
       '--seed-time <time>',

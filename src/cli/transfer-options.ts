@@ -4,7 +4,7 @@ import { homedir } from 'node:os'
 import { resolve } from 'node:path'
 import { runTransfers } from '../daemon/run-transfers.ts'
 import { defaultStateFolder } from '../daemon/state-folder.ts'
-import type { TransferRequest } from '../daemon/transfer-request.ts'
+import type { EncryptionPolicy, TransferRequest } from '../daemon/transfer-request.ts'
 import { formatPeerAddress, type PeerAddress } from '../formats/magnet.ts'
 import type { CommandContext, CommandResult } from './command-context.ts'
 import { exitCodes } from './exit-code.ts'
@@ -18,6 +18,7 @@ export interface TransferOptions {
   readonly downloadLimit?: number
   readonly uploadLimit?: number
   readonly maxPeers?: number
+  readonly encryption?: EncryptionPolicy
   readonly seedRatio?: number
   readonly seedTime?: number
   readonly tracker?: readonly (readonly string[])[]
@@ -39,7 +40,7 @@ export type TransferTask = Pick<TransferRequest, 'mode' | 'sources' | 'path'> &
   >
 
 function requestOf(task: TransferTask, options: TransferOptions, intervalMs: number): TransferRequest {
-  const { port, bind, maxPeers, seedRatio, seedTime } = options
+  const { port, bind, maxPeers, encryption, seedRatio, seedTime } = options
   const stateFolder = options.state ?? defaultStateFolder(process.platform, process.env, homedir())
   return {
     webSeeds: [],
@@ -60,6 +61,7 @@ function requestOf(task: TransferTask, options: TransferOptions, intervalMs: num
     downloadLimit: options.downloadLimit ?? Number.POSITIVE_INFINITY,
     uploadLimit: options.uploadLimit ?? Number.POSITIVE_INFINITY,
     ...(maxPeers === undefined ? {} : { maxPeers }),
+    ...(encryption === undefined ? {} : { encryption }),
     ...(seedRatio === undefined ? {} : { seedRatio }),
     ...(seedTime === undefined ? {} : { seedSeconds: seedTime }),
     rechecks: options.check === true,

@@ -21,7 +21,7 @@ import type { TorrentSnapshot, TransferEvent, TransferOutcome, TransferRequest }
 const trackersEveryMs = 500
 
 function configOf(request: TransferRequest): SessionConfig {
-  const { mode, bindTo, maxPeers, version } = request
+  const { mode, bindTo, maxPeers, version, encryption } = request
   const usual = sessionConfig({ stateFolder: request.stateFolder, downloadFolder: request.path })
   const { connections } = usual
   const perTorrent = maxPeers ?? connections.maxConnectionsPerTorrent
@@ -36,6 +36,7 @@ function configOf(request: TransferRequest): SessionConfig {
     rates: { downloadBytesPerSecond: request.downloadLimit, uploadBytesPerSecond: request.uploadLimit },
     // Whoever gives a limit on the command line means it, wherever the peer is.
     exemptLocalNetwork: false,
+    ...(encryption === undefined ? {} : { encryption }),
     connections: {
       ...connections,
       maxConnectionsPerTorrent: perTorrent,

@@ -1,10 +1,11 @@
 // What one run of `download` or `seed` is asked to do, and what it tells while it does it. Types only; events are
 // plain values of one moment.
 import type { Endpoint } from '../base/endpoint.ts'
+import type { EncryptionPolicy } from '../session/session-config.ts'
 import type { PeerRow, Problem, TorrentSnapshot, TrackerRow, WebSeedRow } from '../session/snapshots.ts'
 import type { FileChoice } from './select-files.ts'
 
-export type { PeerRow, Problem, TorrentSnapshot, TrackerRow, WebSeedRow }
+export type { EncryptionPolicy, PeerRow, Problem, TorrentSnapshot, TrackerRow, WebSeedRow }
 
 export interface TransferRequest {
   readonly mode: 'download' | 'seed'
@@ -35,6 +36,7 @@ export interface TransferRequest {
   readonly uploadLimit: number
   /** For each torrent. */
   readonly maxPeers?: number
+  readonly encryption?: EncryptionPolicy
   /** When complete: until as much was uploaded for each byte of content. */
   readonly seedRatio?: number
   readonly seedSeconds?: number

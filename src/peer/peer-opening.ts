@@ -136,7 +136,8 @@ function isHashOf({ infoHashV1, infoHashV2 }: TorrentHashes, infoHash: string): 
   return infoHash === infoHashV1 || (infoHashV2 !== undefined && infoHash === truncatedHash(infoHashV2))
 }
 
-function dialledHash({ hashes, dialsV2 }: LocalHandshake): string {
+/** By which of its hashes a torrent is dialled: 20 bytes in hexadecimal. */
+export function dialledHash({ hashes, dialsV2 }: LocalHandshake): string {
   const { infoHashV1, infoHashV2 } = hashes
   const v2 = infoHashV2 === undefined ? undefined : truncatedHash(infoHashV2)
   const infoHash = dialsV2 === true ? (v2 ?? infoHashV1) : (infoHashV1 ?? v2)

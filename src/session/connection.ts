@@ -3,10 +3,17 @@
 // told once, and from then on nothing that was written is looked at any more. Owns the stream.
 import type { Endpoint } from '../base/endpoint.ts'
 import { type Failure, failure } from '../base/errors.ts'
-import { type Handshake, handshakeLength } from '../formats/peer/handshake.ts'
+import type { Handshake } from '../formats/peer/handshake.ts'
+import { type EncryptionStage, plaintextStage } from '../peer/encryption-stage.ts'
 import type { PeerConnection } from '../peer/peer-connection.ts'
 import type { ByteSink } from '../peer/peer-events.ts'
-import { type LocalHandshake, PeerOpening } from '../peer/peer-opening.ts'
+import type { LocalHandshake } from '../peer/peer-opening.ts'
+import {
+  type ConnectionEncryption,
+  type OpeningContext,
+  type OpeningWay,
+  StreamOpening,
+} from '../peer/stream-opening.ts'
 import type { DialOptions, Stream, StreamSink, Streams } from '../ports/streams.ts'
 import type { BandwidthShare } from './bandwidth.ts'
 import type { Turns, WakeOwner } from './turns.ts'
@@ -34,6 +41,8 @@ export interface ConnectionHost {
   /** How many bytes it may read now; 0: `resumeReading` is called when there are more. */
   readAllowance(connection: Connection): number
   chargeRead(connection: Connection, bytes: number, nowMs: number): void
+  /** What openings of connections with an address need. */
+  openingContext(remote: Endpoint): OpeningContext
   /** It is past the handshake. */
   opened(connection: Connection): void
   ended(connection: Connection): void
@@ -46,7 +55,7 @@ export type ConnectionStage =
   /** Dialled; the stream does not stand yet. */
   | { readonly type: 'dialling'; readonly owner: ConnectionOwner }
   /** Handshakes are under way; whoever accepted does not know the torrent until the peer has named it. */
-  | { readonly type: 'opening'; readonly opening: PeerOpening; owner: ConnectionOwner | undefined }
+  | { readonly type: 'opening'; readonly opening: StreamOpening; owner: ConnectionOwner | undefined }
   | { readonly type: 'open'; readonly owner: ConnectionOwner; readonly peer: PeerConnection }
   | { readonly type: 'closed' }
 
@@ -57,6 +66,14 @@ export class Connection implements StreamSink, ByteSink {
   /** Its share of the rate limits, once it is past the handshake. */
   limited: BandwidthShare | undefined
   stage: ConnectionStage
+  encryption: ConnectionEncryption = 'none'
+  /** Of the peer wire. */
+  encryptionStage: EncryptionStage = plaintextStage
+  /** Dialled this way, it ended before the peer showed that it knows the way. */
+  refusedWay: OpeningWay | undefined
+  private readonly way: OpeningWay
+  /** Sent before the peer wire began. */
+  private openingBytes = 0
   private isReadingPaused = false
   private readonly host: ConnectionHost
   private readonly stream: Stream
@@ -67,17 +84,19 @@ export class Connection implements StreamSink, ByteSink {
     host: ConnectionHost,
     remote: Endpoint,
     owner: ConnectionOwner | undefined,
+    way: OpeningWay,
     streamOf: (sink: StreamSink) => Stream,
     nowMs: number,
   ) {
     this.host = host
     this.remote = remote
+    this.way = way
     this.startedAtMs = nowMs
     this.deadlineMs = nowMs + host.handshakeTimeoutMs
     this.wakeOwner = host.turns.register((atMs) => this.wake(atMs))
     if (owner === undefined) {
       this.direction = 'accepted'
-      this.stage = { type: 'opening', opening: new PeerOpening('accept', this), owner }
+      this.stage = { type: 'opening', opening: StreamOpening.accept(this, host.openingContext(remote)), owner }
       host.turns.wakeAt(this.wakeOwner, this.deadlineMs)
     } else {
       this.direction = 'dialled'
@@ -91,14 +110,15 @@ export class Connection implements StreamSink, ByteSink {
     owner: ConnectionOwner,
     streams: Streams,
     remote: Endpoint,
+    way: OpeningWay,
     options: DialOptions,
     nowMs: number,
   ): Connection {
-    return new Connection(host, remote, owner, (sink) => streams.dial(remote, options, sink), nowMs)
+    return new Connection(host, remote, owner, way, (sink) => streams.dial(remote, options, sink), nowMs)
   }
 
   static accept(host: ConnectionHost, stream: Stream, nowMs: number): Connection {
-    return new Connection(host, stream.remote, undefined, () => stream, nowMs)
+    return new Connection(host, stream.remote, undefined, 'plaintext', () => stream, nowMs)
   }
 
   /** Dialled or accepted, and not yet past the handshake. */
@@ -124,11 +144,11 @@ export class Connection implements StreamSink, ByteSink {
     this.host.turns.run((nowMs) => {
       if (this.stage.type !== 'dialling') return
       const { owner } = this.stage
-      const opening = new PeerOpening('dial', this)
+      const context = this.host.openingContext(this.remote)
+      const opening = StreamOpening.dial(this.way, owner.localHandshake(), this, context)
       this.stage = { type: 'opening', opening, owner }
       this.deadlineMs = nowMs + this.host.handshakeTimeoutMs
       this.host.turns.wakeAt(this.wakeOwner, this.deadlineMs)
-      opening.begin(owner.localHandshake())
     })
   }
 
@@ -149,8 +169,7 @@ export class Connection implements StreamSink, ByteSink {
     const { stage } = this
     if (stage.type !== 'open') return
     const { owner } = stage
-    // Our handshake went out before the peer wire began to count.
-    this.host.turns.run((nowMs) => owner.written(this, totalBytes - handshakeLength, nowMs))
+    this.host.turns.run((nowMs) => owner.written(this, totalBytes - this.openingBytes, nowMs))
   }
 
   onEnd(): void {
@@ -175,6 +194,7 @@ export class Connection implements StreamSink, ByteSink {
     const { stage } = this
     if (stage.type === 'closed') return
     if (stage.type === 'open') stage.peer.stop()
+    else if (stage.type === 'opening' && isRefusal(this.way, stage.opening)) this.refusedWay = this.way
     this.stage = { type: 'closed' }
     this.host.turns.unregister(this.wakeOwner)
     // Closing in good order waits until all is sent: too long for memory that a peer may never read.
@@ -215,7 +235,10 @@ export class Connection implements StreamSink, ByteSink {
     if (remote !== undefined && stage.owner !== undefined) this.open(opening, stage.owner, remote, nowMs)
   }
 
-  private open(opening: PeerOpening, owner: ConnectionOwner, remote: Handshake, nowMs: number): void {
+  private open(opening: StreamOpening, owner: ConnectionOwner, remote: Handshake, nowMs: number): void {
+    this.encryption = opening.encryption
+    this.encryptionStage = opening.stage
+    this.openingBytes = opening.sentBytes
     const peer = owner.opened(this, remote, opening.isV2(), nowMs)
     if ('code' in peer) {
       this.end(peer, nowMs)
@@ -241,4 +264,8 @@ export class Connection implements StreamSink, ByteSink {
       else this.end(wrong, nowMs)
     }
   }
+}
+
+function isRefusal(way: OpeningWay, { hasReceived, encryption }: StreamOpening): boolean {
+  return way === 'plaintext' ? !hasReceived : encryption === 'none'
 }

@@ -4,8 +4,10 @@
 import type { Endpoint } from '../base/endpoint.ts'
 import { type Failure, failure } from '../base/errors.ts'
 import { endpointKey } from '../formats/compact-endpoint.ts'
+import type { OpeningContext } from '../peer/stream-opening.ts'
 import type { Listening, Stream, StreamSink } from '../ports/streams.ts'
 import { Connection, type ConnectionHost, type ConnectionOwner } from './connection.ts'
+import { EncryptionGate, openingContext, openingWay } from './encryption-gate.ts'
 import { isOwnEndpoint, localAddress } from './listening.ts'
 import type { SessionRoom } from './session-room.ts'
 import type { Torrent } from './torrent.ts'
@@ -16,6 +18,8 @@ export interface ConnectionsOptions {
   readonly room: SessionRoom
   /** The running torrent with this info hash, 20 bytes in hexadecimal. */
   readonly find: (infoHash: string) => Torrent | undefined
+  /** The info hash, 20 bytes in hexadecimal, of a torrent that is here, by its `keyedHash` (MSE). */
+  readonly infoHashKeyed: (keyedHash: string) => string | undefined
   /** In the order they were started. */
   readonly running: ReadonlySet<Torrent>
   readonly listening: () => readonly Listening[]
@@ -40,6 +44,7 @@ export class Connections implements ConnectionHost {
   /** Endpoints behind which we found ourselves. */
   private readonly selves = new Set<string>()
   private readonly bans = new Set<string>()
+  private readonly gate = new EncryptionGate()
   private readonly wakeOwner: WakeOwner
   /** Whose turn at dialling is next. */
   private firstTorrent = 0
@@ -104,6 +109,15 @@ export class Connections implements ConnectionHost {
 
   ownerNamed(infoHash: string): ConnectionOwner | undefined {
     return this.options.find(infoHash)?.contacts.links
+  }
+
+  openingContext({ address }: Endpoint): OpeningContext {
+    return openingContext(
+      this.room.config.encryption,
+      this.room.ports.random,
+      (keyed) => this.options.infoHashKeyed(keyed),
+      () => this.gate.admits(address, this.turns.nowMs()),
+    )
   }
 
   opened(connection: Connection): void {
@@ -226,7 +240,8 @@ export class Connections implements ConnectionHost {
       timeoutMs: config.dialTimeoutMs,
       ...(local.type === 'bound' ? { localAddress: local.address } : {}),
     }
-    const connection = Connection.dial(this, links, ports.streams, endpoint, options, nowMs)
+    const way = openingWay(config.encryption, peers.wayTo(endpoint))
+    const connection = Connection.dial(this, links, ports.streams, endpoint, way, options, nowMs)
     this.all.add(connection)
     this.halfOpen.add(connection)
     links.dialling.add(connection)

@@ -6,6 +6,7 @@
 import type { Endpoint } from '../base/endpoint.ts'
 import type { PeerId } from '../base/ids.ts'
 import { endpointKey } from '../formats/compact-endpoint.ts'
+import type { OpeningWay } from '../peer/stream-opening.ts'
 import type { Random } from '../ports/random.ts'
 import { peerPriority } from '../swarm/peer-priority.ts'
 import { acceptsPeer, addressClass, type PeerOrigin } from './address-class.ts'
@@ -39,6 +40,10 @@ interface KnownPeer {
   /** It has everything, or wants nothing: not worth dialling for one who has everything too. */
   isSeed: boolean
   wasConnected: boolean
+  /** It did not answer the other way of opening a connection; undefined: as usual. */
+  way: OpeningWay | undefined
+  /** That was the last time, and nothing came of it yet. */
+  isSecondTry: boolean
   /** BEP 40, or by lot while our own address is not known: the higher, the sooner. */
   priority: number
 }
@@ -136,6 +141,8 @@ export class PeerList {
       dialAtMs: nowMs,
       isSeed: false,
       wasConnected: false,
+      way: undefined,
+      isSecondTry: false,
       priority: this.priorityOf(endpoint),
     })
     this.nextMs = undefined
@@ -225,6 +232,25 @@ export class PeerList {
     peer.dialAtMs = nowMs + postponedMs
   }
 
+  /** How it is to be dialled; undefined: as usual. */
+  wayTo(endpoint: Endpoint): OpeningWay | undefined {
+    return this.peers.get(endpointKey(endpoint))?.way
+  }
+
+  /**
+   * A dialled peer did not answer one way of opening a connection. True: it is dialled at once the other way, which is
+   * remembered. False: neither way will do, and it is `failed`.
+   */
+  triesOtherWay(endpoint: Endpoint, other: OpeningWay, nowMs: number): boolean {
+    const peer = this.peers.get(endpointKey(endpoint))
+    if (peer?.use !== 'dialling' || peer.isSecondTry) return false
+    this.release(peer)
+    peer.way = other
+    peer.isSecondTry = true
+    peer.dialAtMs = nowMs
+    return true
+  }
+
   /** Whether a person named the peer. */
   isNamed(endpoint: Endpoint): boolean {
     const peer = this.peers.get(endpointKey(endpoint))
@@ -299,6 +325,7 @@ export class PeerList {
 
   private use(peer: KnownPeer, nowMs: number): void {
     peer.use = 'connected'
+    peer.isSecondTry = false
     peer.wasConnected = true
     peer.connectedMs = nowMs
     this.nextMs = undefined
@@ -323,6 +350,8 @@ export class PeerList {
   }
 
   private fail(peer: KnownPeer, nowMs: number): void {
+    if (peer.isSecondTry) peer.way = undefined
+    peer.isSecondTry = false
     peer.failures = Math.min(peer.failures + 1, mostFailures)
     const pauseMs = isNamed(peer) ? firstNamedPauseMs : firstPauseMs
     peer.dialAtMs = nowMs + pauseMs * pauseGrowth ** (peer.failures - 1)

@@ -29,6 +29,13 @@ export interface QueueLimits {
   readonly maxActiveSeeds: number
 }
 
+/**
+ * Of connections to peers (MSE). `allow` and `prefer` take whoever comes either way, and try the other way with a peer
+ * that does not answer the one it was dialled with first: plaintext with `allow`, encryption with `prefer`; after an
+ * encrypted opening the payload is plaintext if the peer will have it. `require`: everything is encrypted; `off`: nothing.
+ */
+export type EncryptionPolicy = 'allow' | 'prefer' | 'require' | 'off'
+
 export interface SessionConfig {
   /** Absolute path of the folder for what the session remembers. */
   readonly stateFolder: string
@@ -55,6 +62,7 @@ export interface SessionConfig {
   readonly useAlternativeRates: boolean
   /** Peers of private and link-local addresses do not count against rate limits. */
   readonly exemptLocalNetwork: boolean
+  readonly encryption: EncryptionPolicy
   readonly connections: ConnectionLimits
   readonly queue: QueueLimits
   readonly seedGoals: SeedGoals
@@ -98,6 +106,7 @@ const defaultConfig: Omit<SessionConfig, 'stateFolder' | 'downloadFolder'> = {
   alternativeRates: { downloadBytesPerSecond: 1_048_576, uploadBytesPerSecond: 262_144 },
   useAlternativeRates: false,
   exemptLocalNetwork: true,
+  encryption: 'allow',
   connections: { maxConnections: 500, maxConnectionsPerTorrent: 100, maxHalfOpen: 50, maxSlotsPerTorrent: 8 },
   queue: { maxActiveDownloads: 5, maxActiveSeeds: 20 },
   seedGoals: noSeedGoals,

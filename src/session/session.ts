@@ -117,6 +117,7 @@ export class Session implements TorrentHost, CommandTarget {
     this.connections = new Connections({
       room: this.room,
       find: (infoHash) => this.registry.find(infoHash),
+      infoHashKeyed: (keyed) => this.registry.infoHashKeyed(keyed),
       running: this.running,
       listening: () => this.sockets.listening,
     })

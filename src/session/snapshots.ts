@@ -72,6 +72,8 @@ export interface FileSnapshot {
 export interface PeerRow extends Traffic {
   readonly endpoint: Endpoint
   readonly direction: 'dialled' | 'accepted'
+  /** What of the connection is encrypted (MSE): `opening`, how it began alone. */
+  readonly encryption: 'none' | 'opening' | 'all'
   /** As it calls itself; text of the peer's choosing. */
   readonly client: string
   /** Says that it has the metadata to give; clients never say so of a private torrent. */

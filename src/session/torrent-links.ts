@@ -14,6 +14,7 @@ import type { LocalHandshake, TorrentHashes } from '../peer/peer-opening.ts'
 import { addressClass, isLocalClass } from './address-class.ts'
 import type { BandwidthGroup } from './bandwidth.ts'
 import type { Connection, ConnectionOwner } from './connection.ts'
+import { otherWay } from './encryption-gate.ts'
 import { NamedPeers, type NamingTorrent } from './named-peers.ts'
 import type { PeerEnd, PeerList } from './peer-list.ts'
 import type { SessionRoom, Settling } from './session-room.ts'
@@ -139,6 +140,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     const number = this.nextNumber++
     const peer = new PeerConnection({
       sink: connection,
+      stage: connection.encryptionStage,
       local: fastFlags,
       remote,
       isV2,
@@ -201,7 +203,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     if (this.dialling.delete(connection)) {
       if (why.code === 'interrupted') peers.abandoned(connection.remote)
       else if (ourReasons.has(why.code)) peers.postponed(connection.remote, nowMs)
-      else {
+      else if (!this.triesOtherWay(connection, nowMs)) {
         peers.failed(connection.remote, nowMs)
         this.named.failed(connection.remote, why)
       }
@@ -218,6 +220,12 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     const how = endOf(why)
     peers.disconnected(endpoint, link.id, how, nowMs)
     if (how === 'faulty' || (how === 'left' && !this.torrent.isUploadOnly)) this.named.failed(endpoint, why)
+  }
+
+  /** Who does not answer plaintext may want encryption, and the other way round. */
+  private triesOtherWay({ refusedWay, remote }: Connection, nowMs: number): boolean {
+    const other = otherWay(this.room.config.encryption, refusedWay)
+    return other !== undefined && this.torrent.peers.triesOtherWay(remote, other, nowMs)
   }
 
   /** Why a peer is not taken; undefined: it is. */

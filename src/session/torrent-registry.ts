@@ -1,13 +1,18 @@
 // The torrents of a session by every name they have, and in the order of the queue.
 // Guarantees: an info hash, whole or cut to 20 bytes, belongs to one torrent at most. Owned by the session.
+import { toHex } from '../base/bytes.ts'
+import { keyedHash } from '../peer/encryption-handshake.ts'
 import { truncatedHash } from '../peer/peer-opening.ts'
 import type { TorrentId } from './commands.ts'
 import type { Torrent } from './torrent.ts'
+import { wireHashes } from './torrent-facts.ts'
 
 export class TorrentRegistry {
   /** In the order of the queue. */
   readonly order: Torrent[] = []
   private readonly byName = new Map<string, Torrent>()
+  /** Info hashes of 20 bytes by their hash of MSE, both in hexadecimal. */
+  private readonly byKeyedHash = new Map<string, string>()
   private nextRank = 0
 
   /**
@@ -27,6 +32,7 @@ export class TorrentRegistry {
     const names = namesOf(torrent)
     if (names.some((name) => (this.byName.get(name) ?? torrent) !== torrent)) return false
     for (const name of names) this.byName.set(name, torrent)
+    for (const hash of wireHashes(torrent.facts)) this.byKeyedHash.set(keyedHash(hash), toHex(hash))
     return true
   }
 
@@ -34,6 +40,12 @@ export class TorrentRegistry {
     const index = this.order.indexOf(torrent)
     if (index !== -1) this.order.splice(index, 1)
     for (const name of namesOf(torrent)) if (this.byName.get(name) === torrent) this.byName.delete(name)
+    for (const hash of wireHashes(torrent.facts)) this.byKeyedHash.delete(keyedHash(hash))
+  }
+
+  /** The info hash, 20 bytes in hexadecimal, of a torrent that is here: what an encrypted connection names it by. */
+  infoHashKeyed(keyed: string): string | undefined {
+    return this.byKeyedHash.get(keyed)
   }
 
   /** By id or info hash, whole or as on the wire, in hexadecimal of either case. */

@@ -71,6 +71,7 @@ function peerRows(torrent: Torrent, swarm: SwarmSnapshot | undefined): PeerRow[]
       return {
         endpoint: connection.remote,
         direction: connection.direction,
+        encryption: connection.encryption,
         client: peer.client,
         offersMetadata: metadataLengthBytes > 0,
         progress: row?.progress ?? 0,

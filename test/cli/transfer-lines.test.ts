@@ -13,6 +13,7 @@ import type { TorrentId } from '../../src/session/commands.ts'
 const peer: PeerRow = {
   endpoint: { family: 4, address: '192.0.2.1', port: 6881 },
   direction: 'dialled',
+  encryption: 'none',
   offersMetadata: false,
   client: 'A client\u001b[31m',
   progress: 0.5,

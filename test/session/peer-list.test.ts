@@ -368,3 +368,39 @@ test('whatever happens: whom it names may be dialled then, and the time it says 
     }),
   )
 })
+
+test('who does not answer one way is dialled at once the other way, once; that it works is remembered', () => {
+  const list = listOf(1)
+  const peer = endpointOf(0)
+  equal(list.wayTo(peer), undefined)
+  deepEqual(list.next(0), peer)
+  ok(list.triesOtherWay(peer, 'encrypted', 5))
+  equal(list.wayTo(peer), 'encrypted')
+  deepEqual(list.next(5), peer)
+  ok(list.connected(peer, idOf(1), 6))
+  list.disconnected(peer, idOf(1), 'left', 70_000)
+  equal(list.wayTo(peer), 'encrypted')
+  deepEqual(list.next(200_000), peer)
+  ok(list.triesOtherWay(peer, 'plaintext', 200_000))
+  deepEqual(list.next(200_000), peer)
+  ok(!list.triesOtherWay(peer, 'encrypted', 200_000), 'both ways were tried')
+  list.failed(peer, 200_000)
+  equal(list.wayTo(peer), undefined)
+  equal(list.next(200_000), undefined)
+})
+
+test('trying the other way is no failure, and nothing for who is not being dialled', () => {
+  const list = listOf(1)
+  const peer = endpointOf(0)
+  ok(!list.triesOtherWay(peer, 'encrypted', 0))
+  ok(!list.triesOtherWay(endpointOf(9), 'encrypted', 0))
+  let dials = 0
+  for (let nowMs = 0; nowMs < 3_600_000; nowMs += 10_000) {
+    for (const dialled of drain(list, nowMs)) {
+      dials++
+      if (!list.triesOtherWay(dialled, 'encrypted', nowMs)) list.failed(dialled, nowMs)
+    }
+  }
+  // Three rounds of both ways each: the second way is due at once.
+  equal(dials, 6)
+})

@@ -2,7 +2,7 @@
 // Guarantees: a stream that is something else is refused at its first wrong byte; the info hash is known before
 // the peer id, which some peers send only after our answer. The decoder owns one connection's opening.
 import { assert } from '../../base/assert.ts'
-import { fromHex, fromLatin1, toHex } from '../../base/bytes.ts'
+import { equalBytes, fromHex, fromLatin1, toHex } from '../../base/bytes.ts'
 import { type Failure, failure, unwrap } from '../../base/errors.ts'
 import { idBytes, type PeerId, peerId } from '../../base/ids.ts'
 
@@ -31,6 +31,13 @@ const protocolBytes = fromLatin1('\x13BitTorrent protocol')
 const reservedStart = 20
 const infoHashStart = 28
 const peerIdStart = 48
+
+/** Whether a stream that begins like this is one in plaintext; undefined: it may be or not. */
+export function startsHandshake(bytes: Uint8Array): boolean | undefined {
+  const count = Math.min(bytes.length, protocolBytes.length)
+  if (!equalBytes(bytes.subarray(0, count), protocolBytes.subarray(0, count))) return false
+  return count === protocolBytes.length ? true : undefined
+}
 
 export class HandshakeDecoder {
   private readonly bytes = new Uint8Array(handshakeLength)
