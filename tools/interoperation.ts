@@ -12,6 +12,7 @@ import {
   type Direction,
   directionsOf,
   makeContent,
+  nameOf,
   type Played,
   playCell,
   playMixedSwarm,
@@ -68,16 +69,16 @@ const content = await makeContent(scope, Number(values.mib))
 const versions = new Map([...foreignPrograms, ...foreignTrackers].map((one) => [one.name, one.version()]))
 
 async function cellRow(cell: Cell): Promise<Row> {
-  const { program, version, source } = cell
+  const { program } = cell
   const play = (direction: Direction): Promise<Verdict> | Verdict => {
     if (versions.get(program.name) === undefined) return 'missing'
     if (!directionsOf(cell).includes(direction)) return 'not played'
-    const name = `${direction} ${program.name}, ${version}, by ${source}`
+    const name = `${direction} ${program.name}, ${nameOf(cell)}`
     return verdictOf(name, () => playCell(content, cell, direction))
   }
   return {
     program: program.name,
-    torrent: `${version}, ${source}`,
+    torrent: nameOf(cell),
     verdicts: [await play('uploaded to'), await play('downloaded from')],
   }
 }
@@ -118,7 +119,8 @@ Whole contents between this program and others on loopback, compared byte by byt
 an empty one among them, pieces of 256 KiB, found through our own tracker. This page is written by \`npm run interop -- --write\`;
 \`npm test\` plays the same with 32 MiB, and fails where one of them does not hold. Speeds are of one run, with both
 programs on the same two cores and others' progress looked at every 50 ms: they say that nothing is badly wrong, no more.
-All connections are plaintext; there is no encryption here yet.
+Connections are plaintext unless a row says that they are encrypted: there the other program takes and makes none that is not encrypted
+with RC4 throughout, and this one does what it does by default.
 
 ${table(
   ['program', 'torrent', 'downloads from us', 'we download from it'],

@@ -9,7 +9,13 @@ import type { TestContext } from 'node:test'
 import { concatBytes, fromUtf8 } from '../../src/base/bytes.ts'
 import { unwrap } from '../../src/base/errors.ts'
 import { serveTracker } from '../../src/daemon/serve-tracker.ts'
-import { type ForeignPeer, type ForeignProgram, until, whenComplete } from '../foreign/foreign-program.ts'
+import {
+  type ForeignPeer,
+  type ForeignProgram,
+  type ForeignTask,
+  until,
+  whenComplete,
+} from '../foreign/foreign-program.ts'
 import type { JsonProcess } from '../foreign/json-process.ts'
 import { foreignPrograms } from '../foreign/programs.ts'
 import type { ForeignTracker } from '../foreign/trackers.ts'
@@ -23,6 +29,8 @@ export interface Cell {
   readonly program: ForeignProgram
   readonly version: TorrentVersion
   readonly source: 'torrent file' | 'magnet link'
+  /** The program takes and makes no other connections than encrypted ones. */
+  readonly isEncrypted?: boolean
 }
 
 export type Direction = 'downloaded from' | 'uploaded to'
@@ -77,7 +85,15 @@ const limitMs = 90_000
 const mixedVersion = 'v1'
 const seedBytesPerSecond = 6 * mebibyte
 
-/** Every kind of torrent where there are three, each by file and by magnet link; else the two that differ most. */
+/** How reports name it. */
+export function nameOf({ version, source, isEncrypted }: Pick<Cell, 'version' | 'source' | 'isEncrypted'>): string {
+  return `${version}, ${source}${isEncrypted === true ? ', encrypted' : ''}`
+}
+
+/**
+ * Every kind of torrent where there are three, each by file and by magnet link; else the two that differ most; and one
+ * encrypted.
+ */
 export const cells: readonly Cell[] = foreignPrograms.flatMap((program): Cell[] => {
   const { versions } = program
   if (versions.length < 3) {
@@ -85,11 +101,13 @@ export const cells: readonly Cell[] = foreignPrograms.flatMap((program): Cell[] 
     return [
       { program, version: 'v1', source: 'torrent file' },
       { program, version: last, source: 'magnet link' },
+      { program, version: 'v1', source: 'torrent file', isEncrypted: true },
     ]
   }
-  return versions.flatMap((version) =>
+  const plain = versions.flatMap((version) =>
     (['torrent file', 'magnet link'] as const).map((source) => ({ program, version, source })),
   )
+  return [...plain, { program, version: 'hybrid', source: 'torrent file', isEncrypted: true }]
 })
 
 /** Files that share pieces, an empty one, one of a single byte, names that are not ASCII; `mebibytes` in all, nearly. */
@@ -200,7 +218,7 @@ async function startForeignPeer(
   t: Scope,
   place: Place,
   program: ForeignProgram,
-  task: { readonly role: 'seed' | 'leech'; readonly folder: string; readonly address?: string; uploadLimit?: number },
+  task: Pick<ForeignTask, 'role' | 'folder' | 'uploadLimit' | 'requiresEncryption'> & { readonly address?: string },
 ): Promise<ForeignPeer> {
   const { address = '127.0.0.1' } = task
   // A seed has the metadata, whatever the others are given.
@@ -219,10 +237,14 @@ async function blamed<T>(work: Promise<T>, ...sides: readonly { said(): string }
   }
 }
 
+function encryptionOf({ isEncrypted = false }: Cell): Pick<ForeignTask, 'requiresEncryption'> {
+  return { requiresEncryption: isEncrypted }
+}
+
 async function download(t: Scope, place: Place, cell: Cell): Promise<Played> {
   const { content } = place
   const folder = copyContent(place, 'seed', needsPadFiles(cell))
-  const seed = await startForeignPeer(t, place, cell.program, { role: 'seed', folder })
+  const seed = await startForeignPeer(t, place, cell.program, { role: 'seed', folder, ...encryptionOf(cell) })
   await blamed(place.announced(1), seed)
   const leechFolder = place.folder('leech')
   const leech = startOurs(t, 'download', place, [place.source, '--dir', leechFolder])
@@ -237,7 +259,7 @@ async function download(t: Scope, place: Place, cell: Cell): Promise<Played> {
 
 async function upload(t: Scope, place: Place, cell: Cell): Promise<Played> {
   const { content } = place
-  const leechTask = { role: 'leech', folder: place.folder('leech') } as const
+  const leechTask = { role: 'leech', folder: place.folder('leech'), ...encryptionOf(cell) } as const
   const startLeech = () => startForeignPeer(t, place, cell.program, leechTask)
   const startSeed = async (more: readonly string[]) => {
     const seed = startOurs(t, 'seed', place, [place.torrentFile, content.folder, ...more])

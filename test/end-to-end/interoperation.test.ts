@@ -11,6 +11,7 @@ import {
   cells,
   directionsOf,
   makeContent,
+  nameOf,
   type Played,
   playCell,
   playMixedSwarm,
@@ -55,9 +56,9 @@ describe('content moves between this program and foreign ones, through our track
   })
 
   for (const cell of cells) {
-    const { program, version, source } = cell
+    const { program } = cell
     for (const direction of directionsOf(cell)) {
-      test(`${direction} ${program.name}, ${version}, by ${source}`, async (t) => {
+      test(`${direction} ${program.name}, ${nameOf(cell)}`, async (t) => {
         if (!isMissing(t, program)) assertPlayed(await playCell(content, cell, direction))
       })
     }

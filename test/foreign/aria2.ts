@@ -49,6 +49,8 @@ async function start(task: ForeignTask): Promise<ForeignPeer> {
     'enable-dht6': false,
     'bt-enable-lpd': false,
     'enable-peer-exchange': false,
+    'bt-require-crypto': task.requiresEncryption === true,
+    'bt-min-crypto-level': task.requiresEncryption === true ? 'arc4' : 'plain',
     'check-integrity': task.role === 'seed',
     'seed-ratio': '0.0',
     'file-allocation': 'none',

@@ -19,6 +19,8 @@ export interface ForeignTask {
   readonly home: string
   /** Of loopback, to listen at and to connect from as far as the program can. */
   readonly address: string
+  /** Talks to nobody but encrypted, payload and all (MSE). */
+  readonly requiresEncryption?: boolean
   /** Bytes a second; only libtorrent is ever asked. */
   readonly uploadLimit?: number
 }

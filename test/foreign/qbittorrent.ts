@@ -38,6 +38,7 @@ Session\\InterfaceAddress=${task.address}
 Session\\BTProtocol=TCP
 Session\\DHTEnabled=false
 Session\\PeXEnabled=false
+Session\\Encryption=${task.requiresEncryption === true ? 1 : 0}
 Session\\LSDEnabled=false
 Session\\MultiConnectionsPerIp=true
 Session\\QueueingSystemEnabled=false

@@ -58,6 +58,7 @@ network.port_random.set = no
 dht.mode.set = disable
 protocol.pex.set = no
 trackers.use_udp.set = yes
+protocol.encryption.set = ${task.requiresEncryption === true ? 'allow_incoming,require,require_rc4' : 'allow_incoming'}
 log.open_file = "log", "${join(task.home, 'log')}"
 log.add_output = "info", "log"
 `,

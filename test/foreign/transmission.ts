@@ -33,6 +33,7 @@ function writeSettings(task: ForeignTask, port: number, rpcPort: number): void {
     'bind-address-ipv6': '::1',
     'dht-enabled': false,
     'download-dir': task.folder,
+    'encryption': task.requiresEncryption === true ? 2 : 1,
     'lpd-enabled': false,
     'peer-port': port,
     'pex-enabled': false,
@@ -104,6 +105,7 @@ async function startOneShot(task: ForeignTask): Promise<ForeignPeer> {
   const port = await freePort()
   writeSettings(task, port, await freePort())
   const options = ['--config-dir', task.home, '--download-dir', task.folder, '--port', String(port), '--no-portmap']
+  if (task.requiresEncryption === true) options.push('--encryption-required')
   // Its output is a screen of one line, which it would keep back by the kilobyte where there is no terminal.
   const commandArguments = ['--output=0', 'transmission-cli', ...options, task.source]
   const started = startForeign('transmission-cli', 'stdbuf', commandArguments, task)

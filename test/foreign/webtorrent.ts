@@ -7,10 +7,10 @@ import { startedOr, startForeign, until } from './foreign-program.ts'
 import { npmOrigin, npmUrl, npmVersion } from './npm-package.ts'
 
 const program = `
-const [url, source, folder] = process.argv.slice(1)
+const [url, source, folder, secure] = process.argv.slice(1)
 const { default: WebTorrent } = await import(url)
 const off = { dht: false, lsd: false, utp: false, utPex: false, natUpnp: false, natPmp: false }
-const client = new WebTorrent({ ...off, secure: false })
+const client = new WebTorrent({ ...off, secure: secure === 'secure' })
 client.on('error', (error) => { console.log(error); process.exit(1) })
 const torrent = client.add(source, { path: folder })
 torrent.on('warning', (error) => console.log(String(error)))
@@ -25,6 +25,7 @@ process.on('disconnect', () => process.exit(0))
 async function start(task: ForeignTask): Promise<ForeignPeer> {
   mkdirSync(task.folder, { recursive: true })
   const options = ['--input-type=module', '-e', program, npmUrl('webtorrent/index.js'), task.source, task.folder]
+  if (task.requiresEncryption === true) options.push('secure')
   const started = startForeign('webtorrent', process.execPath, options, { ...task, hasChannel: true })
   let latest: (ForeignProgress & { readonly port: number }) | undefined
   started.process.on('message', (message) => {
