@@ -7,11 +7,12 @@ import type { Endpoint } from '../../src/base/endpoint.ts'
 import { unwrap } from '../../src/base/errors.ts'
 import { decodeDonthave, donthaveExtension } from '../../src/formats/peer/availability.ts'
 import { decodeExtensionHandshake } from '../../src/formats/peer/extension-handshake.ts'
-import { HandshakeDecoder } from '../../src/formats/peer/handshake.ts'
+import { HandshakeDecoder, startsHandshake } from '../../src/formats/peer/handshake.ts'
 import { WireDecoder } from '../../src/formats/peer/wire-decoder.ts'
 import type { WireSink } from '../../src/formats/peer/wire-messages.ts'
 import type { Content } from '../world/content.ts'
 import type { Machine } from '../world/machine.ts'
+import { Eavesdropper } from './eavesdropper.ts'
 
 /** `out`: said by the session; `in`: said to it. */
 export type Way = 'out' | 'in'
@@ -159,12 +160,17 @@ export class TappedConnection {
   isOpened = false
   private readonly observers: ObserverLists
   private readonly find: (infoHash: string) => Content | undefined
+  private readonly infoHashes: () => readonly Uint8Array[]
   private readonly nowMs: () => number
+  /** Undefined where it is plaintext; to be found out by the first bytes. */
+  private eavesdropper: Eavesdropper | undefined
+  private hasBegun = false
 
   constructor(
     whose: Pick<TappedConnection, 'machine' | 'life' | 'direction' | 'remote'>,
     observers: ObserverLists,
     find: (infoHash: string) => Content | undefined,
+    infoHashes: () => readonly Uint8Array[],
     nowMs: () => number,
   ) {
     this.machine = whose.machine
@@ -173,6 +179,7 @@ export class TappedConnection {
     this.remote = whose.remote
     this.observers = observers
     this.find = find
+    this.infoHashes = infoHashes
     this.nowMs = nowMs
   }
 
@@ -186,7 +193,8 @@ export class TappedConnection {
     if (this.isHungUp) return
     side.saidMs = this.nowMs()
     for (const observer of this.observers.onBytes) observer.onBytes(this, way, bytes.length)
-    let rest = bytes
+    this.begin(bytes)
+    let rest = this.eavesdropper?.push(way, bytes) ?? bytes
     if (side.handshake !== undefined) {
       const taken = side.handshake.push(rest)
       if (typeof taken !== 'number') {
@@ -202,6 +210,19 @@ export class TappedConnection {
     if (failed === undefined) return
     for (const observer of this.observers.onGarbage) observer.onGarbage(this, way, failed.detail)
     side.decoder = undefined
+  }
+
+  /** The first bytes of who dialled tell whether it is encrypted. */
+  private begin(bytes: Uint8Array): void {
+    if (this.hasBegun) return
+    this.hasBegun = true
+    const { machine } = this
+    if (machine.config.encryption === 'off' || startsHandshake(bytes) !== false) return
+    this.eavesdropper = new Eavesdropper({
+      dialler: this.direction === 'dialled' ? 'out' : 'in',
+      privateKeys: () => machine.recentKeys,
+      infoHashes: this.infoHashes,
+    })
   }
 
   hangUp(): void {

@@ -1,5 +1,7 @@
 // A tap on every connection of every session in a world: wraps the streams of each machine and reads what passes.
 // Guarantees: the session notices nothing. Owns the tapped connections.
+import { fromHex } from '../../src/base/bytes.ts'
+import { unwrap } from '../../src/base/errors.ts'
 import type { Stream, StreamSink, Streams } from '../../src/ports/streams.ts'
 import type { Content } from '../world/content.ts'
 import type { Machine } from '../world/machine.ts'
@@ -75,6 +77,7 @@ export class WireTap implements WorldWatcher {
       { machine, life, direction, remote },
       this.observers,
       (infoHash) => this.contentOf(infoHash),
+      () => Array.from(this.contents.keys(), (infoHash) => unwrap(fromHex(infoHash.slice(0, 40)))),
       () => this.world.clock.nowMs(),
     )
     this.connections.add(connection)

@@ -8,6 +8,7 @@ import { churn } from './churn.ts'
 import { contradictoryHybrid } from './contradictory-hybrid.ts'
 import { corruptPeer } from './corrupt-peer.ts'
 import { damagedRecords } from './damaged-records.ts'
+import { encryptedPeers } from './encrypted-peers.ts'
 import { failingDisk } from './failing-disk.ts'
 import { fewPlaces } from './few-places.ts'
 import { filesVanish } from './files-vanish.ts'
@@ -66,6 +67,7 @@ const scenarios: readonly Scenario[] = [
   privateTracker,
   udpTrackers,
   motleyTrackers,
+  encryptedPeers,
   peopleMeddle,
   behindNat,
   addressesChange,

@@ -3,6 +3,7 @@
 // everything it does follows from the world's seed. Owns the running program.
 import { assert } from '../../src/base/assert.ts'
 import { equalBytes } from '../../src/base/bytes.ts'
+import { privateKeyLength } from '../../src/base/diffie-hellman.ts'
 import { type Result, unwrap } from '../../src/base/errors.ts'
 import type { TorrentInfo } from '../../src/formats/metainfo/metainfo.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -29,6 +30,7 @@ export const listenPort = 6881
 export const contentFolder = '/content'
 const stateFolder = '/state'
 const usualMemoryBytes = 16_777_216
+const mostRecentKeys = 64
 
 export interface MachineOptions extends HostOptions {
   /** Of the pieces in memory. */
@@ -66,6 +68,8 @@ export class Machine {
   memory: SimulatedPieceMemory
   /** Others see it under an address that it does not have itself. */
   isTranslated: boolean
+  /** What its session took from `random` as 20 bytes, the latest first: private keys among them. */
+  readonly recentKeys: Uint8Array[] = []
   /** Addresses that somebody told it to ban, ever. */
   readonly bannedByCommand = new Set<string>()
   /** How often a program was started on it. */
@@ -139,7 +143,7 @@ export class Machine {
     const opening = openSession(
       {
         clock: this.clockOfLife(this.life),
-        random,
+        random: this.overheardRandom(),
         streams: world.streamsOf(this),
         datagrams: world.network.datagrams(this.options),
         resolver: world.web.resolver(),
@@ -265,8 +269,6 @@ export class Machine {
       downloadFolder: contentFolder,
       listenAddresses: ['0.0.0.0'],
       listenPort,
-      // Scenarios read what passes on the wire; those about encryption say so.
-      encryption: 'off',
       ...this.options.config,
     })
   }
@@ -317,6 +319,19 @@ export class Machine {
       },
       stream,
       openLine: () => ({ stream, close: () => undefined }),
+    }
+  }
+
+  private overheardRandom(): Random {
+    const { random, recentKeys } = this
+    return {
+      below: (limit) => random.below(limit),
+      fill: (target) => {
+        random.fill(target)
+        if (target.length !== privateKeyLength) return
+        recentKeys.unshift(target.slice())
+        recentKeys.length = Math.min(recentKeys.length, mostRecentKeys)
+      },
     }
   }
 
