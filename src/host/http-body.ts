@@ -2,7 +2,6 @@
 // Guarantees: what is too large ends the request as soon as it is seen to be, after decompression (S14), and little is
 // inflated ahead; silence ends it, unless the sink itself asked for it; onBodyEnd comes last and once, never from
 // inside a call. Owns the answer and its connection until then.
-import type { IncomingMessage } from 'node:http'
 import type { Readable, Transform } from 'node:stream'
 import { createGunzip, createInflate, createInflateRaw } from 'node:zlib'
 import { type Failure, failure } from '../base/errors.ts'
@@ -16,6 +15,9 @@ export interface BodyLimits {
   /** Of the steady clock. */
   readonly deadlineMs: number
 }
+
+/** An answer of Node's client, or what is as good. */
+export type BodySource = Readable & { readonly complete: boolean; readonly socket?: { destroy(): unknown } }
 
 export type ContentCoding = 'identity' | 'gzip' | 'deflate'
 
@@ -44,7 +46,8 @@ function inflaterFor(firstByte: number): Transform {
 }
 
 export class HttpBody {
-  private readonly incoming: IncomingMessage
+  private readonly coding: ContentCoding
+  private readonly incoming: BodySource
   private readonly place: string
   private readonly limits: BodyLimits
   private readonly sink: HttpBodySink
@@ -56,7 +59,15 @@ export class HttpBody {
   private idleTimer: NodeJS.Timeout | undefined
   private totalTimer: NodeJS.Timeout | undefined
 
-  constructor(incoming: IncomingMessage, place: string, limits: BodyLimits, sink: HttpBodySink, signal: AbortSignal) {
+  constructor(
+    coding: ContentCoding,
+    incoming: BodySource,
+    place: string,
+    limits: BodyLimits,
+    sink: HttpBodySink,
+    signal: AbortSignal,
+  ) {
+    this.coding = coding
     this.incoming = incoming
     this.place = place
     this.limits = limits
@@ -64,7 +75,8 @@ export class HttpBody {
     this.signal = signal
   }
 
-  start(coding: ContentCoding): void {
+  start(): void {
+    const { coding } = this
     const { idleTimeoutMs, deadlineMs } = this.limits
     if (this.signal.aborted) this.abort()
     if (this.hasEnded) return

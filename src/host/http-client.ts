@@ -1,14 +1,16 @@
-// The Http port on node:http over connections of its own: no pool, so nothing outlives its request but what a line keeps
-// for the next (see http-line.ts). Redirects, errors and everything else a server may say are answers. (undici would bring
-// a pool and redirects to switch off, and its connections would have to be made here all the same.)
+// The Http port: whole answers and TLS by node:http, streams in plaintext by http-exchange.ts, which makes no garbage of
+// payload; over connections of its own: no pool, so nothing outlives its request but what a line keeps for the next (see
+// http-line.ts). Redirects, errors and everything else a server may say are answers.
 // Guarantees: only the addresses given are connected to; no more than 64 KiB of head; see http-body.ts for bodies.
 import { type IncomingMessage, request as sendRequest } from 'node:http'
 import type { Socket } from 'node:net'
-import { failure, type Result, success } from '../base/errors.ts'
+import { type Failure, failure, type Result, success } from '../base/errors.ts'
 import type { Http, HttpBodySink, HttpHead, HttpLine, HttpRequest, HttpResponse, HttpStream } from '../ports/http.ts'
 import { answerFailure, type BodyLimits, type ContentCoding, HttpBody, parseContentCoding } from './http-body.ts'
 import { connectInTurn } from './http-connection.ts'
+import { HttpExchange, requestHead } from './http-exchange.ts'
 import { KeptConnection } from './http-line.ts'
+import { ExchangeReadable, PlainHttpBody } from './plain-http-body.ts'
 
 export interface HttpClientOptions {
   /** PEM; trusted instead of the usual ones. */
@@ -17,10 +19,24 @@ export interface HttpClientOptions {
 
 const maxHeadBytes = 65_536
 
+/** An answer whose head is there, over whichever way it came. */
+interface Answered {
+  readonly head: HttpHead
+  /** Of its connection, too. */
+  destroy(): void
+  bodyOf(coding: ContentCoding, place: string, limits: BodyLimits, sink: HttpBodySink, signal: AbortSignal): RunningBody
+}
+
+interface RunningBody {
+  start(): void
+  resume(): void
+  abort(): void
+}
+
 interface Answer {
   readonly head: HttpHead
   readonly coding: ContentCoding
-  readonly incoming: IncomingMessage
+  readonly answered: Answered
   readonly place: string
   readonly limits: BodyLimits
 }
@@ -46,7 +62,7 @@ function headersOf(request: HttpRequest, url: URL, isKept: boolean): Record<stri
     'accept-encoding': 'gzip, deflate',
     ...(username === '' && password === '' ? {} : { authorization: `Basic ${credentials}` }),
     ...(request.body === undefined ? {} : { 'content-length': String(request.body.length) }),
-    ...(isKept ? { connection: 'keep-alive' } : {}),
+    connection: isKept ? 'keep-alive' : 'close',
   }
   for (const [name, value] of Object.entries(request.headers)) headers[name.toLowerCase()] = value
   return headers
@@ -58,6 +74,55 @@ function headOf(incoming: IncomingMessage): HttpHead {
   return { status: incoming.statusCode ?? 0, headers }
 }
 
+function answeredByNode(incoming: IncomingMessage): Answered {
+  return {
+    head: headOf(incoming),
+    destroy: () => void incoming.socket.destroy(),
+    bodyOf: (coding, place, limits, sink, signal) => new HttpBody(coding, incoming, place, limits, sink, signal),
+  }
+}
+
+function answeredByExchange(exchange: HttpExchange, head: HttpHead): Answered {
+  return {
+    head,
+    destroy: () => exchange.drop(),
+    bodyOf: (coding, place, limits, sink, signal) =>
+      coding === 'identity'
+        ? new PlainHttpBody(exchange, place, limits, sink, signal)
+        : new HttpBody(coding, new ExchangeReadable(exchange), place, limits, sink, signal),
+  }
+}
+
+/** As `exchange`, over a connection that is for it. */
+function exchangePlainly(
+  socket: Socket,
+  request: HttpRequest,
+  url: URL,
+  { timeoutMs, isKept }: { readonly timeoutMs: number; readonly isKept: boolean },
+  signal: AbortSignal,
+): Promise<Result<Answered>> {
+  const { hostname: place } = url
+  const head = requestHead(request.method, `${url.pathname}${url.search}`, headersOf(request, url, isKept))
+  if (head === undefined) {
+    socket.destroy()
+    return Promise.resolve(failure('http-malformed', `${place}: a header that cannot be sent`))
+  }
+  return new Promise((resolve) => {
+    const finish = (result: Result<Answered>) => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', onAbort)
+      if (!result.ok) exchanged.drop()
+      resolve(result)
+    }
+    const onAbort = () => finish(failure('interrupted', `${place}: no longer asked for`))
+    const timer = setTimeout(() => finish(failure('timed-out', `${place}: no answer in time`)), timeoutMs)
+    signal.addEventListener('abort', onAbort, { once: true })
+    const onHead = (outcome: HttpHead | Failure) =>
+      finish('code' in outcome ? outcome : success(answeredByExchange(exchanged, outcome)))
+    const exchanged = new HttpExchange({ socket, place, isKept, onHead }, head, request.body)
+  })
+}
+
 /** Sends the request and waits for the head of its answer; after that the connection is the answer's. */
 function exchange(
   socket: Socket,
@@ -65,11 +130,11 @@ function exchange(
   url: URL,
   { timeoutMs, isKept }: { readonly timeoutMs: number; readonly isKept: boolean },
   signal: AbortSignal,
-): Promise<Result<IncomingMessage>> {
+): Promise<Result<Answered>> {
   const { hostname } = url
   return new Promise((resolve) => {
     let answer: IncomingMessage | undefined
-    const finish = (result: Result<IncomingMessage>) => {
+    const finish = (result: Result<Answered>) => {
       clearTimeout(timer)
       signal.removeEventListener('abort', onAbort)
       if (!result.ok) socket.destroy()
@@ -99,7 +164,7 @@ function exchange(
         answer = incoming
         // Until its body is listened to; what happened by then is found there.
         incoming.on('error', () => undefined)
-        finish(success(incoming))
+        finish(success(answeredByNode(incoming)))
       })
       sent.once('close', () => {
         // After a whole answer the connection may be kept.
@@ -118,14 +183,18 @@ async function exchangeOnce(
   url: URL,
   options: HttpClientOptions,
   kept: KeptConnection | undefined,
+  isStreamed: boolean,
   signal: AbortSignal,
-): Promise<Result<IncomingMessage>> {
+): Promise<Result<Answered>> {
   const { idleTimeoutMs, totalTimeoutMs, addresses, localAddress } = request
   const startMs = performance.now()
   const headTimeoutMs = Math.min(idleTimeoutMs, totalTimeoutMs)
   const isSecure = url.protocol === 'https:'
+  const isForReads = isStreamed && !isSecure
+  const send = isForReads ? exchangePlainly : exchange
   const target = {
     isSecure,
+    isForReads,
     hostname: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? (isSecure ? 443 : 80) : Number(url.port),
     localAddress,
@@ -135,7 +204,7 @@ async function exchangeOnce(
   const known = await kept?.take(target, addresses)
   if (known !== undefined && signal.aborted) known.destroy()
   else if (known !== undefined) {
-    const answered = await exchange(known, request, url, { timeoutMs: headTimeoutMs, isKept }, signal)
+    const answered = await send(known, request, url, { timeoutMs: headTimeoutMs, isKept }, signal)
     if (answered.ok || answered.code !== 'connection-failed' || request.method !== 'GET') return answered
   }
   const connected = await connectInTurn(target, addresses, headTimeoutMs, signal)
@@ -147,13 +216,14 @@ async function exchangeOnce(
   }
   kept?.use(target, socket)
   const leftMs = Math.max(headTimeoutMs - (performance.now() - startMs), 1)
-  return await exchange(socket, request, url, { timeoutMs: leftMs, isKept }, signal)
+  return await send(socket, request, url, { timeoutMs: leftMs, isKept }, signal)
 }
 
 async function ask(
   request: HttpRequest,
   options: HttpClientOptions,
   kept: KeptConnection | undefined,
+  isStreamed: boolean,
   signal: AbortSignal,
 ): Promise<Result<Answer>> {
   if (signal.aborted) return failure('interrupted', 'no longer asked for')
@@ -161,19 +231,19 @@ async function ask(
   if (url === undefined) return failure('http-malformed', 'not a URL of http or https')
   const { idleTimeoutMs, totalTimeoutMs, maxBodyBytes } = request
   const startMs = performance.now()
-  const answered = await exchangeOnce(request, url, options, kept, signal)
-  if (!answered.ok) return answered
-  const incoming = answered.value
-  const head = headOf(incoming)
+  const asked = await exchangeOnce(request, url, options, kept, isStreamed, signal)
+  if (!asked.ok) return asked
+  const answered = asked.value
+  const { head } = answered
   const coding = parseContentCoding(head.headers['content-encoding'])
   if (coding === undefined || (coding === 'identity' && Number(head.headers['content-length'] ?? 0) > maxBodyBytes)) {
-    incoming.socket.destroy()
+    answered.destroy()
     return coding === undefined
       ? failure('http-malformed', `${url.hostname}: compressed in a way not asked for`)
       : failure('http-too-large', `${url.hostname}: more than ${maxBodyBytes} bytes`)
   }
   const limits = { maxBodyBytes, idleTimeoutMs, deadlineMs: startMs + totalTimeoutMs }
-  return success({ head, coding, incoming, place: url.hostname, limits })
+  return success({ head, coding, answered, place: url.hostname, limits })
 }
 
 /** Gathers a body of any number of parts in one array, so that many small ones take no more memory than they have. */
@@ -213,12 +283,12 @@ async function streamOver(
   sink: HttpBodySink,
   signal: AbortSignal,
 ): Promise<Result<HttpStream>> {
-  const asked = await ask(request, options, kept, signal)
+  const asked = await ask(request, options, kept, true, signal)
   if (!asked.ok) return asked
-  const { head, coding, incoming, place, limits } = asked.value
-  const body = new HttpBody(incoming, place, limits, sink, signal)
+  const { head, coding, answered, place, limits } = asked.value
+  const body = answered.bodyOf(coding, place, limits, sink, signal)
   // Whoever asked learns of the head first.
-  setImmediate(() => body.start(coding))
+  setImmediate(() => body.start())
   return success({ ...head, resume: () => body.resume(), abort: () => body.abort() })
 }
 
@@ -232,11 +302,11 @@ function openLine(options: HttpClientOptions): HttpLine {
 
 export function httpClient(options: HttpClientOptions = {}): Http {
   async function fetch(request: HttpRequest, signal: AbortSignal): Promise<Result<HttpResponse>> {
-    const asked = await ask(request, options, undefined, signal)
+    const asked = await ask(request, options, undefined, false, signal)
     if (!asked.ok) return asked
-    const { head, coding, incoming, place, limits } = asked.value
+    const { head, coding, answered, place, limits } = asked.value
     const whole = await new Promise<Result<Uint8Array>>((resolve) => {
-      new HttpBody(incoming, place, limits, new WholeBody(resolve), signal).start(coding)
+      answered.bodyOf(coding, place, limits, new WholeBody(resolve), signal).start()
     })
     return whole.ok ? success({ ...head, body: whole.value }) : whole
   }

@@ -5,10 +5,13 @@ import { connect, isIP, type Socket } from 'node:net'
 import { checkServerIdentity, connect as connectSecurely, TLSSocket } from 'node:tls'
 import type { IpAddress } from '../base/endpoint.ts'
 import { failure, type Result, success } from '../base/errors.ts'
+import { connectForReads } from './http-reads.ts'
 import { connectionFailure } from './network-failure.ts'
 
 export interface HttpTarget {
   readonly isSecure: boolean
+  /** To be read by an HttpExchange; never with `isSecure`. */
+  readonly isForReads: boolean
   /** Without the brackets of an IPv6 literal. */
   readonly hostname: string
   readonly port: number
@@ -20,6 +23,7 @@ export interface HttpTarget {
 function open(target: HttpTarget, ip: IpAddress): Socket {
   const { hostname, port, localAddress, certificateAuthorities } = target
   const common = { host: ip.address, port, ...(localAddress === undefined ? {} : { localAddress }) }
+  if (target.isForReads) return connectForReads({ ...common, noDelay: true })
   if (!target.isSecure) return connect({ ...common, noDelay: true })
   return connectSecurely({
     ...common,

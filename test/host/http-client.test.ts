@@ -194,6 +194,39 @@ describe('bad servers', () => {
     await server.close()
   })
 
+  test('a sink that takes little at a time, and now and then nothing, has the body in order, in chunks or not', async () => {
+    const body = Uint8Array.from({ length: 60_000 }, (_, index) => (index * 7) & 0xff)
+    const chunks = Array.from({ length: 600 }, (_, index) => body.subarray(index * 100, (index + 1) * 100))
+    for (const isChunked of [false, true]) {
+      const server = await serveRaw((socket) => {
+        socket.write(
+          `HTTP/1.1 200 OK\r\n${isChunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${body.length}`}\r\n\r\n`,
+        )
+        if (!isChunked) socket.write(body)
+        else
+          for (const chunk of chunks) socket.write(Buffer.concat([Buffer.from('64\r\n'), chunk, Buffer.from('\r\n')]))
+        if (isChunked) socket.write('0\r\n\r\n')
+      })
+      const log = new BodyLog()
+      log.allowed = 3_000
+      log.onPart = () => {
+        log.allowed = (log.allowed * 5 + 17) % 3_001
+        if (log.allowed < 500) {
+          log.allowed = 0
+          setImmediate(() => {
+            log.allowed = 2_900
+            stream.resume()
+          })
+        }
+      }
+      const stream = unwrap(await httpClient().stream(requestTo(server.url, [loopback]), log, never))
+      await until(() => log.ends === 1)
+      assert.equal(log.failure, undefined)
+      assert.deepEqual(log.body, body)
+      await server.close()
+    }
+  })
+
   test('a connection cut anywhere fails', async () => {
     assert.equal(await codeAfter((socket) => socket.destroy()), 'connection-failed')
     assert.equal(await codeAfter((socket) => socket.end('HTTP/1.1 20')), 'connection-failed')

@@ -146,6 +146,23 @@ describe('a line', () => {
     await new Promise((resolve) => server.close(resolve))
   })
 
+  test('does not use a connection again on which more came than an answer', async () => {
+    const sockets: Socket[] = []
+    const server = createRawServer((socket) => {
+      sockets.push(socket)
+      socket.on('error', () => undefined)
+      socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbodyHTTP/1.1 200 OK\r\n'))
+    })
+    const port = await listen(server)
+    const line = httpClient().openLine()
+    const url = `http://127.0.0.1:${port}/`
+    assert.deepEqual([await get(line, url), await get(line, url)], ['200 4', '200 4'])
+    assert.equal(sockets.length, 2)
+    line.close()
+    await until(() => sockets.every((socket) => socket.destroyed || socket.readableEnded))
+    await new Promise((resolve) => server.close(resolve))
+  })
+
   test('closes a connection on which something comes unasked', async () => {
     const sockets: Socket[] = []
     const server = createRawServer((socket) => {
