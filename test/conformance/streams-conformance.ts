@@ -1,7 +1,7 @@
 // What every implementation of the Streams port promises, as tests over one address that listens and dials.
 // Guarantees: touches the port and nothing else, so that real sockets and simulated ones answer the same questions.
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { afterEach, describe, test } from 'node:test'
 import { concatBytes } from '../../src/base/bytes.ts'
 import type { Endpoint } from '../../src/base/endpoint.ts'
 import { unwrap } from '../../src/base/errors.ts'
@@ -27,6 +27,9 @@ const timeoutMs = 5_000
 const empty = new Uint8Array(0)
 
 export function streamsConformance(title: string, make: () => Promise<StreamsUnderTest>): void {
+  /** Ends what a failed test left open, which would keep the process alive. */
+  let cut = async (): Promise<void> => undefined
+
   async function pair(prepare: (accepted: StreamLog) => void = () => undefined) {
     const under = await make()
     const accepted: StreamLog[] = []
@@ -34,9 +37,13 @@ export function streamsConformance(title: string, make: () => Promise<StreamsUnd
     const near = dial(under, listening.endpoint)
     await under.until(() => near.opens === 1 && accepted.length === 1)
     const far = accepted[0] as StreamLog
-    const finish = async () => {
+    cut = async () => {
+      cut = async () => undefined
       for (const log of [near, far]) log.during(() => log.stream.abort())
       await listening.close()
+    }
+    const finish = async () => {
+      await cut()
       await under.until(() => near.closes === 1 && far.closes === 1)
     }
     return { ...under, listening, near, far, accepted, finish }
@@ -54,6 +61,8 @@ export function streamsConformance(title: string, make: () => Promise<StreamsUnd
   }
 
   describe(`streams: ${title}`, () => {
+    afterEach(() => cut())
+
     test('both ends know each other', async () => {
       const { near, far, listening, finish } = await pair()
       assert.equal(endpointText(near.stream.remote), endpointText(listening.endpoint))
@@ -132,10 +141,7 @@ export function streamsConformance(title: string, make: () => Promise<StreamsUnd
       }
       near.onRoom = fill
       fill()
-      await settle()
-      const heldAt = sentBytes
-      await settle()
-      assert.equal(sentBytes, heldAt)
+      for (let before = -1; before !== sentBytes; await settle()) before = sentBytes
       assert.ok(sentBytes < 512 * payload.length, 'the writer was never held back')
       assert.ok(near.stream.queuedBytes > 0)
       assert.equal(near.stream.queuedBytes, sentBytes - near.writtenBytes)
