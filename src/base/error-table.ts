@@ -346,6 +346,10 @@ export const errorTable = {
     meaning: 'A record that is written once exists already.',
     remedy: 'Nothing to do: the first one counts.',
   },
+  'store-locked': {
+    meaning: 'Another process has the database open.',
+    remedy: 'End that process, or use it; two never write to one database.',
+  },
   'store-damaged': {
     meaning: 'The database is damaged, and nothing more is written to it.',
     remedy: 'Restore a backup; keep the damaged files to find out why.',
