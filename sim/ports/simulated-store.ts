@@ -38,6 +38,8 @@ const syncAfterMs = 500
 export class SimulatedStoreDisk {
   /** Decides which groups of commits fail; asked once for each. */
   failing: (changes: readonly StoreChange[]) => StoreFault | undefined = () => undefined
+  /** Called before each thing the disk does for the program: where a test lets it die. */
+  beforeEach: () => void = () => undefined
   /** Batches that power losses took back. */
   lostBatches = 0
   private readonly clock: SimulatedClock
@@ -80,6 +82,7 @@ export class SimulatedStoreDisk {
 
   later(life: number, work: () => void): void {
     this.clock.at(this.clock.nowMs() + this.random.below(1000 * this.maxDelayMs + 1) / 1000, () => {
+      if (life === this.life) this.beforeEach()
       if (life === this.life) work()
     })
   }

@@ -12,7 +12,7 @@ import { type AuthenticOperation, bodyHashOf } from './authenticate.ts'
 import { decide } from './decide.ts'
 import type { Entry } from './entry.ts'
 import type { LedgerFacts } from './genesis.ts'
-import { decodeLine, encodeLine, type JournalRecord, outcomeOf } from './journal-record.ts'
+import { decodeLine, encodeLine, type JournalRecord, outcomeOf, type ReadRecord } from './journal-record.ts'
 import { LedgerState } from './ledger-state.ts'
 import { StateCommitment } from './state-commitment.ts'
 
@@ -168,8 +168,8 @@ export class LedgerCore {
     this.state.rollback(this.state.firstMark())
   }
 
-  /** Takes in a line of the journal from the disk, without deciding anything again. Errors: ledger-damaged. */
-  replay(line: Uint8Array): Result<void> {
+  /** Takes in a line of the journal from the disk, without deciding anything again; it. Errors: ledger-damaged. */
+  replay(line: Uint8Array): Result<ReadRecord> {
     assert(this.pending.length === 0 && this.writing.length === 0, 'a ledger that is being replayed')
     const decoded = decodeLine(line, this.facts.rail)
     if (!decoded.ok) return misplaced(this.acknowledged.height + 1, decoded)
@@ -187,7 +187,7 @@ export class LedgerCore {
     this.applied.turnOver()
     const { height, timeMs, root = this.acknowledged.root } = record
     this.acknowledged = { height, hash, timeMs, root }
-    return success(undefined)
+    return success(record)
   }
 
   /** Compares the state with the root that the journal says it must have. Errors: ledger-damaged. */
