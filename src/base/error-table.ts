@@ -435,6 +435,14 @@ export const errorTable = {
     meaning: 'The journal of a ledger does not hold: it was damaged or tampered with at the entry named.',
     remedy: 'Nothing is added to it; restore a backup, and keep the damaged one to find out why.',
   },
+  'ledger-missing': {
+    meaning: 'There is no ledger here, and none was joined.',
+    remedy: 'Make one with `swarmbid ledger init`, or join one with `swarmbid ledger join`.',
+  },
+  'ledger-untrue': {
+    meaning: 'What a ledger says is not signed by its operator, or contradicts what the operator signed before.',
+    remedy: 'Use that ledger no more; the contradiction is kept, and proves to anyone what the operator did.',
+  },
   'ledger-unreachable': {
     meaning: 'The ledger does not answer; whether the operation was carried out is not known yet.',
     remedy: 'Nothing to do: it is asked again, and nothing is done twice.',

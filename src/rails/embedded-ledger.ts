@@ -99,6 +99,7 @@ interface WaitingRead {
 }
 
 const maxWaiting = 50_000
+const enoughOperations = 64
 const overdueAtOnce = 64
 /** Before what was overdue and could not be ended is tried again. */
 const overduePauseMs = 1_000
@@ -119,8 +120,10 @@ export class EmbeddedLedger implements Ledger {
   private reads: WaitingRead[] = []
   /** Ids that are looked for in the journal: another operation of the same id waits for the outcome. */
   private readonly lookedUp = new Map<OperationId, Promise<unknown>>()
-  private writer: Promise<void> | undefined
-  private sealing: readonly WaitingOperation[] = []
+  /** What is on its way to the disk. */
+  private sealed: readonly WaitingOperation[] | undefined
+  private isGathering = false
+  private onIdle: (() => void) | undefined
   private ended: Failure | undefined
   private earliestOverdueMs = 0
   private readonly counts = { operations: 0, repeated: 0, refused: 0, groups: 0, largestGroup: 0 }
@@ -173,7 +176,11 @@ export class EmbeddedLedger implements Ledger {
   }
 
   get statistics(): LedgerStatistics {
-    return { height: this.core.head.height, ...this.counts, waiting: this.operations.length + this.sealing.length }
+    return {
+      height: this.core.head.height,
+      ...this.counts,
+      waiting: this.operations.length + (this.sealed?.length ?? 0),
+    }
   }
 
   async timeMs(signal: AbortSignal): Promise<Result<number>> {
@@ -293,7 +300,8 @@ export class EmbeddedLedger implements Ledger {
     this.ended = failure('interrupted', 'the ledger is closed')
     this.alarm.close()
     await Promise.all(this.lookedUp.values())
-    await this.writer
+    const isIdle = this.sealed === undefined && this.operations.length === 0 && this.reads.length === 0
+    if (!isIdle) await new Promise<void>((resolve) => (this.onIdle = resolve))
     this.ports.operator.forget()
     const closed = await this.ports.store.close()
     return before ?? closed
@@ -355,42 +363,63 @@ export class EmbeddedLedger implements Ledger {
     })
   }
 
+  /** One group is on its way at a time; the next is what came meanwhile. */
   private write(): void {
-    this.writer ??= this.writeGroups()
+    if (this.sealed !== undefined) return
+    // So that the disk has work while more is being checked; else whatever comes in this moment goes together.
+    if (this.operations.length >= enoughOperations) {
+      this.writeGroup()
+    } else if (!this.isGathering) {
+      this.isGathering = true
+      void Promise.resolve().then(() => {
+        this.isGathering = false
+        if (this.sealed === undefined) this.writeGroup()
+      })
+    }
   }
 
-  private async writeGroups(): Promise<void> {
-    // Whatever comes in this moment belongs to the first group.
-    await undefined
-    while (this.operations.length > 0 || this.reads.length > 0) await this.writeGroup()
-    this.writer = undefined
-  }
-
-  private async writeGroup(): Promise<void> {
-    const [operations, reads, ids] = [this.operations, this.reads, this.ids]
+  private writeGroup(): void {
+    const { operations, reads, ids } = this
     this.operations = []
     this.reads = []
     this.ids = []
     const group = this.core.seal()
     const head = group?.head ?? this.core.head
     const seen = reads.map(({ look }) => look(head))
-    if (group !== undefined) {
-      this.sealing = operations
-      const written = await this.journal.append(group, ids)
-      this.sealing = []
-      if (!written.ok) {
-        this.undo(written, operations, reads)
-        return
-      }
-      this.core.acknowledge(head.height)
-      this.counts.groups++
-      this.counts.largestGroup = Math.max(this.counts.largestGroup, ids.length)
+    if (group === undefined) {
+      this.answer(operations, reads, seen, undefined)
+      this.goOn()
+      return
     }
+    this.sealed = operations
+    void this.journal.append(group, ids).then((written) => {
+      this.sealed = undefined
+      if (written.ok) {
+        this.core.acknowledge(head.height)
+        this.counts.groups++
+        this.counts.largestGroup = Math.max(this.counts.largestGroup, ids.length)
+        this.answer(operations, reads, seen, group)
+        this.tell(operations)
+      } else this.undo(written, operations, reads)
+      this.goOn()
+    })
+  }
+
+  private goOn(): void {
+    if (this.operations.length > 0 || this.reads.length > 0) this.writeGroup()
+    else this.onIdle?.()
+  }
+
+  private answer(
+    operations: readonly WaitingOperation[],
+    reads: readonly WaitingRead[],
+    seen: readonly unknown[],
+    group: SealedGroup | undefined,
+  ): void {
     for (const [index, { resolve }] of reads.entries()) resolve(success(seen[index]) as Result<never>)
     for (const { height, result, resolve } of operations) {
       resolve(result.ok ? success({ applied: result.value, ...entryOf(group, height) }) : result)
     }
-    if (group !== undefined) this.tell(operations)
   }
 
   private tell(operations: readonly WaitingOperation[]): void {
