@@ -439,6 +439,10 @@ export const errorTable = {
     meaning: 'There is no ledger here, and none was joined.',
     remedy: 'Make one with `swarmbid ledger init`, or join one with `swarmbid ledger join`.',
   },
+  'ledger-busy': {
+    meaning: 'A ledger was asked for more than it does at once, or does for one account or address; nothing was done.',
+    remedy: 'Nothing to do: it is asked again a little later.',
+  },
   'ledger-untrue': {
     meaning: 'What a ledger says is not signed by its operator, or contradicts what the operator signed before.',
     remedy: 'Use that ledger no more; the contradiction is kept, and proves to anyone what the operator did.',

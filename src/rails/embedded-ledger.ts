@@ -34,7 +34,7 @@ import type {
 import type { Random } from '../ports/random.ts'
 import type { SignatureScheme, SigningKey } from '../ports/signatures.ts'
 import type { Store } from '../ports/store.ts'
-import { JournalStore } from './journal-store.ts'
+import { type FoundEntry, JournalStore } from './journal-store.ts'
 import { LaneWatchers } from './lane-watchers.ts'
 import { unlessAborted } from './unless-aborted.ts'
 
@@ -56,8 +56,14 @@ export interface EmbeddedLedgerOptions {
 /** An operation that is on the disk. */
 export interface CarriedOut {
   readonly applied: AppliedOperation
-  /** Of its entry, unless it was there before it was asked for: then operationReceipt reads it. */
-  readonly entry?: { readonly hash: Uint8Array; readonly timeMs: number }
+  /** That it was written in, unless it was there before it was asked for: then `evidenceOf` reads it. */
+  readonly group?: SealedGroup
+}
+
+/** An entry, and that the operator signed it. */
+export interface OperationEvidence {
+  readonly line: Uint8Array
+  readonly receipt: SignedReceipt
 }
 
 /** A balance as the operator attests it, and the way to the root that it names. */
@@ -85,7 +91,11 @@ export interface LedgerStatistics {
   readonly waiting: number
 }
 
+/** Why an account is not served now. */
+type Admission = (account: AccountId) => Failure | undefined
+
 interface WaitingOperation {
+  readonly id: OperationId
   /** What has to be on the disk before it is answered. */
   readonly height: number
   readonly result: Result<AppliedOperation>
@@ -227,46 +237,54 @@ export class EmbeddedLedger implements Ledger {
     return this.watchers.add(account, listener)
   }
 
+  /** As watchLanes, with the operation that changed a lane. */
+  watchEntries(account: AccountId, listener: (id: OperationId) => void): () => void {
+    return this.watchers.add(account, (_lane, id) => listener(id))
+  }
+
   /** Called after each group that came onto the disk. */
   onHead(listener: () => void): () => void {
     this.headListeners.add(listener)
     return () => this.headListeners.delete(listener)
   }
 
-  /** As `submit`, and what a receipt is made of. What is called before anything is awaited makes one group. */
-  carryOut(operation: SignedOperation): Promise<Result<CarriedOut>> {
+  /**
+   * As `submit`, and where it was written. What is called before anything is awaited makes one group. `admit` is asked
+   * once it is sure who it is. Errors besides: ledger-busy (nothing was done).
+   */
+  carryOut(operation: SignedOperation, admit: Admission = () => undefined): Promise<Result<CarriedOut>> {
     if (this.ended !== undefined) return Promise.resolve(this.ended)
     if (this.operations.length >= maxWaiting) {
-      return Promise.resolve(failure('ledger-unreachable', 'the ledger has more to do than it can take'))
+      return Promise.resolve(failure('ledger-busy', 'the ledger has more to do than it can take'))
     }
     const authentic = authenticate(operation, this.facts, this.ports.scheme)
-    if (authentic.ok) return this.enter(authentic.value)
+    const refusal = authentic.ok ? admit(operation.account) : authentic
+    if (authentic.ok && refusal === undefined) return this.enter(authentic.value)
     this.counts.refused++
-    return Promise.resolve(authentic)
+    return Promise.resolve(refusal as Failure)
   }
 
   signedHead(): SignedReceipt {
     return this.sign(headReceipt(this.core.head, this.nowMs()))
   }
 
-  /** What the operator attests of an operation that was carried out; undefined: never seen. */
-  async operationReceipt(id: OperationId): Promise<Result<SignedReceipt | undefined>> {
-    const found = await this.journal.find(id)
-    if (!found.ok) return this.unreadable(found)
-    if (found.value === undefined || found.value.record.height > this.core.head.height) return success(undefined)
-    const { hash, record } = found.value
-    const { operation, account, height, timeMs } = record
-    return success(
-      this.sign(operationReceipt(this.facts, operation, account, { fee: record.entry.fee, height, timeMs }, hash)),
-    )
+  /** Of a group that is on the disk. */
+  signedHeadOf({ head }: SealedGroup): SignedReceipt {
+    return this.sign(headReceipt(head, this.nowMs()))
   }
 
-  /** The same, of one that was carried out just now. */
-  receiptOf({ operation, account }: SignedOperation, { applied, entry }: CarriedOut): SignedReceipt | undefined {
-    if (entry === undefined) return undefined
-    const { height, outcome } = applied
-    const facts = { fee: outcome.fee, height, timeMs: entry.timeMs }
-    return this.sign(operationReceipt(this.facts, operation, account, facts, entry.hash))
+  /** What the operator attests of an operation that was carried out; undefined: never seen. */
+  async evidenceOf(id: OperationId): Promise<Result<OperationEvidence | undefined>> {
+    const found = await this.journal.find(id)
+    if (!found.ok) return this.unreadable(found)
+    return success(found.value === undefined ? undefined : this.evidence(found.value))
+  }
+
+  /** The same, of what the journal has at a height. */
+  async evidenceAt(height: number): Promise<Result<OperationEvidence | undefined>> {
+    const found = await this.journal.at(height)
+    if (!found.ok) return this.unreadable(found)
+    return success(found.value === undefined ? undefined : this.evidence(found.value))
   }
 
   attestAccount(account: AccountId): Promise<Result<AttestedAccount>> {
@@ -307,6 +325,14 @@ export class EmbeddedLedger implements Ledger {
     return before ?? closed
   }
 
+  /** Undefined: it is not on the disk for sure yet. */
+  private evidence({ line, hash, record }: FoundEntry): OperationEvidence | undefined {
+    const { operation, account, height, timeMs } = record
+    if (height > this.core.head.height) return undefined
+    const facts = { fee: record.entry.fee, height, timeMs }
+    return { line, receipt: this.sign(operationReceipt(this.facts, operation, account, facts, hash)) }
+  }
+
   private nowMs(): number {
     return this.core.timeAt(this.time(this.ports.clock.nowMs()))
   }
@@ -331,7 +357,7 @@ export class EmbeddedLedger implements Ledger {
     const height = result.ok ? result.value.height : this.core.height
     if (height <= this.core.head.height) return result.ok ? success({ applied: result.value }) : result
     return new Promise((resolve) => {
-      this.operations.push({ height, result, resolve })
+      this.operations.push({ id: operation.statement.operation.id, height, result, resolve })
       this.write()
     })
   }
@@ -418,13 +444,14 @@ export class EmbeddedLedger implements Ledger {
   ): void {
     for (const [index, { resolve }] of reads.entries()) resolve(success(seen[index]) as Result<never>)
     for (const { height, result, resolve } of operations) {
-      resolve(result.ok ? success({ applied: result.value, ...entryOf(group, height) }) : result)
+      resolve(result.ok ? success({ applied: result.value, ...groupOf(group, height) }) : result)
     }
   }
 
   private tell(operations: readonly WaitingOperation[]): void {
-    for (const { result } of operations) {
-      if (result.ok) for (const lane of result.value.outcome.lanes ?? []) this.watchers.tell(lane)
+    for (const { id, result } of operations) {
+      if (!result.ok) continue
+      for (const lane of result.value.outcome.lanes ?? []) this.watchers.tell(lane, id)
     }
     for (const listener of [...this.headListeners]) listener()
     this.planOverdue()
@@ -486,9 +513,8 @@ export class EmbeddedLedger implements Ledger {
   }
 }
 
-function entryOf(group: SealedGroup | undefined, height: number): Pick<CarriedOut, 'entry'> {
-  const hash = group?.hashes[height - group.firstHeight]
-  return group === undefined || hash === undefined ? {} : { entry: { hash, timeMs: group.head.timeMs } }
+function groupOf(group: SealedGroup | undefined, height: number): Pick<CarriedOut, 'group'> {
+  return group === undefined || height < group.firstHeight ? {} : { group }
 }
 
 function interrupted(): Failure {

@@ -64,6 +64,12 @@ export function writeGenesis(store: Store, genesis: Uint8Array): Promise<Result<
   return store.commit([{ type: 'insert', table: ledgerTable, key: genesisKey, value: genesis }], 'durable')
 }
 
+export interface FoundEntry {
+  readonly line: Uint8Array
+  readonly record: ReadRecord
+  readonly hash: Uint8Array
+}
+
 export class JournalStore {
   private readonly store: Store
   private readonly facts: LedgerFacts
@@ -92,17 +98,24 @@ export class JournalStore {
   }
 
   /** What an id stands for. Errors: those of the store, ledger-damaged. */
-  async find(id: OperationId): Promise<Result<{ readonly record: ReadRecord; readonly hash: Uint8Array } | undefined>> {
+  async find(id: OperationId): Promise<Result<FoundEntry | undefined>> {
     const found = await this.store.get(operationsTable, idBytes(id))
     if (!found.ok || found.value === undefined) return found.ok ? success(undefined) : found
-    const line = await this.store.get(journalTable, found.value)
-    if (!line.ok) return line
     const height = Number(readUint64(found.value, 0))
-    if (line.value === undefined) return damaged(height, 'it is missing')
+    const entry = await this.at(height)
+    if (!entry.ok) return entry
+    if (entry.value === undefined) return damaged(height, 'it is missing')
+    const isIts = entry.value.record.operation.id === id
+    return isIts ? entry : damaged(height, 'it is of another operation than it should be')
+  }
+
+  /** The entry of a height. Errors: those of the store, ledger-damaged. */
+  async at(height: number): Promise<Result<FoundEntry | undefined>> {
+    const line = await this.store.get(journalTable, heightBytes(height))
+    if (!line.ok || line.value === undefined) return line.ok ? success(undefined) : line
     const decoded = decodeLine(line.value, this.facts.rail)
     if (!decoded.ok) return damaged(height, decoded.detail)
-    if (decoded.value.record.operation.id !== id) return damaged(height, 'it is of another operation than it should be')
-    return decoded
+    return success({ line: line.value, ...decoded.value })
   }
 
   /** As the core remembers operations. */

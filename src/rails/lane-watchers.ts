@@ -1,8 +1,9 @@
 // Who wants to hear of changes of whose lanes.
 // Guarantees: a listener hears of a lane whether its account pays or is paid; one that left hears nothing more.
-import type { AccountId, Lane } from '../ports/ledger.ts'
+import type { AccountId, Lane, OperationId } from '../ports/ledger.ts'
 
-type LaneListener = (lane: Lane) => void
+/** `by`: the operation that changed it. */
+type LaneListener = (lane: Lane, by: OperationId) => void
 
 export class LaneWatchers {
   private readonly listeners = new Map<AccountId, Set<LaneListener>>()
@@ -12,7 +13,7 @@ export class LaneWatchers {
     const listeners = this.listeners.get(account) ?? new Set()
     this.listeners.set(account, listeners)
     // The same function may listen twice.
-    const own: LaneListener = (lane) => listener(lane)
+    const own: LaneListener = (lane, by) => listener(lane, by)
     listeners.add(own)
     return () => {
       listeners.delete(own)
@@ -20,9 +21,9 @@ export class LaneWatchers {
     }
   }
 
-  tell(lane: Lane): void {
+  tell(lane: Lane, by: OperationId): void {
     for (const account of [lane.payer, lane.payee]) {
-      for (const listener of [...(this.listeners.get(account) ?? [])]) listener(lane)
+      for (const listener of [...(this.listeners.get(account) ?? [])]) listener(lane, by)
     }
   }
 

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { fromHex } from '../../src/base/bytes.ts'
 import { failure, unwrap } from '../../src/base/errors.ts'
-import { checkReceipt } from '../../src/ledger/receipts.ts'
+import { checkReceipt, contradictionOf } from '../../src/ledger/receipts.ts'
 import { provesRecord } from '../../src/ledger/state-commitment.ts'
 import type { Lane, LaneId, LedgerOperation } from '../../src/ports/ledger.ts'
 import type { EmbeddedLedger } from '../../src/rails/embedded-ledger.ts'
@@ -269,13 +269,16 @@ describe('embedded ledger', () => {
   test('receipts and proofs are of one root, signed by the operator', async () => {
     const { world, ledger } = await withGrants()
     const signed = world.people.sign(1, transfer(world, 'x', 5))
-    const carried = unwrap(await world.clock.settle(ledger.carryOut(signed)))
-    const [receipt, later] = [
-      ledger.receiptOf(signed, carried),
-      unwrap(await world.clock.settle(ledger.operationReceipt(signed.operation.id))),
-    ]
-    assert.ok(receipt !== undefined && later !== undefined)
-    assert.deepEqual(unwrap(checkReceipt(receipt, ledger.facts, fakeScheme)), later.receipt)
+    const { applied, group } = unwrap(await world.clock.settle(ledger.carryOut(signed)))
+    const evidence = unwrap(await world.clock.settle(ledger.evidenceOf(signed.operation.id)))
+    assert.ok(evidence !== undefined && group !== undefined)
+    const attestedOperation = unwrap(checkReceipt(evidence.receipt, ledger.facts, fakeScheme))
+    assert.ok(attestedOperation.type === 'operation' && attestedOperation.height === applied.height)
+    assert.deepEqual(evidence.line, group.lines[applied.height - group.firstHeight])
+    assert.deepEqual(unwrap(await world.clock.settle(ledger.evidenceAt(applied.height))), evidence)
+    assert.equal(unwrap(await world.clock.settle(ledger.evidenceAt(applied.height + 1))), undefined)
+    const head = unwrap(checkReceipt(ledger.signedHeadOf(group), ledger.facts, fakeScheme))
+    assert.equal(contradictionOf(head, attestedOperation), undefined)
     const busy = ledger.submit(world.people.sign(1, transfer(world, 'y', 1)), never)
     const account = world.people.account(2)
     const attested = unwrap(await world.clock.settle(ledger.attestAccount(account)))
@@ -286,9 +289,9 @@ describe('embedded ledger', () => {
     assert.ok(provesRecord(root, 'account', account, attested.record, attested.proof))
     const nothing = unwrap(await world.clock.settle(ledger.attestLane(drawn('none') as string as LaneId)))
     assert.equal(nothing.lane, undefined)
-    const { receipt: head } = nothing.receipt
-    assert.ok(head.type === 'head')
-    assert.ok(provesRecord(unwrap(fromHex(head.stateRoot)), 'lane', drawn('none'), undefined, nothing.proof))
+    const { receipt: ofNothing } = nothing.receipt
+    assert.ok(ofNothing.type === 'head')
+    assert.ok(provesRecord(unwrap(fromHex(ofNothing.stateRoot)), 'lane', drawn('none'), undefined, nothing.proof))
   })
 
   test('an answer that is not waited for any more comes as interrupted; what was asked for happens', async () => {

@@ -1,0 +1,49 @@
+// How much each address and each account may ask of a ledger that is served: a bucket each, which fills with time.
+// Guarantees: bounded memory; whoever was forgotten begins with a full bucket, and only full ones are forgotten.
+interface Bucket {
+  left: number
+  atMs: number
+}
+
+export interface AllowanceOptions {
+  readonly perSecond: number
+  readonly burst: number
+}
+
+const maxBuckets = 65_536
+
+export class RequestAllowance {
+  private readonly perSecond: number
+  private readonly burst: number
+  private readonly buckets = new Map<string, Bucket>()
+
+  constructor({ perSecond, burst }: AllowanceOptions) {
+    this.perSecond = perSecond
+    this.burst = burst
+  }
+
+  /** Takes `count` from who has them; false: too few are left, and none is taken. */
+  take(who: string, count: number, nowMs: number): boolean {
+    const bucket = this.buckets.get(who) ?? { left: this.burst, atMs: nowMs }
+    const left = this.leftOf(bucket, nowMs)
+    if (left < count) return false
+    if (!this.buckets.has(who)) {
+      if (this.buckets.size >= maxBuckets) this.forget(nowMs)
+      if (this.buckets.size >= maxBuckets) return false
+      this.buckets.set(who, bucket)
+    }
+    bucket.left = left - count
+    bucket.atMs = nowMs
+    return true
+  }
+
+  private leftOf({ left, atMs }: Bucket, nowMs: number): number {
+    return Math.min(this.burst, left + ((nowMs - atMs) / 1000) * this.perSecond)
+  }
+
+  private forget(nowMs: number): void {
+    for (const [who, bucket] of this.buckets) {
+      if (this.leftOf(bucket, nowMs) >= this.burst) this.buckets.delete(who)
+    }
+  }
+}
