@@ -22,9 +22,6 @@ export function exportHead(head: SignedReceipt): string {
   return `head ${toBase64(signedReceiptCodec.encode(head))}\n`
 }
 
-/** Longer lines are none of a journal. */
-export const maxExportLine = 2 * 1_048_576
-
 export interface ExportFault {
   /** From 1, of the file. */
   readonly lineNumber: number

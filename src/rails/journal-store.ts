@@ -2,7 +2,7 @@
 // Guarantees: a line is written once; lines and ids of a group are there together or not at all; what is read back is
 // what the journal's hashes say, and an index that does not fit its journal is found out when the ledger is opened.
 // Owns its tables.
-import { readUint64, toHex, writeHex, writeUint64 } from '../base/bytes.ts'
+import { readUint32, toHex, writeHex, writeUint64 } from '../base/bytes.ts'
 import { type Failure, failure, type Result, success } from '../base/errors.ts'
 import { sha256 } from '../base/hash.ts'
 import type { AppliedOperation } from '../ledger/applied-operations.ts'
@@ -28,6 +28,10 @@ function heightBytes(height: number): Uint8Array {
   const bytes = new Uint8Array(heightLength)
   writeUint64(bytes, 0, BigInt(height))
   return bytes
+}
+
+function heightOf(bytes: Uint8Array): number {
+  return readUint32(bytes, 0) * 2 ** 32 + readUint32(bytes, 4)
 }
 
 function idBytes(id: OperationId): Uint8Array {
@@ -101,7 +105,7 @@ export class JournalStore {
   async find(id: OperationId): Promise<Result<FoundEntry | undefined>> {
     const found = await this.store.get(operationsTable, idBytes(id))
     if (!found.ok || found.value === undefined) return found.ok ? success(undefined) : found
-    const height = Number(readUint64(found.value, 0))
+    const height = heightOf(found.value)
     const entry = await this.at(height)
     if (!entry.ok) return entry
     if (entry.value === undefined) return damaged(height, 'it is missing')

@@ -26,7 +26,7 @@ export interface LedgerServerOptions {
   readonly allowances?: { readonly ofAddress?: AllowanceOptions; readonly ofAccount?: AllowanceOptions }
 }
 
-export interface ServiceStatistics {
+interface ServiceStatistics {
   readonly connections: number
   /** Since it began: connections and requests that were turned away. */
   readonly turnedAway: number

@@ -6,7 +6,7 @@ import { WebSocket } from 'ws'
 import { type Failure, failure } from '../base/errors.ts'
 import { maxFrameBytes } from './service-messages.ts'
 
-export interface LedgerSocketEvents {
+interface LedgerSocketEvents {
   onMessage(text: string): void
   /** It is over, or never came to be. */
   onClose(why: Failure): void

@@ -3,7 +3,7 @@
 // Guarantees: an operation keeps its id through every retry and reconnect, so it is never done twice; whatever was asked
 // is answered within the patience it was given, as unreachable if need be; many operations share a frame; after a lie
 // nothing more is asked. Owns its connection, which it makes anew, ever more patiently.
-import { fromHex, toHex } from '../base/bytes.ts'
+import { toHex } from '../base/bytes.ts'
 import { type ErrorCode, type Failure, failure, type Result, success } from '../base/errors.ts'
 import { sha256 } from '../base/hash.ts'
 import type { TokenSymbol } from '../base/token-amount.ts'
@@ -576,10 +576,4 @@ function failureOf({ code, detail }: { readonly code: string; readonly detail: s
 
 function unreachable({ code, detail }: Failure): Failure {
   return failure(code === 'ledger-busy' ? code : 'ledger-unreachable', detail)
-}
-
-/** The bytes of a hash in hexadecimal digits, if they are those of one. */
-export function genesisHash(text: string): Uint8Array | undefined {
-  const bytes = /^[0-9a-f]{64}$/.test(text) ? fromHex(text) : undefined
-  return bytes?.ok === true ? bytes.value : undefined
 }

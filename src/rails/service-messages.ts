@@ -8,7 +8,7 @@ import { failure, type Result, success } from '../base/errors.ts'
 /** Of one frame, either way; in a browser's words a text message. */
 export const maxFrameBytes = 1_048_576
 export const maxOperationsPerFrame = 256
-export const maxWatched = 256
+const maxWatched = 256
 
 const about = v.description
 

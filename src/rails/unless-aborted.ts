@@ -9,6 +9,6 @@ export function unlessAborted<T>(answer: Promise<Result<T>>, signal: AbortSignal
   return new Promise((resolve, reject) => {
     const onAbort = () => resolve(interrupted)
     signal.addEventListener('abort', onAbort, { once: true })
-    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+    void answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
   })
 }

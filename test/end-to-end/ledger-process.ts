@@ -1,4 +1,5 @@
 // Starts ledger-child.ts and says what it is asked for, so that whoever kills it knows which operations there can be.
+// Guarantees: ended by its id when the test has ended; the same life asks for the same operations.
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { LoadPlan } from '../../bench/frame/ledger-load.ts'
