@@ -443,6 +443,14 @@ export const errorTable = {
     meaning: 'A ledger was asked for more than it does at once, or does for one account or address; nothing was done.',
     remedy: 'Nothing to do: it is asked again a little later.',
   },
+  'ledger-ambiguous': {
+    meaning: 'Several ledgers are known, and none was named, or a name that more than one has.',
+    remedy: 'Name one with `--ledger`; `swarmbid ledger status` lists them.',
+  },
+  'ledger-list-damaged': {
+    meaning: 'The list of ledgers that were joined cannot be read.',
+    remedy: 'Move the file away and join the ledgers again.',
+  },
   'ledger-untrue': {
     meaning: 'What a ledger says is not signed by its operator, or contradicts what the operator signed before.',
     remedy: 'Use that ledger no more; the contradiction is kept, and proves to anyone what the operator did.',
