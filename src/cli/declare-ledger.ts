@@ -1,4 +1,5 @@
-// The commands of ledgers, as the command line sees them: names, options, help. Their code is loaded when they run.
+// The commands of ledgers, as the command line sees them: names, options, help.
+// Their code is loaded when they run.
 import type { Command } from 'commander'
 import type { RunCommand } from './command-context.ts'
 import { collect, parsePortOption } from './option-values.ts'

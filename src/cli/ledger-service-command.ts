@@ -120,7 +120,7 @@ export async function runExport(
   const target = reserveExport(file)
   try {
     const choice = { dataFolder: dataFolder(options.data), wanted: options.ledger }
-    const { ledger } = unwrap(await exportLedger(choice, (text) => target.write(text), signal))
+    const ledger = unwrap(await exportLedger(choice, (text) => target.write(text), signal))
     target.commit()
     if (file !== '-' && options.json === true) output.json({ type: 'exported', file, ...ledgerJson(ledger) })
     else if (file !== '-') output.line(`${output.style.good('wrote')} ${output.style.plain(file)}`)

@@ -273,7 +273,7 @@ export function exportLedger(
   { dataFolder, wanted }: LedgerChoice,
   write: (text: string) => Promise<void>,
   signal: AbortSignal,
-): Promise<Result<{ readonly height: number | undefined; readonly ledger: LedgerDescription }>> {
+): Promise<Result<LedgerDescription>> {
   return withLedger(useLedger(dataFolder, wanted), async ({ own, facts, address }) => {
     const ledger = describe(facts)
     if (own === undefined) {
@@ -284,7 +284,7 @@ export function exportLedger(
         if (signal.aborted) return failure('interrupted', 'stopped before the end')
         await write(text.decode(chunk))
       }
-      return success({ height: undefined, ledger })
+      return success(ledger)
     }
     const head = own.signedHead()
     await write(exportGenesis(facts.bytes))
@@ -297,6 +297,6 @@ export function exportLedger(
       height += lines.value.length
     }
     await write(exportHead(head))
-    return success({ height: last, ledger })
+    return success(ledger)
   })
 }

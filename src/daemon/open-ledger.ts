@@ -1,9 +1,10 @@
 // The ledger that this machine operates, in a folder: its database and its operator's key. Opens with no set-up: where
 // there is none, a ledger of play money (TEST) is made.
 // Guarantees: the key is on the disk before the genesis that names it; one process has a ledger at a time.
+import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { toHex } from '../base/bytes.ts'
-import { failure, type Result } from '../base/errors.ts'
+import { type Failure, failure, type Result } from '../base/errors.ts'
 import { secp256k1 } from '../host/secp256k1.ts'
 import { openSqliteStore } from '../host/sqlite-store.ts'
 import { systemClock } from '../host/system-clock.ts'
@@ -34,11 +35,17 @@ const keyName = 'operator.key'
  * entry), file-not-found (the key), statement-malformed (the change), and those of writing.
  */
 export async function openOwnLedger(options: OwnLedgerOptions): Promise<Result<EmbeddedLedger>> {
-  const opened = await openSqliteStore(join(options.folder, databaseName))
+  const path = join(options.folder, databaseName)
+  if (!options.makes && !existsSync(path)) return missing(options)
+  const opened = await openSqliteStore(path)
   if (!opened.ok) return opened
   const ledger = await openInStore(opened.value, options)
   if (!ledger.ok) await opened.value.close()
   return ledger
+}
+
+function missing({ folder }: OwnLedgerOptions): Failure {
+  return failure('ledger-missing', `${folder}: no ledger is there yet`)
 }
 
 async function openInStore(store: Store, options: OwnLedgerOptions): Promise<Result<EmbeddedLedger>> {
@@ -47,9 +54,7 @@ async function openInStore(store: Store, options: OwnLedgerOptions): Promise<Res
   const found = await readGenesis(store)
   if (!found.ok) return found
   let genesis = found.value
-  if (genesis === undefined && !options.makes) {
-    return failure('ledger-missing', `${options.folder}: no ledger is there yet`)
-  }
+  if (genesis === undefined && !options.makes) return missing(options)
   const key = genesis === undefined ? keyForNew(keyPath, random) : readOperatorKey(keyPath)
   if (!key.ok) return key
   if (genesis === undefined) {
