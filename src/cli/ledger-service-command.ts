@@ -23,10 +23,10 @@ export interface ServeOptions extends LedgerOptions {
 const usualPort = 6970
 const allAddresses = ['0.0.0.0']
 
-function aborted(signal: AbortSignal): Promise<void> {
+function aborted(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
+    if (signal.aborted) resolve(undefined)
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true })
   })
 }
 
@@ -68,8 +68,9 @@ async function serve(
       )
     }
   }
-  await aborted(signal)
-  unwrap(await served.close())
+  const failed = await Promise.race([aborted(signal), ledger.failed])
+  const closed = await served.close()
+  unwrap(failed ?? closed)
   return exitCodes.ok
 }
 

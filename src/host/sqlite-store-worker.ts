@@ -16,16 +16,19 @@ function answer(message: StoreAnswer): void {
 
 function serve(tables: SqliteTables): void {
   let timer: NodeJS.Timeout | undefined
+  // Again, when there was no room.
+  const syncSoon = () => {
+    timer ??= setTimeout(() => {
+      timer = undefined
+      tables.sync()
+      if (tables.hasUnsynced) syncSoon()
+    }, syncAfterMs)
+  }
   port.on('message', (order: StoreOrder) => {
     switch (order.type) {
       case 'commit':
         answer({ type: 'committed', results: tables.commit(order.batches) })
-        if (tables.hasUnsynced) {
-          timer ??= setTimeout(() => {
-            timer = undefined
-            tables.sync()
-          }, syncAfterMs)
-        }
+        if (tables.hasUnsynced) syncSoon()
         break
       case 'get':
         answer({ type: 'got', ticket: order.ticket, result: tables.get(order.table, order.key) })

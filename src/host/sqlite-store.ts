@@ -8,6 +8,7 @@ import { Worker } from 'node:worker_threads'
 import { assert } from '../base/assert.ts'
 import { type Failure, failure, type Result, success } from '../base/errors.ts'
 import type { Store, StoreChange, StoreEntry, StoreKey, StoreRange } from '../ports/store.ts'
+import { explainSystemError, isSystemError } from './file-error.ts'
 import { makeFolders } from './make-folders.ts'
 import type { SqliteOptions } from './sqlite-tables.ts'
 import {
@@ -203,6 +204,13 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
     worker.once('error', reject)
   })
   if (!opened.ok) return opened
-  settleNames(folder, made.value)
-  return success(new SqliteStore(worker))
+  const store = new SqliteStore(worker)
+  try {
+    settleNames(folder, made.value)
+    return success(store)
+  } catch (error) {
+    await store.close()
+    if (!isSystemError(error)) throw error
+    return failure('file-unwritable', `${folder}: ${explainSystemError(error)}`)
+  }
 }

@@ -136,6 +136,11 @@ export class EmbeddedLedger implements Ledger {
   private onIdle: (() => void) | undefined
   private ended: Failure | undefined
   private earliestOverdueMs = 0
+  private tellFailed: (why: Failure) => void = () => undefined
+  /** Comes when it is over before it was closed: the journal has to be read again. */
+  readonly failed = new Promise<Failure>((resolve) => {
+    this.tellFailed = resolve
+  })
   private readonly counts = { operations: 0, repeated: 0, refused: 0, groups: 0, largestGroup: 0 }
 
   private constructor(core: LedgerCore, journal: JournalStore, ports: EmbeddedLedgerPorts) {
@@ -470,6 +475,7 @@ export class EmbeddedLedger implements Ledger {
     }
     const unknown = failure('ledger-unreachable', `the ledger has to be opened anew: ${why.detail}`)
     this.ended ??= unknown
+    this.tellFailed(unknown)
     for (const { resolve } of undone) resolve(unknown)
     for (const { resolve } of this.reads) resolve(unknown)
     this.reads = []

@@ -106,12 +106,13 @@ export function ledgerPages(options: LedgerPagesOptions): Hono<Environment> {
     )
   })
   app.post('/operations', bodyLimit({ maxSize: maxFrameBytes }), async (context) => {
-    const body: unknown = await context.req.json().catch(() => undefined)
+    const text = await context.req.text()
+    const body = parsed(text)
     const isList = Array.isArray(body) && body.length >= 1 && body.length <= maxOperationsPerFrame
     if (!isList)
       return problem(failure('statement-malformed', `not a list of 1 to ${maxOperationsPerFrame} operations`))
     const session = new LedgerSession({ ...options, address: context.env.address, send: () => undefined })
-    const answered = await session.submit(0, body)
+    const answered = await session.submit(0, body, text.length)
     return Response.json(answered, { status: answered.type === 'failed' ? 429 : 200 })
   })
   app.get('/journal', (context) => {
@@ -124,6 +125,14 @@ export function ledgerPages(options: LedgerPagesOptions): Hono<Environment> {
     return new Response(stream, { headers: { 'content-type': 'text/plain; charset=utf-8' } })
   })
   return app
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
 
 /** The journal as it was when it was asked for, and the head that the operator signs of it. */

@@ -11,7 +11,7 @@ import { type Failure, failure, type Result, success } from '../base/errors.ts'
 import type { EmbeddedLedger } from './embedded-ledger.ts'
 import { ledgerPages } from './ledger-pages.ts'
 import { LedgerSession, type SessionLimits } from './ledger-session.ts'
-import { type AllowanceOptions, RequestAllowance } from './request-allowance.ts'
+import { type AllowanceOptions, ByteRoom, RequestAllowance } from './request-allowance.ts'
 import { maxFrameBytes } from './service-messages.ts'
 
 export interface LedgerServerOptions {
@@ -48,6 +48,8 @@ const usualAllowances = {
 const maxConnections = 4_096
 const maxPerAddress = 64
 const maxUnanswered = 4_096
+const maxUnansweredBytes = 8 * 1_048_576
+const roomBytes = 128 * 1_048_576
 /** Answers that a client has not read. */
 const maxUnsentBytes = 8 * 1_048_576
 const pingEveryMs = 30_000
@@ -95,6 +97,8 @@ class Service {
       ofAddress: new RequestAllowance(ofAddress),
       ofAccount: new RequestAllowance(ofAccount),
       maxUnanswered,
+      maxUnansweredBytes,
+      room: new ByteRoom(roomBytes),
     }
     const pages = ledgerPages({
       ledger: options.ledger,

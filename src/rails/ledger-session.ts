@@ -11,7 +11,7 @@ import type { SealedGroup } from '../ledger/ledger-core.ts'
 import type { StateProof } from '../ledger/state-tree.ts'
 import type { AccountId, LaneId, OperationId, SignedOperation } from '../ports/ledger.ts'
 import type { CarriedOut, EmbeddedLedger, OperationEvidence } from './embedded-ledger.ts'
-import type { RequestAllowance } from './request-allowance.ts'
+import type { ByteRoom, RequestAllowance } from './request-allowance.ts'
 import {
   type ProofJson,
   readRequest,
@@ -26,8 +26,11 @@ export interface SessionLimits {
   readonly ofAddress: RequestAllowance
   /** Operations of one account, once it is sure that it is the account's own. */
   readonly ofAccount: RequestAllowance
-  /** Operations of one connection that are not answered. */
+  /** Operations of one connection that are not answered, and the length of their messages. */
   readonly maxUnanswered: number
+  readonly maxUnansweredBytes: number
+  /** Of all connections. */
+  readonly room: ByteRoom
 }
 
 export interface LedgerSessionOptions {
@@ -48,6 +51,7 @@ type Answer = ServiceAnswer
 export class LedgerSession {
   private readonly options: LedgerSessionOptions
   private unanswered = 0
+  private unansweredBytes = 0
   private leaveWatches: (() => void)[] = []
   private isOver = false
 
@@ -61,7 +65,7 @@ export class LedgerSession {
   receive(message: string): Failure | undefined {
     const request = readRequest(message)
     if (!request.ok) return request
-    void this.answer(request.value)
+    void this.answer(request.value, message.length)
     return undefined
   }
 
@@ -71,19 +75,24 @@ export class LedgerSession {
     this.unwatch()
   }
 
-  /** Carries out operations for whoever sent them; for HTTP, too. */
-  async submit(number: number, statements: readonly unknown[]): Promise<Answer> {
+  /** Carries out operations for whoever sent them; for HTTP, too. `bytes`: the length of what they came in. */
+  async submit(number: number, statements: readonly unknown[], bytes: number): Promise<Answer> {
     const { limits, address, nowMs } = this.options
     const count = statements.length
-    if (this.unanswered + count > limits.maxUnanswered)
-      return failed(number, busy('too many operations are not answered yet'))
+    const isTooMuch =
+      this.unanswered + count > limits.maxUnanswered || this.unansweredBytes + bytes > limits.maxUnansweredBytes
+    if (isTooMuch) return failed(number, busy('too many operations are not answered yet'))
     if (!limits.ofAddress.take(address, count, nowMs()))
       return failed(number, busy('too many operations from this address'))
+    if (!limits.room.take(bytes)) return failed(number, busy('too many operations at once'))
     this.unanswered += count
+    this.unansweredBytes += bytes
     // All are submitted before anything is awaited: they make one group.
     const carrying = statements.map((statement) => this.carryOut(statement))
     const carried = await Promise.all(carrying)
     this.unanswered -= count
+    this.unansweredBytes -= bytes
+    limits.room.give(bytes)
     return { type: 'submitted', number, ...(await this.evidenceOf(carried)) }
   }
 
@@ -115,10 +124,10 @@ export class LedgerSession {
     }
   }
 
-  private async answer(request: ServiceRequest): Promise<void> {
+  private async answer(request: ServiceRequest, bytes: number): Promise<void> {
     const { limits, address, nowMs } = this.options
     if (request.type === 'submit') {
-      this.say(await this.submit(request.number, request.operations))
+      this.say(await this.submit(request.number, request.operations, bytes))
       return
     }
     const isAllowed = limits.ofAddress.take(address, 1, nowMs())

@@ -1,4 +1,5 @@
-// How much each address and each account may ask of a ledger that is served: a bucket each, which fills with time.
+// How much each address and each account may ask of a ledger that is served: a bucket each, which fills with time; and
+// how much all may have under way at once.
 // Guarantees: bounded memory; whoever was forgotten begins with a full bucket, and only full ones are forgotten.
 interface Bucket {
   left: number
@@ -8,6 +9,26 @@ interface Bucket {
 export interface AllowanceOptions {
   readonly perSecond: number
   readonly burst: number
+}
+
+/** Bytes that are worked on at once, by all together. */
+export class ByteRoom {
+  private free: number
+
+  constructor(bytes: number) {
+    this.free = bytes
+  }
+
+  /** False: there is not so much, and none is taken. */
+  take(bytes: number): boolean {
+    if (bytes > this.free) return false
+    this.free -= bytes
+    return true
+  }
+
+  give(bytes: number): void {
+    this.free += bytes
+  }
 }
 
 const maxBuckets = 65_536

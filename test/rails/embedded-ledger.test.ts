@@ -149,6 +149,27 @@ describe('embedded ledger', () => {
     await verifyAll(world, ledger)
   })
 
+  test('after a failed sync it is over, and says so: the journal has to be read again', async () => {
+    const { world, ledger } = await withGrants()
+    world.disk.failing = () => ({ type: 'sync-failed' })
+    const signed = world.people.sign(1, transfer(world, 'x', 1))
+    const answers = await world.clock.settle(
+      Promise.all([ledger.submit(signed, never), ledger.account(signed.account, never)]),
+    )
+    assert.deepEqual(
+      answers.map((answer) => !answer.ok && answer.code),
+      ['ledger-unreachable', 'ledger-unreachable'],
+    )
+    assert.equal((await world.clock.settle(ledger.failed)).code, 'ledger-unreachable')
+    const late = await world.clock.settle(ledger.timeMs(never))
+    assert.equal(!late.ok && late.code, 'ledger-unreachable')
+    world.disk.failing = () => undefined
+    world.disk.crash(false)
+    const again = await world.open()
+    unwrap(await world.clock.settle(again.submit(signed, never)))
+    assert.equal(await world.available(again, 2), tokens(10_001))
+  })
+
   test('the same operation from many at once, in memory or only in the journal, is done once', async () => {
     const { world, ledger } = await withGrants({ keptOperations: 4 })
     const early = world.people.sign(1, transfer(world, 'early', 5))

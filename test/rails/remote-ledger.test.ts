@@ -6,7 +6,7 @@ import { type Result, unwrap } from '../../src/base/errors.ts'
 import { signedReceiptCodec } from '../../src/formats/money/receipt.ts'
 import { checkReceipt, contradictionOf } from '../../src/ledger/receipts.ts'
 import type { Lane, LaneId, LedgerOperation, OperationOutcome } from '../../src/ports/ledger.ts'
-import { RequestAllowance } from '../../src/rails/request-allowance.ts'
+import { ByteRoom, RequestAllowance } from '../../src/rails/request-allowance.ts'
 import type { ServiceAnswer } from '../../src/rails/service-messages.ts'
 import { fakeScheme } from '../ledger/fake-signatures.ts'
 import { drawn, hourMs, idOf, tokens } from '../ledger/ledger-harness.ts'
@@ -154,6 +154,22 @@ describe('remote ledger', () => {
     await verifyAll(world, ledger)
     remote.close()
   })
+})
+
+test('what an address may ask fills with time, no more than it holds; what is forgotten was full', () => {
+  const allowance = new RequestAllowance({ perSecond: 10, burst: 20 })
+  assert.equal(allowance.take('a', 20, 0), true)
+  assert.equal(allowance.take('a', 1, 0), false)
+  assert.equal(allowance.take('b', 21, 0), false)
+  assert.equal(allowance.take('a', 5, 500), true)
+  assert.equal(allowance.take('a', 1, 500), false)
+  for (let other = 0; other < 70_000; other++) allowance.take(`other ${other}`, 1, 600)
+  assert.equal(allowance.take('a', 2, 600), false, 'whoever used it up is not forgotten')
+  assert.equal(allowance.take('a', 20, 10_000), true)
+  const room = new ByteRoom(10)
+  assert.deepEqual([room.take(6), room.take(6), room.take(4)], [true, false, true])
+  room.give(6)
+  assert.equal(room.take(6), true)
 })
 
 type Twist = (answer: ServiceAnswer) => ServiceAnswer | undefined

@@ -8,7 +8,7 @@ import { LedgerSession } from '../../src/rails/ledger-session.ts'
 import type { ConnectLedger } from '../../src/rails/ledger-socket.ts'
 import type { Contradiction } from '../../src/rails/ledger-witness.ts'
 import { RemoteLedger, type RemoteLedgerOptions } from '../../src/rails/remote-ledger.ts'
-import { RequestAllowance } from '../../src/rails/request-allowance.ts'
+import { ByteRoom, RequestAllowance } from '../../src/rails/request-allowance.ts'
 import type { ServiceAnswer } from '../../src/rails/service-messages.ts'
 import { fakeScheme } from '../ledger/fake-signatures.ts'
 import type { LedgerWorld } from './ledger-world.ts'
@@ -25,6 +25,7 @@ export class SimulatedService {
   connections = 0
   breaks = 0
   ofAccount = new RequestAllowance(plenty)
+  readonly room = new ByteRoom(1e8)
   readonly contradictions: Contradiction[] = []
   private readonly world: LedgerWorld
   private readonly random
@@ -83,7 +84,13 @@ export class SimulatedService {
       }
       session = new LedgerSession({
         ledger,
-        limits: { ofAddress: new RequestAllowance(plenty), ofAccount: this.ofAccount, maxUnanswered: 4_096 },
+        limits: {
+          ofAddress: new RequestAllowance(plenty),
+          ofAccount: this.ofAccount,
+          maxUnanswered: 4_096,
+          maxUnansweredBytes: 1e7,
+          room: this.room,
+        },
         address: 'somebody',
         nowMs: () => clock.nowMs(),
         send: (message) => {
