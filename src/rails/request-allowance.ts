@@ -32,10 +32,12 @@ export class ByteRoom {
 }
 
 const maxBuckets = 65_536
+const forgetEveryMs = 1_000
 
 export class RequestAllowance {
   private readonly perSecond: number
   private readonly burst: number
+  private forgetsAtMs = Number.NEGATIVE_INFINITY
   private readonly buckets = new Map<string, Bucket>()
 
   constructor({ perSecond, burst }: AllowanceOptions) {
@@ -49,7 +51,7 @@ export class RequestAllowance {
     const left = this.leftOf(bucket, nowMs)
     if (left < count) return false
     if (!this.buckets.has(who)) {
-      if (this.buckets.size >= maxBuckets) this.forget(nowMs)
+      if (this.buckets.size >= maxBuckets && nowMs >= this.forgetsAtMs) this.forget(nowMs)
       if (this.buckets.size >= maxBuckets) return false
       this.buckets.set(who, bucket)
     }
@@ -62,7 +64,9 @@ export class RequestAllowance {
     return Math.min(this.burst, left + ((nowMs - atMs) / 1000) * this.perSecond)
   }
 
+  /** Now and then: looking at all of them costs more than a request may. */
   private forget(nowMs: number): void {
+    this.forgetsAtMs = nowMs + forgetEveryMs
     for (const [who, bucket] of this.buckets) {
       if (this.leftOf(bucket, nowMs) >= this.burst) this.buckets.delete(who)
     }
