@@ -16,13 +16,15 @@ export const unknownFlood = 8
 export const interestFlood = 9
 export const cancelFlood = 10
 export const bitfieldFlood = 11
+/** Requests while there is nobody to be told of them, and the peer was never unchoked. */
+export const earlyRequestFlood = 12
 
 /**
  * By kind: messages at once, and a second. Interest flickers with each piece of a fast peer; a cancel is looked for among
  * all that was asked. Whoever sends bitfields in place of haves that would be longer sends 72 of them at most.
  */
-const bursts = Float64Array.of(100, 500, 4_000, 20_000, 4_000, 20, 20_000, 2_000, 200, 4_000, 8_000, 100)
-const rates = Float64Array.of(5, 50, 500, 100_000, 200, 0.2, 5_000, 200, 20, 4_000, 1_000, 0.2)
+const bursts = Float64Array.of(100, 500, 4_000, 20_000, 4_000, 20, 20_000, 2_000, 200, 4_000, 8_000, 100, 4_000)
+const rates = Float64Array.of(5, 50, 500, 100_000, 200, 0.2, 5_000, 200, 20, 4_000, 1_000, 0.2, 400)
 const kindCount = bursts.length
 
 export class FloodGuard {

@@ -113,7 +113,7 @@ export class PeerConnection {
 
   /**
    * Tells the torrent's size when its metadata has come; what was kept is checked against it and, if there are
-   * events, told. May be called from within an event. Called once, unless the constructor was told.
+   * events, told. May be called from within an event; again, it does nothing.
    * Errors, which end the connection: peer-frame-length, peer-frame-value.
    */
   setPieceCount(pieceCount: number): Failure | undefined {

@@ -113,7 +113,7 @@ export class PeerReceiver implements WireSink {
   }
 
   setPieceCount(pieceCount: number): Failure | undefined {
-    if (this.isEnded) return this.failed
+    if (this.isEnded || this.pieceCount !== undefined) return this.failed
     const wrong = this.kept?.check(pieceCount)
     if (wrong !== undefined) {
       this.end(wrong)
@@ -227,7 +227,9 @@ export class PeerReceiver implements WireSink {
   request(piece: number, begin: number, length: number): void {
     if (!this.isAllowed(flood.requestFlood, 'request')) return
     if (this.live !== undefined) this.live.onRequest(piece, begin, length)
-    else if (this.features.supportsFast) this.refusals.reject(piece, begin, length)
+    else if (this.isAllowed(flood.earlyRequestFlood, 'early request') && this.features.supportsFast) {
+      this.refusals.reject(piece, begin, length)
+    }
   }
 
   cancel(piece: number, begin: number, length: number): void {

@@ -224,12 +224,12 @@ export class PeerList {
     if (peer?.use === 'dialling') this.release(peer)
   }
 
-  /** As `abandoned`, for a reason that will last a while (see PeerEnd). */
-  postponed(endpoint: Endpoint, nowMs: number): void {
+  /** As `abandoned`, for a reason that will last a while (see PeerEnd), or as long as is known. */
+  postponed(endpoint: Endpoint, nowMs: number, pauseMs = postponedMs): void {
     const peer = this.peers.get(endpointKey(endpoint))
     if (peer?.use !== 'dialling') return
     this.release(peer)
-    peer.dialAtMs = nowMs + postponedMs
+    peer.dialAtMs = nowMs + pauseMs
   }
 
   /** How it is to be dialled; undefined: as usual. */

@@ -99,8 +99,9 @@ export class TorrentContacts implements LinksTorrent, AnnouncedTorrent, Exchange
   }
 
   /** The metadata is here. What was learnt from anybody but trackers does not count for a private torrent. */
-  identify({ isPrivate }: TorrentInfo, nowMs: number): void {
+  identify({ isPrivate, pieceCount }: TorrentInfo, nowMs: number): void {
     if (isPrivate) this.forgetPeers(nowMs)
+    this.links.setPieceCount(pieceCount, nowMs)
     this.announcing.handle({ type: 'identify', infoHashes: wireHashes(this.facts), isPrivate }, nowMs)
   }
 

@@ -80,6 +80,14 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     }
   }
 
+  /** The metadata is here: what peers said of pieces is held against the torrent's size, and what they say from now on. */
+  setPieceCount(pieceCount: number, nowMs: number): void {
+    for (const { connection, peer } of [...this.linked.values()]) {
+      const wrong = peer.setPieceCount(pieceCount)
+      if (wrong !== undefined) connection.end(wrong, nowMs)
+    }
+  }
+
   endAll(why: Failure, nowMs: number): void {
     for (const connection of [...this.dialling, ...this.linked.keys()]) connection.end(why, nowMs)
   }
@@ -244,7 +252,13 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     if (torrent.peers.isBanned(connection.remote.address, nowMs)) return failure('peer-surplus', 'a banned address')
     const known = [...this.linked.values()].find((link) => link.id === peerId)
     if (known !== undefined) {
-      if (!this.isBetter(connection, known, nowMs)) return failure('peer-duplicate', 'the peer is connected already')
+      if (!this.isBetter(connection, known, nowMs)) {
+        // Who is there may be passing for the one that was dialled, which is known before long.
+        if (isDoubtful(connection, known) && this.dialling.delete(connection)) {
+          torrent.peers.postponed(connection.remote, nowMs, doubtfulMs)
+        }
+        return failure('peer-duplicate', 'the peer is connected already')
+      }
       known.connection.end(failure('peer-duplicate', 'the peer is connected another way'), nowMs)
     }
     if (this.linked.size >= torrent.maxConnections && !this.makeRoomFor(connection, nowMs)) {
@@ -260,10 +274,9 @@ export class TorrentLinks implements ConnectionOwner, Settling {
    * one of which nothing came for a while does not keep out who may be the right one.
    */
   private isBetter(connection: Connection, known: LinkedPeer, nowMs: number): boolean {
-    const { peer } = known
     const [here, there] = [connection.remote, known.connection.remote]
     if (here.address !== there.address) {
-      if (known.hasSentMetadata || peer.receivedPayloadBytes > 0 || peer.sentPayloadBytes > 0) return false
+      if (!isDoubtful(connection, known)) return false
       if (nowMs - known.connection.startedAtMs >= doubtfulMs) return true
       // Each may have been told of the other's other address.
       if (here.family === there.family) return false
@@ -322,6 +335,12 @@ export class TorrentLinks implements ConnectionOwner, Settling {
       link.exchange.takeMetadata(link, payload, nowMs)
     } else link.peer.extended(metadataExtension, answer)
   }
+}
+
+/** Whether one that says the same id elsewhere may be the right one: nothing came of the other so far. */
+function isDoubtful({ remote }: Connection, { connection, peer, hasSentMetadata }: LinkedPeer): boolean {
+  if (remote.address === connection.remote.address) return false
+  return !hasSentMetadata && peer.receivedPayloadBytes === 0 && peer.sentPayloadBytes === 0
 }
 
 function endOf({ code }: Failure): PeerEnd {

@@ -481,6 +481,23 @@ describe('before the metadata', () => {
     assert.deepEqual(lines, [`hashes ${rangeText(range)}`, `reject ${rangeText(range)}`])
   })
 
+  test('more requests than two full queues are a flood, for nobody was unchoked', () => {
+    const { connection } = testPeer()
+    const request: WireMessage = { type: 'request', piece: 1, begin: 0, length: 9 }
+    const queued = encodeMessages(Array.from({ length: 4_000 }, () => request))
+    assert.equal(connection.receive(queued, 0), undefined)
+    assert.equal(connection.receive(queued, 10_000), undefined)
+    assert.equal(connection.receive(encodeMessage(request), 10_000)?.code, 'peer-flood')
+  })
+
+  test('a size that is told again changes nothing', () => {
+    const { connection, events } = testPeer({ pieceCount })
+    assert.equal(connection.setPieceCount(pieceCount), undefined)
+    connection.setEvents(events)
+    const haves = Array.from({ length: 4_000 + pieceCount + 1 }, (): WireMessage => ({ type: 'have', piece: 1 }))
+    assert.equal(connection.receive(encodeMessages(haves), 0)?.code, 'peer-flood')
+  })
+
   test('the size may be set from within an event, and what follows in the same chunk is told', () => {
     const { connection, events } = testPeer({ checkedPieceCount: pieceCount })
     connection.setEvents(events)

@@ -82,6 +82,28 @@ for (const seed of [1, 2, 3, 4]) {
   })
 }
 
+test('who passes for another keeps him for a moment from those who dial him', async () => {
+  const world = newWorld()
+  const content = makeContent()
+  const [a, b] = [world.machine('10.0.0.1'), world.machine('10.0.0.2')]
+  b.put(content)
+  await a.start()
+  await b.start({ dialPeers: false })
+  const id = await b.add(content.metainfo)
+  await world.until('b', () => b.stateOf(id) === 'seeding')
+  const stolen = await idOf(world, b.address, id)
+  await a.add(content.metainfo)
+  await world.until('a', () => a.stateOf(id) === 'downloading')
+  const target = { address: a.address, port: listenPort }
+  const thief = new IdlePeer(world, target, { address: '10.0.3.1', id: stolen, infoHash: id })
+  await world.until('the thief is there', () => a.torrent(id).connectedPeers === 1)
+  await a.run({ type: 'add-peers', id, peers: [b.endpoint] })
+  await world.clock.run(5_000)
+  assert.equal(a.torrent(id).peers[0]?.endpoint.address, '10.0.3.1')
+  await world.until('whole', () => a.torrent(id).isFinished, 10_000)
+  assert.ok(thief.endCount > 0)
+})
+
 test('a session that dials itself notices, and does not do it again', async () => {
   const world = newWorld()
   const content = makeContent()

@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { makeContent } from '../../sim/world/content.ts'
+import { listenPort } from '../../sim/world/machine.ts'
 import { SimulatedTracker } from '../../sim/world/simulated-tracker.ts'
+import { encodeMessages, type WireMessage } from '../formats/peer/recorded-wire.ts'
+import { IdlePeer } from './idle-peer.ts'
 import { newWorld, seedOf } from './session-world.ts'
 
 for (const version of ['v1', 'v2', 'hybrid'] as const) {
@@ -33,6 +36,43 @@ test('a .torrent of version 2 without piece layers gets them from peers before i
   assert.equal(leecher.stateOf(id), 'awaiting-piece-layers')
   await world.until('finished', () => leecher.torrent(id).isFinished)
   await world.until('whole files', () => leecher.has(whole), 5_000)
+})
+
+test('as soon as the metadata is here, peers are held to it, though piece layers are still missing', async () => {
+  const world = newWorld()
+  const bare = makeContent({ version: 'v2', lengths: [500_000], withoutLayers: true })
+  const leecher = world.machine('10.0.0.2')
+  await leecher.start({ dialPeers: false })
+  const id = await leecher.addMagnet(bare.magnet)
+  const target = { address: leecher.address, port: listenPort }
+  const { pieceCount } = bare.info
+  const sayings: readonly WireMessage[][] = [
+    [{ type: 'have', piece: pieceCount - 1 }],
+    [{ type: 'have', piece: pieceCount }],
+    [{ type: 'bitfield', bits: '00'.repeat(pieceCount) }],
+    Array.from({ length: 6_000 }, () => ({ type: 'request', piece: 0, begin: 0, length: 16_384 })),
+  ]
+  const infoHash = id.slice(0, 40)
+  const [honest, ...others] = sayings.map((messages, number) => {
+    const address = `10.0.3.${number + 1}`
+    return new IdlePeer(world, target, { address, number: number + 1, infoHash, says: encodeMessages(messages) })
+  })
+  await world.clock.run(3_000)
+  // Nobody can tell yet what is wrong, but for a flood.
+  assert.deepEqual(
+    others.map(({ endCount }) => endCount > 0),
+    [false, false, true],
+  )
+  const knowing = world.machine('10.0.0.1')
+  await knowing.start()
+  await knowing.add(bare.metainfo, { peers: [leecher.endpoint] })
+  await world.until('the metadata', () => leecher.stateOf(id) === 'awaiting-piece-layers')
+  await world.clock.run(1_000)
+  assert.deepEqual(
+    others.map(({ endCount }) => endCount > 0),
+    [true, true, true],
+  )
+  assert.equal(honest?.endCount, 0)
 })
 
 test('a magnet link selects files (BEP 53)', async () => {

@@ -299,6 +299,9 @@ test('a dial postponed for a reason of ours is not tried again at once, and does
     list.postponed(endpoint, nowMs)
     equal(list.next(nowMs + 60_000), undefined)
     deepEqual(list.next(nowMs + 600_000), endpoint)
+    list.postponed(endpoint, nowMs + 600_000, 10_000)
+    equal(list.next(nowMs + 609_999), undefined)
+    deepEqual(list.next(nowMs + 610_000), endpoint)
   }
 })
 
