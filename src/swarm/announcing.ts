@@ -64,7 +64,7 @@ export class Announcing {
   peerHas(peer: SwarmPeer, piece: number): void {
     if (!peer.isSuperSeeded || this.superSeeding === undefined) return
     this.superSeeding.peerHas(peer.number, piece)
-    for (const number of this.superSeeding.waiting()) this.showNext(number)
+    this.showMore()
   }
 
   /** A peer does not have a piece any more: one that had everything under super-seeding was not told that we do. */
@@ -78,6 +78,7 @@ export class Announcing {
     if (!peer.isSuperSeeded) return
     peer.isSuperSeeded = false
     this.superSeeding?.dismiss(peer.number)
+    this.showMore()
   }
 
   /** The peer said all that it has for now: it is shown its first pieces. */
@@ -95,7 +96,11 @@ export class Announcing {
   removed(peer: SwarmPeer): void {
     if (!peer.isSuperSeeded || this.superSeeding === undefined) return
     this.superSeeding.removePeer(peer.number)
-    for (const number of this.superSeeding.waiting()) this.showNext(number)
+    this.showMore()
+  }
+
+  private showMore(): void {
+    for (const number of this.superSeeding?.waiting() ?? []) this.showNext(number)
   }
 
   private showNext(number: number): void {

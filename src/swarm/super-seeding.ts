@@ -48,21 +48,22 @@ export class SuperSeeding {
   }
 
   removePeer(peer: number): void {
+    const bits = this.receivers.get(peer)?.bits
+    if (bits === undefined) return
+    for (let piece = bits.nextSet(0); piece !== -1; piece = bits.nextSet(piece + 1)) this.count(piece, -1)
+    this.dismiss(peer)
+  }
+
+  /** A peer of whose pieces nothing was said so far does not take part; some may have been shown to it already. */
+  dismiss(peer: number): void {
     const receiver = this.receivers.get(peer)
     if (receiver === undefined) return
     this.receivers.delete(peer)
-    const { bits } = receiver
-    for (let piece = bits.nextSet(0); piece !== -1; piece = bits.nextSet(piece + 1)) this.count(piece, -1)
     for (const { piece, isDelivered } of receiver.open) {
       this.forgetOpen(piece, peer)
       if (!isDelivered) this.count(piece, -1)
     }
     this.dropPassedOn()
-  }
-
-  /** A peer of which nothing was said but `addPeer` does not take part. */
-  dismiss(peer: number): void {
-    this.receivers.delete(peer)
   }
 
   /** A peer has a piece no more. */

@@ -79,6 +79,15 @@ test('who waited for the last other peer to get its pieces goes on when that one
   equal(swarm.show(0).length, 2)
 })
 
+test('who turns out to have everything leaves nothing behind of what it was shown', () => {
+  const swarm = new Leechers(2, 2, 5)
+  equal(swarm.show(0).length, 2)
+  swarm.seeding.dismiss(0)
+  equal(swarm.show(1).length, 2)
+  for (const piece of [0, 1]) swarm.get(1, piece)
+  ok(swarm.bits[1]?.isComplete)
+})
+
 test('peers that share among themselves all finish, and the seed sends little more than one copy', () => {
   fc.assert(
     fc.property(fc.integer({ min: 2, max: 12 }), fc.nat(), (count, seed) => {
