@@ -20,6 +20,7 @@ export interface TaskRoot {
 export interface OpenedFile {
   readonly descriptor: number
   readonly isNew: boolean
+  readonly isWritable: boolean
   readonly status: FileStatus | undefined
 }
 
@@ -85,9 +86,10 @@ function* openFile(at: TaskRoot, path: RelativePath, mode: OpenMode, madeIn: Rel
     openEntry(folder, name, mode),
   )
   const { descriptor, isNew } = opened
-  if (mode === 'read') return { descriptor, isNew, status: undefined }
+  if (mode === 'read') return { descriptor, isNew, isWritable: false, status: undefined }
   try {
-    return { descriptor, isNew, status: fileStatus(yield* ask((calls) => calls.statusOpened(descriptor))) }
+    const status = fileStatus(yield* ask((calls) => calls.statusOpened(descriptor)))
+    return { descriptor, isNew, isWritable: true, status }
   } catch (error) {
     yield* ask((calls) => calls.close(descriptor))
     throw error

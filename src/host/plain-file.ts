@@ -4,12 +4,15 @@
 import { assert } from '../base/assert.ts'
 import { type Result, success } from '../base/errors.ts'
 import type { FileStatus, OpenFile, TransferSink } from '../ports/files.ts'
-import { rootedResult } from './file-error.ts'
+import { isSystemError, rootedResult } from './file-error.ts'
 import { fileStatus } from './file-status.ts'
 import type { OpenedFile } from './file-task.ts'
 import type { FileThread } from './file-thread.ts'
 import type { Transfer, TransferFile, TransferPool } from './file-transfer.ts'
 import { callsLater } from './system-steps.ts'
+
+/** What a system says that brings no file to the disk which is open for reading, or has nothing to bring there. */
+const nothingToSync = /^(?:EINVAL|ENOTSUP|EOPNOTSUPP|EROFS|EPERM|EACCES|EBADF)$/
 
 export class PlainFile implements OpenFile, TransferFile {
   readonly descriptor: number
@@ -18,6 +21,7 @@ export class PlainFile implements OpenFile, TransferFile {
   readonly writes: Transfer[] = []
   private readonly pool: TransferPool
   private readonly thread: FileThread
+  private readonly isWritable: boolean
   /** As it was opened, until something is done with it. */
   private firstStatus: FileStatus | undefined
   /** Puts the names that lead to the file on the disk. */
@@ -35,6 +39,7 @@ export class PlainFile implements OpenFile, TransferFile {
     settleFolders: () => Promise<void>,
   ) {
     this.descriptor = opened.descriptor
+    this.isWritable = opened.isWritable
     this.firstStatus = opened.status
     this.sink = sink
     this.name = name
@@ -65,7 +70,11 @@ export class PlainFile implements OpenFile, TransferFile {
   sync(): Promise<Result<void>> {
     this.assertOpen()
     return rootedResult(this.name, 'write', async () => {
-      await callsLater.sync(this.descriptor)
+      try {
+        await callsLater.sync(this.descriptor)
+      } catch (error) {
+        if (this.isWritable || !isSystemError(error) || !nothingToSync.test(error.code)) throw error
+      }
       await this.settleFolders()
     })
   }

@@ -32,7 +32,10 @@ export interface OpenFile {
   read(ticket: number, position: number, target: Uint8Array): void
   /** Writes all of `parts`, end to end, at `position`; short writes are carried on inside. Ownership as for read. */
   write(ticket: number, position: number, parts: readonly Uint8Array[]): void
-  /** Returns once everything written before is on the disk. After a failure nothing unsynced may be trusted. */
+  /**
+   * Returns once everything written before, by whomever, is on the disk; of a file open for reading, where the system
+   * can do that. After a failure nothing unsynced may be trusted.
+   */
   sync(): Promise<Result<void>>
   /** Sets the length; a longer file is sparse and reads zeros where nothing was written. */
   setLength(lengthBytes: number): Promise<Result<void>>

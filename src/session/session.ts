@@ -293,6 +293,10 @@ export class Session implements TorrentHost, CommandTarget {
         const torrent = this.registry.get(id)
         if (torrent !== undefined) this.saver.changed(torrent)
       },
+      save: async (id) => {
+        const torrent = this.registry.get(id)
+        return torrent === undefined ? success(undefined) : await this.saver.save(torrent)
+      },
     }
   }
 

@@ -124,9 +124,10 @@ export class Torrent implements TransferOwner, ContactedTorrent {
     this.reviewRunning(nowMs)
   }
 
-  /** Hashes everything on disk anew, whatever was believed of it. */
+  /** Hashes everything on disk anew, whatever was believed of it; so does the next start, if this one is broken off. */
   recheck(nowMs: number): void {
     this.leavePhase(nowMs)
+    this.filesLeft = this.forgetRecord(this.filesLeft)
     this.lookAtContent(undefined, nowMs)
   }
 
@@ -346,6 +347,13 @@ export class Torrent implements TransferOwner, ContactedTorrent {
       this.lastRecord = record.value
       this.room.reviewSaving(this.facts.id)
     }
+    return closed
+  }
+
+  /** What is found from now on must not be forgotten for what was recorded before. `left`: settled when it is closed. */
+  private async forgetRecord(left: Promise<Result<void>>): Promise<Result<void>> {
+    const closed = await left
+    await this.room.save(this.facts.id)
     return closed
   }
 

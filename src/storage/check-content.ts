@@ -69,6 +69,7 @@ export async function checkContent(
     if (verdict === 'good') {
       goodPieces++
       held.found(piece)
+      files.distrust(piece)
     } else if (held.lose(piece)) lost.push(piece)
     check.onChecked(piece, verdict === 'good')
   }

@@ -224,6 +224,16 @@ export class ContentFiles {
     if (outstanding === 0) void Promise.resolve().then(() => done(bytesRead))
   }
 
+  /** A piece was found, and nobody knows whether those who wrote it brought it to the disk. */
+  distrust(piece: number): void {
+    const { plan } = this
+    visitStretches(plan, pieceStart(plan, piece), pieceEnd(plan, piece), (file) => {
+      if (file === gap) return
+      if (this.where(file) === 'present') this.file(file).distrust()
+      else if (this.where(file) === 'parts') this.partsFile().distrust()
+    })
+  }
+
   /** A handle for a file that is to be made, under the name it has while it is incomplete. */
   newFile(file: number, isSuffixed = this.layout.hasSuffix): PooledFile {
     this.layout.setSuffixed(file, isSuffixed)

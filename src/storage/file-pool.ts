@@ -113,6 +113,8 @@ export class PooledFile {
   private isWritable = false
   private transferCount = 0
   private unsynced = false
+  /** By us, since it was made known. */
+  private wasWritten = false
   /** The last one. */
   private syncFailure: Failure | undefined
   private waiting: WaitingUse[] = []
@@ -141,7 +143,7 @@ export class PooledFile {
     return this.wasSeen
   }
 
-  /** Written to since it was last brought to the disk. */
+  /** Written to since it was last brought to the disk, as far as is known. */
   get isUnsynced(): boolean {
     return this.unsynced
   }
@@ -160,6 +162,7 @@ export class PooledFile {
 
   /** See OpenFile.write. Makes the file only if it has never been there. */
   write(position: number, parts: readonly Uint8Array[], done: WriteDone): void {
+    this.wasWritten = true
     this.use(true, (opened) => {
       if (!opened.ok) return done(opened)
       const { syncFailure } = this
@@ -174,8 +177,14 @@ export class PooledFile {
     })
   }
 
+  /** It holds what somebody else wrote, be it this program before it died, and may not have brought to the disk. */
+  distrust(): void {
+    this.unsynced = true
+  }
+
   /** Makes the file with its length, if it has never been there. */
   create(): Promise<Result<void>> {
+    this.wasWritten = true
     return this.whileOpen(true, () => Promise.resolve(success(undefined)))
   }
 
@@ -186,7 +195,8 @@ export class PooledFile {
   sync(byAnybody = false): Promise<Result<void>> {
     if (!this.unsynced && !byAnybody) return Promise.resolve(success(undefined))
     this.unsynced = false
-    return this.whileOpen(true, async (file) => {
+    // What is only read may belong to others, or be on a disk that nobody writes to.
+    return this.whileOpen(this.wasWritten || byAnybody, async (file) => {
       const synced = await file.sync()
       if (!synced.ok) this.syncFailure = synced
       return synced

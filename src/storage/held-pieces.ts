@@ -42,8 +42,9 @@ export class HeldPieces {
     this.unsynced.add(piece)
   }
 
-  /** Found on disk, and hashed. */
+  /** Found on disk, and hashed; the system may have it in memory only. */
   found(piece: number): void {
+    this.unsynced.add(piece)
     this.proven.set(piece)
     this.add(piece)
   }

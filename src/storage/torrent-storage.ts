@@ -51,6 +51,9 @@ export interface OpenOutcome {
   readonly unchecked: Bitfield
 }
 
+/** What is on the disk for sure. */
+type Claims = Pick<StorageRecord, 'have' | 'partials'>
+
 const maxChunkBytes = 1_048_576
 const syncsAtOnce = 8
 
@@ -71,7 +74,7 @@ export class TorrentStorage {
   private suspects = new Map<number, FileRecord>()
   /** What it said of files that are gone, as long as they are. */
   private missing = new Map<number, FileRecord>()
-  private lastFlush: Promise<Result<void>> = Promise.resolve(success(undefined))
+  private lastFlush: Promise<unknown> = Promise.resolve()
 
   constructor(options: TorrentStorageOptions) {
     const { metainfo, plan, place, hasSuffix, allocation, pool, slots, events } = options
@@ -292,9 +295,9 @@ export class TorrentStorage {
    * Brings everything written so far to the disk. When that fails, what the disk may not have kept is lost: told
    * piece by piece, and as onWriteFailed.
    */
-  flush(): Promise<Result<void>> {
-    this.lastFlush = this.lastFlush.then(() => this.flushNow())
-    return this.lastFlush
+  async flush(): Promise<Result<void>> {
+    const flushed = await this.flushInTurn()
+    return flushed.ok ? success(undefined) : flushed
   }
 
   /**
@@ -312,12 +315,10 @@ export class TorrentStorage {
 
   /** What to keep for the next start; all it claims is on the disk. Errors: of the disk, file-not-found. */
   async resume(): Promise<Result<StorageRecord>> {
-    const claimed = this.claimed()
-    const partials = this.filling.partials()
-    const flushed = await this.flush()
+    const flushed = await this.flushInTurn()
     if (!flushed.ok) return flushed
     const statuses = await this.files.statuses(false)
-    return statuses.ok ? success({ have: claimed, partials, files: this.fileRecords(statuses.value) }) : statuses
+    return statuses.ok ? success({ ...flushed.value, files: this.fileRecords(statuses.value) }) : statuses
   }
 
   /**
@@ -326,15 +327,13 @@ export class TorrentStorage {
    */
   async lastRecord(): Promise<Result<StorageRecord>> {
     const statuses = await this.files.statuses(true)
-    if (!statuses.ok) return statuses
-    const partials = this.filling.partials()
-    return success({ have: this.claimed(), partials, files: this.fileRecords(statuses.value) })
+    return statuses.ok ? success({ ...this.claims(), files: this.fileRecords(statuses.value) }) : statuses
   }
 
-  private claimed(): Uint8Array {
+  private claims(): Claims {
     const claimed = this.have.clone()
     claimed.or(this.unchecked)
-    return claimed.toBytes()
+    return { have: claimed.toBytes(), partials: this.filling.partials() }
   }
 
   private fileRecords(statuses: readonly (FileStatus | undefined)[]): FileRecord[] {
@@ -405,9 +404,17 @@ export class TorrentStorage {
     return await this.arranger.remove()
   }
 
-  private async flushNow(): Promise<Result<void>> {
+  private flushInTurn(): Promise<Result<Claims>> {
+    const flushed = this.lastFlush.then(() => this.flushNow())
+    this.lastFlush = flushed
+    return flushed
+  }
+
+  /** What may be claimed afterwards: not what comes meanwhile, nor what a flush before this one lost. */
+  private async flushNow(): Promise<Result<Claims>> {
     const { files, held } = this
     const pieces = held.beginSync()
+    const claims = this.claims()
     const unsynced = [...files.handles()].filter(([, handle]) => handle.isUnsynced)
     const failedFiles = new Set<number>()
     let failed: Failure | undefined
@@ -417,15 +424,16 @@ export class TorrentStorage {
       for (const [index, result] of results.entries()) {
         if (result.ok) continue
         failed ??= result
-        failedFiles.add((batch[index] as (typeof batch)[number])[0])
+        // One that is gone is missing: its pieces are not given up unasked.
+        if (result.code !== 'file-not-found') failedFiles.add((batch[index] as (typeof batch)[number])[0])
       }
     }
-    if (failed === undefined) return success(undefined)
+    if (failed === undefined) return success(claims)
     const isAffected = (piece: number) =>
       filesOfPiece(this.options.plan, piece).some((file) => failedFiles.has(file)) ||
       (failedFiles.has(partsFile) && files.partsOffset(piece, 0) !== undefined)
     for (const piece of held.unsyncedAmong(pieces, isAffected)) this.lose(piece)
-    this.gate.fail(failed)
+    if (failedFiles.size > 0) this.gate.fail(failed)
     return failure(failed.code, failed.detail)
   }
 

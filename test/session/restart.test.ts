@@ -7,8 +7,9 @@ import { SimpleSeed } from '../../sim/world/simple-seed.ts'
 import { SimulatedTracker } from '../../sim/world/simulated-tracker.ts'
 import { torrentIdOf } from '../../sim/world/torrent-id.ts'
 import type { World } from '../../sim/world/world.ts'
-import { failure } from '../../src/base/errors.ts'
+import { failure, unwrap } from '../../src/base/errors.ts'
 import type { TorrentId } from '../../src/session/commands.ts'
+import { decodeResumeRecord } from '../../src/storage/resume-record.ts'
 import { newWorld, seedOf } from './session-world.ts'
 
 test('after a restart every torrent is as it was, without hashing anything', async () => {
@@ -84,6 +85,33 @@ for (const isPowerLoss of [false, true]) {
     }
   })
 }
+
+test('what a recheck found is found again when the program is killed before it was saved', async () => {
+  let foundMore = 0
+  for (let seed = 1; seed <= 6; seed++) {
+    const world = newWorld(seed)
+    const content = makeContent({ lengths: [1_500_000, 700_000] })
+    const source = await seedOf(world, content)
+    const machine = world.machine('10.0.0.2')
+    await machine.start({ exemptLocalNetwork: false })
+    const limits = { downloadBytesPerSecond: 100_000 }
+    const id = await machine.add(content.metainfo, { peers: [source.endpoint], limits })
+    await world.clock.run(6_000 + seed * 700)
+    machine.kill()
+    await machine.start({ dialPeers: false })
+    const recalled = machine.session.run({ type: 'recheck', id })
+    await world.until('rechecked', () => machine.stateOf(id) === 'downloading')
+    await world.clock.settle(recalled)
+    const found = machine.torrent(id)
+    machine.kill()
+    await machine.start({ dialPeers: false })
+    await world.until('looked at', () => machine.stateOf(id) === 'downloading')
+    assert.deepEqual(machine.torrent(id).pieces, found.pieces, `seed ${seed}`)
+    const saved = unwrap(decodeResumeRecord(machine.disk.content(`/state/${id}.resume`) as Uint8Array)).storage
+    if (saved === undefined) foundMore++
+  }
+  assert.equal(foundMore, 6)
+})
 
 /** Every piece that is claimed is right on the disk. */
 function assertTrue(machine: Machine, content: Content, id: TorrentId): void {

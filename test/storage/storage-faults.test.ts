@@ -150,6 +150,54 @@ describe('storage faults', () => {
     await rig.until(() => opened.take(6, 0))
   })
 
+  test('what a failing sync loses while a record is asked for is not in that record', async () => {
+    const torrent = makeTorrent({ lengths: [200_000], pieceLengthBytes: 32_768 })
+    const rig = new Rig()
+    const opened = await TestStorage.open(rig, torrent)
+    await opened.download([0, 1])
+    let syncs = 0
+    rig.disk.failing = (operation) =>
+      operation === 'sync' && ++syncs === 1 ? failure('file-unwritable', 'EIO') : undefined
+    const flushing = opened.storage.flush()
+    const saved = unwrap(await rig.settle(opened.storage.resume()))
+    assert.equal((await rig.settle(flushing)).ok, false)
+    assert.deepEqual(opened.piecesOf('lost'), [0, 1])
+    assert.deepEqual([...saved.have], [0])
+  })
+
+  test('what a check finds is on the disk before a record claims it, whoever wrote it', async () => {
+    let lostPages = 0
+    for (let seed = 0; seed < 20; seed++) {
+      const torrent = makeTorrent({ lengths: [150_000, 50_000], pieceLengthBytes: 32_768, seed })
+      const rig = new Rig({ seed })
+      const priorities = Uint8Array.of(4, 0)
+      const first = await TestStorage.open(rig, torrent, { priorities })
+      await first.download([0, 1, 2, 3, 4])
+      // The system has all of it, but nobody told the disk to keep it.
+      rig.restart(false)
+      const again = await TestStorage.open(rig, torrent, { priorities })
+      unwrap(await rig.settle(again.storage.check('all', () => undefined, noSignal)))
+      const record = unwrap(await rig.settle(again.storage.resume()))
+      assert.deepEqual([...record.have], [0b1111_1000])
+      rig.restart(true)
+      lostPages += rig.disk.faults.lostPages
+    }
+    assert.equal(lostPages, 0)
+  })
+
+  test('a file that goes between its check and the save is missing, and none of it given up', async () => {
+    const torrent = makeTorrent({ lengths: [100_000, 100_000], pieceLengthBytes: 32_768 })
+    const rig = new Rig({ maxOpenFiles: 1 })
+    for (const file of [0, 1]) rig.disk.put(pathOf(torrent, file), torrent.contents[file] as Uint8Array)
+    const opened = await TestStorage.open(rig, torrent)
+    unwrap(await rig.settle(opened.storage.check('all', () => undefined, noSignal)))
+    rig.disk.delete(pathOf(torrent, 0))
+    const saved = await rig.settle(opened.storage.resume())
+    assert.equal(saved.ok ? '' : saved.code, 'file-not-found')
+    assert.ok(opened.storage.have.isComplete)
+    assert.equal(opened.count('write-failed'), 0)
+  })
+
   test('a file that could not even be made does not pass for one that went missing', async () => {
     const torrent = makeTorrent({ lengths: [100_000, 100_000], pieceLengthBytes: 32_768 })
     const rig = new Rig()
