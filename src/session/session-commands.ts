@@ -284,11 +284,11 @@ export class SessionCommands {
     const { room } = this.target
     const root = await room.openFolder(folder)
     if (!root.ok) return root
-    const { content } = torrent
-    if (content === undefined) {
+    const { transfer } = torrent
+    if (transfer === undefined) {
       if (torrent.info !== undefined) return notReady('the content is being looked at')
-    } else if (torrent.facts.isPlaced) {
-      const moved = await content.storage.move({ root: root.value, folder: [] })
+    } else if (transfer.isFolderTaken) {
+      const moved = await transfer.move(root.value, folder)
       if (!moved.ok) return moved
     }
     return this.change(torrent, () => {
@@ -301,7 +301,11 @@ export class SessionCommands {
     if (content === undefined || info === undefined) return notReady('the content was not looked at yet')
     if (!Number.isInteger(file) || info.files[file] === undefined) return failure('torrent-value', `no file ${file}`)
     const renamed = await content.storage.renameFile(file, path)
-    return renamed.ok ? this.change(torrent, () => undefined) : renamed
+    if (!renamed.ok) return renamed
+    const outcome = this.change(torrent, () => undefined)
+    // A start that knew the old name alone would miss the file.
+    await this.target.room.save(torrent.facts.id)
+    return outcome
   }
 
   private setDeadline(torrent: Torrent, piece: number, inMs: number | undefined): Result<Outcome> {

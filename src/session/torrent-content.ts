@@ -41,8 +41,8 @@ export interface LookOptions {
 }
 
 /**
- * Opens a torrent's content where it is and looks at it. What is new and found in its last place stays there, else it
- * begins in the folder for incomplete content; `facts.isPlaced` says which. Errors: those of TorrentContent.look and
+ * Opens a torrent's content where it is and looks at it. What is new stays in its last place if it is found there, and
+ * not more of it in the folder for incomplete content, where it begins else; `facts.isPlaced` says which. Errors: those of TorrentContent.look and
  * of the folder; metainfo-hybrid-mismatch.
  */
 export async function openContent(room: SessionRoom, options: LookOptions): Promise<Result<TorrentContent>> {
@@ -58,12 +58,17 @@ export async function openContent(room: SessionRoom, options: LookOptions): Prom
     return placed.ok ? placed : content
   }
   if (!isElsewhere || !isNew || !content.ok) return content
-  if (content.value.storage.have.hasAny) {
-    facts.isPlaced = true
-    return content
+  const { storage } = content.value
+  // A program that died when it was on the way from the one to the other may have left more of it there than here.
+  const other = storage.have.isComplete ? undefined : await openIn(room, options, incompleteFolder)
+  const isHere = storage.have.hasAny && !(other?.ok === true && other.value.storage.have.count > storage.have.count)
+  if (!isHere) {
+    await storage.close()
+    return other ?? content
   }
-  await content.value.storage.close()
-  return await openIn(room, options, incompleteFolder)
+  if (other?.ok === true) await other.value.storage.close()
+  facts.isPlaced = true
+  return content
 }
 
 async function openIn(room: SessionRoom, options: LookOptions, folder: string): Promise<Result<TorrentContent>> {

@@ -5,6 +5,7 @@
 // Owns the swarm, the open content and what is wrong with writing it.
 import { type Failure, failure, type Result } from '../base/errors.ts'
 import type { Metainfo } from '../formats/metainfo/metainfo.ts'
+import type { FileRoot } from '../ports/files.ts'
 import { Swarm } from '../swarm/swarm.ts'
 import type { WebSeed } from '../swarm/web-seed.ts'
 import type { BandwidthGroup } from './bandwidth.ts'
@@ -53,6 +54,7 @@ export class TorrentTransfer implements ContentEvents {
   private isFinishUntold = false
   /** What is whole is brought to its place. */
   private placing: Promise<unknown> = Promise.resolve()
+  private isPlacing = false
   private isPutAside = false
   private hasEnded = false
 
@@ -102,6 +104,11 @@ export class TorrentTransfer implements ContentEvents {
   /** And the files have their own names, where they belong. */
   get isInPlace(): boolean {
     return this.isFinished && this.facts.isPlaced && !this.content.storage.isFinishing
+  }
+
+  /** Its files are in their own folder, or on their way there: to be moved from there, if anybody wants them elsewhere. */
+  get isFolderTaken(): boolean {
+    return this.facts.isPlaced || this.isPlacing
   }
 
   /** Why nothing can be written now. */
@@ -256,19 +263,35 @@ export class TorrentTransfer implements ContentEvents {
 
   /** Brings what is whole out of the folder for incomplete content. */
   private place(): void {
-    const { room, facts, content } = this
-    const moving = room.openFolder(facts.folder).then(async (root) => {
-      return root.ok ? await content.storage.move({ root: root.value, folder: [] }) : root
-    })
+    const { room, facts } = this
+    const { folder } = facts
+    const moving = room
+      .openFolder(folder)
+      .then(async (root): Promise<Result<void>> => (root.ok ? await this.move(root.value, folder) : root))
+    this.isPlacing = true
     room.turns.after(moving, (moved, nowMs) => {
-      if (moved.ok) {
-        facts.isPlaced = true
-        this.conclude()
-      } else this.writing.take(moved, nowMs)
+      this.isPlacing = false
+      if (moved.ok) this.conclude()
+      else this.writing.take(moved, nowMs)
       room.log.add({ type: 'changed', id: facts.id })
       room.reviewSaving(facts.id)
     })
     this.placing = moving
+  }
+
+  /** Brings the files into the folder at a path, which is theirs from then on. Errors: of TorrentStorage.move. */
+  async move(root: FileRoot, folder: string): Promise<Result<void>> {
+    const { room, facts, content } = this
+    const there = { folder, isPlaced: true }
+    const moved = await content.storage.move({ root, folder: [] }, async () => {
+      const before = { folder: facts.folder, isPlaced: facts.isPlaced }
+      Object.assign(facts, there)
+      const saved = await room.save(facts.id)
+      if (!saved.ok) Object.assign(facts, before)
+      return saved
+    })
+    if (moved.ok) Object.assign(facts, there)
+    return moved
   }
 
   private webSeedFailed(seed: WebSeed, { code, detail }: Failure): void {

@@ -1,9 +1,9 @@
 // Moves the files of one torrent about: renames, moves to other places, takes the suffix off whole files, brings bytes
 // out of the parts file, deletes. One thing after another, while no write is under way (but for suffixes, which many
 // files lose at once); reads go on.
-// Guarantees: between roots files are copied, brought to the disk and compared before the originals go, and a move that a
-// crash broke off can be made again; what fails leaves everything where it was; nothing that stands at the target is
-// replaced.
+// Guarantees: between roots files are copied, brought to the disk and compared, and the new place is remembered before the
+// originals go, so that whatever breaks off a move leaves all files in the place that is remembered, and it can be made
+// again; what fails leaves everything where it was; nothing that stands at the target is replaced.
 import { type Failure, type Result, success } from '../base/errors.ts'
 import type { RelativePath } from '../ports/files.ts'
 import { type ContentFiles, partsFile } from './content-files.ts'
@@ -24,6 +24,9 @@ export interface ContentArrangerOptions {
   /** Brings everything to the disk. */
   readonly flush: () => Promise<Result<void>>
 }
+
+/** See TorrentStorage.move. */
+export type Remember = () => Promise<Result<void>>
 
 /** Renames under way at once, which share the work of bringing their folder to the disk. */
 const finishedAtOnce = 32
@@ -81,10 +84,15 @@ export class ContentArranger {
     if (this.mayMakeFiles) void this.makeEmptyFiles()
   }
 
-  /** Puts everything into another place. Errors: of both places; file-exists. */
-  move(place: StoragePlace): Promise<Result<void>> {
-    const { layout } = this.options.files
-    return this.arrange(() => success({ place, paths: undefined }), place.root !== layout.place.root)
+  /** Puts everything into another place; see TorrentStorage.move. Errors: of both places; file-exists; of `remember`. */
+  move(place: StoragePlace, remember: Remember): Promise<Result<void>> {
+    return this.arrange(
+      () => success({ place, paths: undefined }),
+      (steps, noteChanges) => {
+        const isCopy = steps.some(({ from, to }) => from.root !== to.root)
+        return isCopy ? this.copyAll(steps, noteChanges, remember) : this.renameAll(steps)
+      },
+    )
   }
 
   /** Errors: see StorageLayout.renamed, and those of the place. */
@@ -173,12 +181,12 @@ export class ContentArranger {
     return this.arrange(() => {
       const paths = pathsOf()
       return paths.ok ? success({ place: this.options.files.layout.place, paths: paths.value }) : paths
-    }, false)
+    })
   }
 
   private arrange(
     goal: () => Result<{ readonly place: StoragePlace; readonly paths: readonly RelativePath[] | undefined }>,
-    isCopy: boolean,
+    perform = (steps: readonly MoveStep[], _noteChanges: () => void) => this.renameAll(steps),
   ): Promise<Result<void>> {
     return this.inTurn(() =>
       this.options.gate.whileHeld(async () => {
@@ -193,14 +201,17 @@ export class ContentArranger {
         layout.place = wanted.value.place
         if (wanted.value.paths !== undefined) layout.setPaths(wanted.value.paths)
         const steps = this.stepsOf(handles, oldPlace, fromPaths)
-        const arranged = isCopy ? await this.copyAll(steps) : await this.renameAll(steps)
+        const noteChanges = () => {
+          for (const [file] of handles) if (file !== partsFile) files.noteChange(file)
+        }
+        const arranged = await perform(steps, noteChanges)
+        noteChanges()
         if (!arranged.ok) {
           layout.place = oldPlace
           layout.restoreNames(oldNames)
           return arranged
         }
         for (const [file, handle] of handles) if (!handle.isPresent) files.forgetHandle(file)
-        for (const [file] of handles) if (file !== partsFile) files.noteChange(file)
         await this.removeEmptyFolders(
           oldPlace,
           steps.map((step) => step.from.path),
@@ -255,12 +266,23 @@ export class ContentArranger {
     return done
   }
 
-  private async copyAll(steps: readonly MoveStep[]): Promise<Result<void>> {
+  private async copyAll(
+    steps: readonly MoveStep[],
+    noteChanges: () => void,
+    remember: Remember,
+  ): Promise<Result<void>> {
     const { files, pool, slots } = this.options
     const { root } = files.layout.place
     const copied = await copyFiles(steps, { pool, slots, root, copiesFolder: files.layout.copiesPath() })
     if (!copied.ok) return copied
     for (const { handle, to } of steps) await handle.relocate(() => Promise.resolve(success(to)))
+    noteChanges()
+    const remembered = await remember()
+    if (!remembered.ok) {
+      for (const { handle, from } of steps) await handle.relocate(() => Promise.resolve(success(from)))
+      for (const path of copied.value) await root.remove(path)
+      return remembered
+    }
     for (const { from } of steps) await from.root.remove(from.path)
     return done
   }

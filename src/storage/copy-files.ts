@@ -30,9 +30,13 @@ const done: Result<void> = success(undefined)
 
 /**
  * Puts a copy of each file at its target, unless one is there already; the originals stay. Nobody may write to them
- * meanwhile. Errors: file-exists, file-changed (a copy is not the original), and of both disks; then nothing was copied.
+ * meanwhile. The targets that are new. Errors: file-exists, file-changed (a copy is not the original), and of both disks;
+ * then nothing was copied.
  */
-export async function copyFiles(steps: readonly MoveStep[], options: CopyOptions): Promise<Result<void>> {
+export async function copyFiles(
+  steps: readonly MoveStep[],
+  options: CopyOptions,
+): Promise<Result<readonly RelativePath[]>> {
   const { root, copiesFolder } = options
   await removeCopies(root, copiesFolder)
   const lacking = await stepsToCopy(steps, options)
@@ -52,7 +56,7 @@ export async function copyFiles(steps: readonly MoveStep[], options: CopyOptions
   }
   if (!result.ok) for (const target of named) await root.remove(target)
   await removeCopies(root, copiesFolder)
-  return result
+  return result.ok ? success(named) : result
 }
 
 /** Deletes what copying left there when it was broken off. */

@@ -8,7 +8,7 @@ import { blockLengthBytes, type Metainfo } from '../formats/metainfo/metainfo.ts
 import type { FileStatus } from '../ports/files.ts'
 import { type CheckOutcome, type CheckProgress, checkContent } from './check-content.ts'
 import { ChunkFilling } from './chunk-filling.ts'
-import { ContentArranger } from './content-arranger.ts'
+import { ContentArranger, type Remember } from './content-arranger.ts'
 import { ContentFiles, partsFile } from './content-files.ts'
 import { type DiskSpace, diskSpace } from './disk-space.ts'
 import { DiskVerifier } from './disk-verifier.ts'
@@ -259,9 +259,13 @@ export class TorrentStorage {
     return this.arranger.bringOutWanted()
   }
 
-  /** Moves everything to another place. Errors: file-exists, and of both places; then nothing has moved. */
-  move(place: StoragePlace): Promise<Result<void>> {
-    return this.arranger.move(place)
+  /**
+   * Moves everything to another place. Where that takes copies, `remember` is called when they are whole and in their
+   * place, and before the originals go: what it saves (see `resume`) is of the new place, and when it fails, all stays in
+   * the old one. Errors: file-exists, of both places, and of `remember`; then nothing has moved.
+   */
+  move(place: StoragePlace, remember: Remember): Promise<Result<void>> {
+    return this.arranger.move(place, remember)
   }
 
   /** Gives a file another path below the place's folder. Errors: file-exists, file-not-plain, and of the disk. */

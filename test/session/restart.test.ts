@@ -12,6 +12,8 @@ import type { TorrentId } from '../../src/session/commands.ts'
 import { decodeResumeRecord } from '../../src/storage/resume-record.ts'
 import { newWorld, seedOf } from './session-world.ts'
 
+const incompleteFolder = '/incomplete'
+
 test('after a restart every torrent is as it was, without hashing anything', async () => {
   const world = newWorld()
   const tracker = new SimulatedTracker(world, '10.0.0.9')
@@ -111,6 +113,127 @@ test('what a recheck found is found again when the program is killed before it w
     if (saved === undefined) foundMore++
   }
   assert.equal(foundMore, 6)
+})
+
+/** After a start that nothing was left to do for: it is whole without being hashed, and can be moved. */
+async function assertAtHome(machine: Machine, content: Content, id: TorrentId, how: string): Promise<string> {
+  const { world } = machine
+  let reads = 0
+  machine.disk.failing = (operation, path) => {
+    if (operation === 'read' && !path.startsWith('/state')) reads++
+    return undefined
+  }
+  await machine.start({ dialPeers: false, incompleteFolder })
+  await world.until(`seeding, ${how}`, () => machine.stateOf(id) === 'seeding')
+  const { folder } = machine.torrent(id)
+  const hashedBytes = reads
+  machine.disk.failing = () => undefined
+  await machine.run({ type: 'move', id, folder: '/third' })
+  for (const { path, bytes } of content.files) {
+    assert.ok(machine.disk.matches(`/third/${path.join('/')}`, bytes), how)
+  }
+  assert.equal(hashedBytes, 0, how)
+  return folder
+}
+
+test('a move that is broken off at any moment leaves the torrent whole, in one folder or the other', async () => {
+  const folders = new Set<string>()
+  const moments = { before: 0, copied: 0, remembered: 0, moved: 0 }
+  for (let atMs = 0; moments.moved < 5; atMs += 2) {
+    const world = newWorld()
+    const content = makeContent({ lengths: [40_000, 50_000] })
+    const machine = await seedOf(world, content, '10.0.0.1', { incompleteFolder })
+    const { id } = machine.session.snapshot().torrents[0] as { id: TorrentId }
+    await world.clock.run(6_000)
+    let isMoved = false
+    void machine.tell({ type: 'move', id, folder: '/other' }).then(() => {
+      isMoved = true
+    })
+    await world.clock.run(atMs)
+    const paths = machine.disk.paths()
+    const copies = paths.filter((path) => /^\/other\/torrent\//.test(path)).length
+    const originals = paths.filter((path) => path.startsWith(`${contentFolder}/torrent/`)).length
+    if (isMoved) moments.moved++
+    else if (originals < 2) moments.remembered++
+    else if (copies === 2) moments.copied++
+    else moments.before++
+    machine.kill(atMs % 4 === 0)
+    folders.add(await assertAtHome(machine, content, id, `broken off after ${atMs} ms`))
+  }
+  assert.deepEqual([...folders], [contentFolder, '/other'])
+  assert.ok(
+    Object.values(moments).every((count) => count > 0),
+    JSON.stringify(moments),
+  )
+})
+
+test('leaving the folder of incomplete content, broken off at any moment, leaves it whole in the one or the other', async () => {
+  const moments = { before: 0, copied: 0, remembered: 0, moved: 0 }
+  for (let atMs = 0; moments.moved < 5; atMs += 2) {
+    const world = newWorld()
+    const content = makeContent({ lengths: [40_000, 50_000] })
+    const source = await seedOf(world, content)
+    const machine = world.machine('10.0.0.2')
+    await machine.start({ incompleteFolder })
+    const id = await machine.add(content.metainfo, { peers: [source.endpoint] })
+    await world.until('all pieces', () => machine.torrent(id).doneBytes === 90_000)
+    await world.clock.run(atMs)
+    const found = machine.disk.paths().filter((path) => path.includes('/torrent/'))
+    const copies = found.filter((path) => path.startsWith(contentFolder)).length
+    if (found.length === copies) moments.moved++
+    else if (machine.stateOf(id) === 'seeding') moments.remembered++
+    else if (copies === 2) moments.copied++
+    else moments.before++
+    machine.kill()
+    const how = `broken off after ${atMs} ms`
+    await machine.start({ dialPeers: false, incompleteFolder })
+    await world.until(`looked at, ${how}`, () => machine.stateOf(id) !== 'checking')
+    assert.notEqual(machine.stateOf(id), 'error', how)
+    // Nothing is to be fetched again but what may be lost with the last seconds.
+    if (moments.moved + moments.remembered + moments.copied > 0)
+      assert.equal(machine.torrent(id).doneBytes, 90_000, how)
+    await machine.run({ type: 'add-peers', id, peers: [source.endpoint] })
+    await machine.stop()
+    await machine.start({ incompleteFolder })
+    await machine.run({ type: 'add-peers', id, peers: [source.endpoint] })
+    await world.until(`in its place, ${how}`, () => machine.stateOf(id) === 'seeding' && machine.has(content))
+  }
+  assert.ok(
+    Object.values(moments).every((count) => count > 0),
+    JSON.stringify(moments),
+  )
+})
+
+test('a new name is remembered when the command is done', async () => {
+  const world = newWorld()
+  const content = makeContent({ lengths: [40_000, 50_000] })
+  const machine = await seedOf(world, content)
+  const { id } = machine.session.snapshot().torrents[0] as { id: TorrentId }
+  await world.clock.run(6_000)
+  await machine.run({ type: 'rename-file', id, file: 1, path: ['torrent', 'renamed'] })
+  machine.kill()
+  await machine.start()
+  await world.until('seeding', () => machine.stateOf(id) === 'seeding')
+  assert.deepEqual(machine.torrent(id).files[1]?.path, ['torrent', 'renamed'])
+})
+
+test('content that is moved while it leaves the folder of incomplete content comes to where it was moved last', async () => {
+  const world = newWorld()
+  const content = makeContent({ lengths: [40_000, 50_000] })
+  const source = await seedOf(world, content)
+  const machine = world.machine('10.0.0.2')
+  await machine.start({ incompleteFolder })
+  const id = await machine.add(content.metainfo, { peers: [source.endpoint] })
+  const isCopying = () => machine.disk.paths().some((path) => path.includes('.copies/'))
+  await world.until('it is on its way', isCopying)
+  await machine.run({ type: 'move', id, folder: '/third' })
+  const inThird = () => machine.disk.paths().filter((path) => path.startsWith('/third/torrent/')).length
+  assert.equal(inThird(), 2)
+  machine.kill()
+  await machine.start({ incompleteFolder })
+  await world.until('seeding', () => machine.stateOf(id) === 'seeding')
+  assert.equal(machine.torrent(id).folder, '/third')
+  assert.equal(machine.disk.paths().filter((path) => path.includes('/torrent/')).length, 2)
 })
 
 /** Every piece that is claimed is right on the disk. */

@@ -1,10 +1,18 @@
 // Where files lie: parts of unwanted files, suffixes, allocation, renames, moves within and between roots, deletion.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type ErrorCode, failure, type Result, unwrap } from '../../src/base/errors.ts'
+import { type ErrorCode, failure, type Result, success, unwrap } from '../../src/base/errors.ts'
 import type { FileRoot } from '../../src/ports/files.ts'
 import type { StorageRecord } from '../../src/storage/storage-record.ts'
-import { assertSameBytes, blockBytes, makeTorrent, Rig, TestStorage, type TestTorrent } from './storage-harness.ts'
+import {
+  assertSameBytes,
+  blockBytes,
+  makeTorrent,
+  Rig,
+  remembered,
+  TestStorage,
+  type TestTorrent,
+} from './storage-harness.ts'
 
 const partsName = /\/\.[0-9a-f]{16}\.parts$/
 const lengths = [50_000, 40_000, 0, 100_000]
@@ -293,10 +301,10 @@ describe('where files lie', () => {
       return undefined
     }
     rig.disk.put('/data/else/torrent/sub/file-001.bin', new Uint8Array(1))
-    assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: ['else'] }))), 'file-exists')
+    assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: ['else'] }, remembered))), 'file-exists')
     assertSameBytes(rig.disk.content(pathOf(torrent, 0)), torrent.contents[0])
     assert.equal(rig.disk.content('/data/else/torrent/sub/file-000.bin'), undefined)
-    assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: ['a', 'b'] }))), 'ok')
+    assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: ['a', 'b'] }, remembered))), 'ok')
     assertSameBytes(rig.disk.content('/data/a/b/torrent/sub/file-001.bin'), torrent.contents[1])
     assert.equal(writes, 0, 'nothing was copied')
     await opened.assertServes(2)
@@ -310,7 +318,7 @@ describe('where files lie', () => {
     const root = await otherRoot(rig, '/other')
     await opened.receive(3, [0])
     let isMoved = false
-    const moving = opened.storage.move({ root, folder: ['deep'] }).then((result) => {
+    const moving = opened.storage.move({ root, folder: ['deep'] }, remembered).then((result) => {
       isMoved = true
       return result
     })
@@ -336,11 +344,11 @@ describe('where files lie', () => {
       let count = 0
       rig.disk.failing = (found, path) =>
         found === operation && path.startsWith('/other') && ++count === 2 ? failure('disk-full', 'full') : undefined
-      assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: [] }))), 'disk-full')
+      assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: [] }, remembered))), 'disk-full')
       rig.disk.failing = () => undefined
       assert.deepEqual(rig.disk.paths(), [pathOf(torrent, 0), pathOf(torrent, 1)])
       for (let piece = 0; piece < torrent.plan.pieceCount; piece++) await opened.assertServes(piece)
-      assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: [] }))), 'ok')
+      assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: [] }, remembered))), 'ok')
       assertSameBytes(rig.disk.content(pathOf(torrent, 0, '/other')), torrent.contents[0])
     }
   })
@@ -353,26 +361,30 @@ describe('where files lie', () => {
     const target = pathOf(torrent, 1, '/other')
     rig.disk.put(target, Uint8Array.of(1, 2, 3))
     const root = await otherRoot(rig, '/other')
-    assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: [] }))), 'file-exists')
+    assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: [] }, remembered))), 'file-exists')
     assert.deepEqual(rig.disk.content(target), Uint8Array.of(1, 2, 3))
     for (const [file, content] of torrent.contents.entries())
       assertSameBytes(rig.disk.content(pathOf(torrent, file)), content)
     assert.equal(rig.disk.content(pathOf(torrent, 0, '/other')), undefined)
   })
 
-  test('a move to another root that a crash breaks off at any moment can be made again, and leaves nothing', async () => {
+  test('a crash at any moment of a move to another root leaves everything in the place that is remembered', async () => {
     const torrent = makeTorrent({ lengths: [40_000, 20_000], pieceLengthBytes: 32_768 })
     const contentAt = (rig: Rig, root: string) =>
       torrent.contents.map((_, file) => rig.disk.content(pathOf(torrent, file, root)))
-    const moments = { copying: 0, named: 0, leaving: 0, moved: 0 }
-    for (let atMs = 0; moments.moved < 4; atMs += 3) {
+    const moments = { copying: 0, named: 0, remembered: 0, leaving: 0, moved: 0 }
+    for (let atMs = 0; moments.moved < 4; atMs++) {
       const rig = new Rig()
       const opened = await TestStorage.open(rig, torrent)
       await opened.download()
-      const record = unwrap(await rig.settle(opened.storage.resume()))
+      let known = { path: '/data', record: unwrap(await rig.settle(opened.storage.resume())) }
       await rig.clock.run(10)
       let isMoved = false
-      const moving = opened.storage.move({ root: await otherRoot(rig, '/other'), folder: [] })
+      const root = await otherRoot(rig, '/other')
+      const moving = opened.storage.move({ root, folder: [] }, async () => {
+        known = { path: '/other', record: unwrap(await opened.storage.resume()) }
+        return success(undefined)
+      })
       void moving.then(() => {
         isMoved = true
       })
@@ -380,19 +392,47 @@ describe('where files lie', () => {
       const [before, after] = [contentAt(rig, '/data'), contentAt(rig, '/other')]
       if (isMoved) moments.moved++
       else if (before.includes(undefined)) moments.leaving++
+      else if (known.path === '/other') moments.remembered++
       else if (after.some((bytes) => bytes !== undefined)) moments.named++
       else moments.copying++
       rig.restart(atMs % 2 === 1)
-      if (!contentAt(rig, '/data').includes(undefined)) {
-        const again = await TestStorage.open(rig, torrent, {}, record)
-        const result = await rig.settle(again.storage.move({ root: await otherRoot(rig, '/other'), folder: [] }))
-        assert.equal(codeOf(result), 'ok', `broken off after ${atMs} ms`)
-        for (let piece = 0; piece < torrent.plan.pieceCount; piece++) await again.assertServes(piece)
-        assert.deepEqual(rig.disk.paths(), [pathOf(torrent, 0, '/other'), pathOf(torrent, 1, '/other')])
-      }
-      for (const [file, bytes] of contentAt(rig, '/other').entries()) assertSameBytes(bytes, torrent.contents[file])
+      const place = { root: await otherRoot(rig, known.path), folder: [] }
+      const again = await TestStorage.make(rig, torrent, { place })
+      const outcome = unwrap(await again.start(known.record))
+      assert.deepEqual([outcome.missingFiles, outcome.unchecked.count], [[], 0], `broken off after ${atMs} ms`)
+      assert.ok(again.storage.have.isComplete)
+      const other = known.path === '/data' ? '/other' : '/data'
+      const result = await rig.settle(again.storage.move({ root: await otherRoot(rig, other), folder: [] }, remembered))
+      assert.equal(codeOf(result), 'ok', `broken off after ${atMs} ms`)
+      for (let piece = 0; piece < torrent.plan.pieceCount; piece++) await again.assertServes(piece)
+      assert.deepEqual(rig.disk.paths(), [pathOf(torrent, 0, other), pathOf(torrent, 1, other)])
     }
-    assert.ok(moments.copying > 10 && moments.named > 0 && moments.leaving > 0, JSON.stringify(moments))
+    assert.ok(
+      Object.values(moments).every((count) => count > 0),
+      JSON.stringify(moments),
+    )
+  })
+
+  test('a place that cannot be remembered is left again', async () => {
+    const torrent = makeTorrent({ lengths: [40_000, 20_000], pieceLengthBytes: 32_768 })
+    const rig = new Rig()
+    const opened = await TestStorage.open(rig, torrent)
+    await opened.download()
+    await rig.clock.run(10)
+    rig.disk.put(pathOf(torrent, 1, '/other'), torrent.contents[1] as Uint8Array)
+    const root = await otherRoot(rig, '/other')
+    const moving = opened.storage.move({ root, folder: [] }, async () => {
+      unwrap(await opened.storage.resume())
+      return failure('disk-full', 'no room for a record')
+    })
+    assert.equal(codeOf(await rig.settle(moving)), 'disk-full')
+    // What somebody else had put there stays.
+    assert.deepEqual(rig.disk.paths(), [pathOf(torrent, 0), pathOf(torrent, 1), pathOf(torrent, 1, '/other')])
+    const record = unwrap(await rig.settle(opened.storage.resume()))
+    rig.restart(false)
+    const again = await TestStorage.make(rig, torrent)
+    assert.equal(unwrap(await again.start(record)).unchecked.count, 0)
+    for (let piece = 0; piece < torrent.plan.pieceCount; piece++) await again.assertServes(piece)
   })
 
   test('what stands at the target is taken for the file if it is another one with the same bytes', async () => {
@@ -409,7 +449,7 @@ describe('where files lie', () => {
       rig.disk.put(target, there)
       const root = await otherRoot(rig, '/other')
       const isSame = there === second
-      const moved = await rig.settle(opened.storage.move({ root, folder: [] }))
+      const moved = await rig.settle(opened.storage.move({ root, folder: [] }, remembered))
       assert.equal(codeOf(moved), isSame ? 'ok' : 'file-exists')
       assertSameBytes(rig.disk.content(target), there)
       assertSameBytes(rig.disk.content(pathOf(torrent, 0, isSame ? '/other' : '/data')), first)
@@ -429,11 +469,11 @@ describe('where files lie', () => {
     rig.disk.failing = (operation, path) =>
       isFailing && operation === 'sync' && path === '/other/torrent' ? failure('disk-full', 'full') : undefined
     const root = await otherRoot(rig, '/other')
-    assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: [] }))), 'disk-full')
+    assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: [] }, remembered))), 'disk-full')
     assertSameBytes(rig.disk.content('/data/torrent'), torrent.contents[0])
     assertSameBytes(rig.disk.content('/other/torrent'), torrent.contents[0])
     isFailing = false
-    assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: [] }))), 'ok')
+    assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: [] }, remembered))), 'ok')
     assert.deepEqual(rig.disk.paths(), ['/other/torrent'])
   })
 
@@ -443,7 +483,7 @@ describe('where files lie', () => {
     const opened = await TestStorage.open(rig, torrent)
     await opened.download()
     const root = await otherRoot(rig, '/data')
-    assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: [] }))), 'file-exists')
+    assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: [] }, remembered))), 'file-exists')
     for (const [file, content] of torrent.contents.entries())
       assertSameBytes(rig.disk.content(pathOf(torrent, file)), content)
   })
@@ -458,7 +498,7 @@ describe('where files lie', () => {
       if (operation === 'sync' && path.startsWith('/other')) rig.disk.flip(path, 5000)
       return undefined
     }
-    assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: [] }))), 'file-changed')
+    assert.equal(codeOf(await rig.settle(opened.storage.move({ root, folder: [] }, remembered))), 'file-changed')
     assertSameBytes(rig.disk.content('/data/torrent'), torrent.contents[0])
   })
 

@@ -8,7 +8,7 @@ import { buildMetainfo } from '../../src/formats/metainfo/build-metainfo.ts'
 import type { TorrentVersion } from '../../src/formats/metainfo/metainfo.ts'
 import { parseMetainfo } from '../../src/formats/metainfo/parse-metainfo.ts'
 import { filesUnderRawNames, type NamedFile } from '../../src/storage/raw-names.ts'
-import { assertSameBytes, makeTorrent, Rig, TestStorage, type TestTorrent } from './storage-harness.ts'
+import { assertSameBytes, makeTorrent, Rig, remembered, TestStorage, type TestTorrent } from './storage-harness.ts'
 
 function found(files: readonly NamedFile[], onDisk: readonly string[]): number[] {
   const there = new Set(onDisk)
@@ -173,7 +173,7 @@ describe('content under raw names', () => {
     const opened = await TestStorage.open(rig, torrent)
     unwrap(await check(rig, opened))
     const elsewhere = unwrap(await rig.settle(rig.disk.files().openRoot('/other')))
-    unwrap(await rig.settle(opened.storage.move({ root: elsewhere, folder: [] })))
+    unwrap(await rig.settle(opened.storage.move({ root: elsewhere, folder: [] }, remembered)))
     const moved = ['a*', 'b?', 'c|'].map((name) => `/other/torrent/${name}`)
     assert.deepEqual(rig.disk.paths(), moved)
     unwrap(await rig.settle(opened.storage.renameRoot('new')))

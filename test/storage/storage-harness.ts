@@ -7,7 +7,7 @@ import { SimulatedDisk } from '../../sim/ports/simulated-files.ts'
 import { SimulatedHasher } from '../../sim/ports/simulated-hasher.ts'
 import { SimulatedPieceMemory } from '../../sim/ports/simulated-piece-memory.ts'
 import { simulatedRandom } from '../../sim/ports/simulated-random.ts'
-import { type ErrorCode, type Result, unwrap } from '../../src/base/errors.ts'
+import { type ErrorCode, type Result, success, unwrap } from '../../src/base/errors.ts'
 import { buildMetainfo } from '../../src/formats/metainfo/build-metainfo.ts'
 import { merkleRoot, pieceLevel } from '../../src/formats/metainfo/merkle.ts'
 import type { Metainfo, TorrentVersion } from '../../src/formats/metainfo/metainfo.ts'
@@ -161,6 +161,9 @@ export type LoggedEvent =
   | { readonly type: 'write-failed'; readonly code: ErrorCode }
 
 export type StorageSettings = Partial<Pick<TorrentStorageOptions, 'hasSuffix' | 'allocation' | 'priorities' | 'place'>>
+
+/** For moves of which nobody keeps a record. */
+export const remembered = (): Promise<Result<void>> => Promise.resolve(success(undefined))
 
 /** A storage with its events, and the swarm's side of it. */
 export class TestStorage {
