@@ -15,6 +15,8 @@ interface Registration {
 
 /** Longer than any announce is on its way. */
 const onItsWayMs = 1_000
+/** So long after its `stopped` a torrent that was started again meanwhile says `started`. */
+const restartMs = 5_000
 
 export const announcesInOrder: CheckMaker = {
   name: 'announces-in-order',
@@ -33,7 +35,8 @@ export const announcesInOrder: CheckMaker = {
         const known = registrations.get(key)
         // `started` may have been called back on its way, and it is not known then whether it was heard.
         const isEarly = machine !== undefined && announce.atMs - (changedMs.get(machine) ?? 0) < onItsWayMs
-        const wrong = event === 'stopped' && isEarly ? undefined : fault(known, announce)
+        const isRestart = known !== undefined && Math.abs(announce.atMs - known.last.atMs - restartMs) < onItsWayMs
+        const wrong = event === 'stopped' && (isEarly || isRestart) ? undefined : fault(known, announce)
         if (wrong !== undefined) violate(machine, `announced ${event} ${wrong}`)
         // What was not answered is said again.
         if (!isAnswered) return

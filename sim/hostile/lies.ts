@@ -182,11 +182,17 @@ export const lies: readonly Behaviour[] = [
     proof: 'each',
     begin: (line) => {
       // Whoever dials has said its id by then; who was dialled must be heard once before.
-      const mirror = () => line.owner.heardIds.get(line.remoteAddress)
-      if (line.isDialled) line.onStanding = () => line.shakeHands(mirror())
+      let isMirrored = false
+      const shakeHands = () => {
+        const mirrored = line.owner.heardIds.get(line.remoteAddress)
+        isMirrored = mirrored !== undefined
+        line.shakeHands(mirrored)
+      }
+      if (line.isDialled) line.onStanding = shakeHands
       line.onShaken = () => {
-        if (!line.isDialled) line.shakeHands(mirror())
-        line.attack(messages.haveAll, messages.unchoke)
+        if (!line.isDialled) shakeHands()
+        if (isMirrored) line.attack(messages.haveAll, messages.unchoke)
+        else line.reset()
       }
     },
   },
