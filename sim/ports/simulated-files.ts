@@ -263,8 +263,11 @@ export class SimulatedDisk {
         }),
       remove: (path) =>
         about('remove', path, (name) => (path.length === 0 ? notPlain('the folder itself') : this.remove(name))),
-      freeBytes: () =>
-        this.answer(life, () => success(Math.max(0, Math.min(this.capacityBytes, plentyBytes) - this.usedBytes()))),
+      space: () =>
+        this.answer(life, () => {
+          const freeBytes = Math.max(0, Math.min(this.capacityBytes, plentyBytes) - this.usedBytes())
+          return success({ volume: 'disk', freeBytes })
+        }),
     }
   }
 

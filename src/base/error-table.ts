@@ -44,7 +44,7 @@ export const errorTable = {
     remedy: 'Remove it, or choose another folder; links are not followed there.',
   },
   'disk-full': {
-    meaning: 'The disk, or the share of it this user may fill, is full.',
+    meaning: 'The disk, or the share of it this user may fill, is full, or what is free is kept for other torrents.',
     remedy: 'Free some space; what was paused goes on by itself.',
   },
   'file-changed': {

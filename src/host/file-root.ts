@@ -2,10 +2,18 @@
 // Guarantees: names are checked here, whatever was checked before, and no operation follows a link below the root
 // (file-task.ts). What renames and replaces is on the disk when it returns.
 // Owns the notes of which folders have changed; open files own themselves.
-import { statfs } from 'node:fs'
+import { stat, statfs } from 'node:fs'
 import { promisify } from 'node:util'
 import { type Result, SwarmbidError, success, unwrap } from '../base/errors.ts'
-import type { FileRoot, FileStatus, OpenFile, OpenMode, RelativePath, TransferSink } from '../ports/files.ts'
+import type {
+  FileRoot,
+  FileStatus,
+  OpenFile,
+  OpenMode,
+  RelativePath,
+  TransferSink,
+  VolumeSpace,
+} from '../ports/files.ts'
 import { rootedResult } from './file-error.ts'
 import { checkNames, placeOf, type TaskRoot, within } from './file-task.ts'
 import type { FileThread } from './file-thread.ts'
@@ -16,6 +24,7 @@ import { replaceEntry } from './rooted-entry.ts'
 import { type RootedFolder, syncFolder } from './rooted-folder.ts'
 import { ask, callsAtOnce, runLater, type Steps } from './system-steps.ts'
 
+const lookThrough = promisify(stat)
 const statFileSystem = promisify(statfs)
 
 export class SystemFileRoot implements FileRoot {
@@ -104,11 +113,12 @@ export class SystemFileRoot implements FileRoot {
     return removed
   }
 
-  freeBytes(): Promise<Result<number>> {
+  space(): Promise<Result<VolumeSpace>> {
     const { root } = this.at
     return rootedResult(root, 'read', async () => {
       const { bavail, bsize } = await statFileSystem(root)
-      return bavail * bsize
+      const { dev } = await lookThrough(root)
+      return { volume: String(dev), freeBytes: bavail * bsize }
     })
   }
 

@@ -44,6 +44,12 @@ export interface OpenFile {
   close(): Promise<Result<void>>
 }
 
+export interface VolumeSpace {
+  /** The same for all folders on one disk or part of it. */
+  readonly volume: string
+  readonly freeBytes: number
+}
+
 export type OpenMode = 'read' | 'read-write' | 'create'
 
 /**
@@ -63,7 +69,7 @@ export interface FileRoot {
   replace(path: RelativePath, content: Uint8Array): Promise<Result<void>>
   /** Removes a file, a link itself, or an empty folder; true if something was there. */
   remove(path: RelativePath): Promise<Result<boolean>>
-  freeBytes(): Promise<Result<number>>
+  space(): Promise<Result<VolumeSpace>>
 }
 
 export interface Files {

@@ -10,6 +10,7 @@ import type { SlotPool } from '../storage/slot-pool.ts'
 import type { Bandwidth } from './bandwidth.ts'
 import type { ChangeLog } from './change-log.ts'
 import type { TorrentId } from './commands.ts'
+import type { DiskDemands } from './disk-demands.ts'
 import type { LaneJob, RequestLane } from './request-lanes.ts'
 import type { SessionConfig } from './session-config.ts'
 import type { SessionPorts } from './session-ports.ts'
@@ -29,6 +30,7 @@ export interface SessionRoom {
   readonly config: SessionConfig
   readonly slots: SlotPool
   readonly hashes: HashQueue
+  readonly diskDemands: DiskDemands
   readonly files: FilePool
   readonly trackers: TrackerDriver
   readonly bandwidth: Bandwidth

@@ -15,6 +15,7 @@ import { ChangeLog } from './change-log.ts'
 import type { Command, Outcome, TorrentId } from './commands.ts'
 import { Connections } from './connections.ts'
 import { DatagramRouting } from './datagram-routing.ts'
+import { DiskDemands } from './disk-demands.ts'
 import { localAddress } from './listening.ts'
 import { ListeningSockets } from './listening-sockets.ts'
 import { hasReachedGoal, type QueuePlace, RunningQueue } from './queueing.ts'
@@ -275,6 +276,7 @@ export class Session implements TorrentHost, CommandTarget {
       },
       slots: new SlotPool(ports.memory),
       hashes: new HashQueue(ports.openHasher),
+      diskDemands: new DiskDemands(),
       files: new FilePool(),
       trackers,
       bandwidth: new Bandwidth(turns, this.currentRates(), nowMs),

@@ -91,7 +91,7 @@ export class TorrentTransfer implements ContentEvents {
       onProblem: (seed, why) => this.webSeedFailed(seed, why),
     })
     this.swarm.setWebSeeds(facts.webSeeds, nowMs)
-    this.writing = new WritingTrouble(room.turns, { storage, swarm: this.swarm }, () => this.writingChanged())
+    this.writing = new WritingTrouble(room, { storage, swarm: this.swarm }, () => this.writingChanged())
     content.attach(this.swarm, this)
     tally.attach(this.swarm, nowMs)
   }
@@ -140,6 +140,7 @@ export class TorrentTransfer implements ContentEvents {
 
   /** It runs no more. */
   stopped(nowMs: number): void {
+    this.writing.endDownload()
     this.swarm.setWebSeeding(false, nowMs)
     this.peers.touch()
   }
@@ -236,6 +237,7 @@ export class TorrentTransfer implements ContentEvents {
     const { room, facts, content } = this
     this.tally.countTime(nowMs)
     this.isFinishUntold = true
+    this.writing.endDownload()
     this.noteFinished()
     this.owner.transferFinished(content.storage.have.isComplete, nowMs)
     room.reviewSaving(facts.id)

@@ -1,11 +1,12 @@
 // What keeps a torrent's content from being written: a disk that fails, or that has no room for what is to come.
 // Guarantees: while there is something, nothing is asked of peers and what is complete is still sent; a download begins
-// only where there is room for all of it; it is tried again from time to time, so that nobody has to do anything but
+// only where there is room for all of it besides what others there have yet to write; it is tried again from time to time, so that nobody has to do anything but
 // remove the cause. Owns the problem and its wake-up.
 import { type Failure, failure, type Result } from '../base/errors.ts'
-import type { DiskSpace } from '../storage/disk-space.ts'
 import type { TorrentStorage } from '../storage/torrent-storage.ts'
 import type { Swarm } from '../swarm/swarm.ts'
+import type { DiskDemands, RoomLeft } from './disk-demands.ts'
+import type { SessionRoom } from './session-room.ts'
 import type { Problem } from './snapshots.ts'
 import type { Turns, WakeOwner } from './turns.ts'
 
@@ -29,17 +30,19 @@ const working: Writing = { type: 'working' }
 
 export class WritingTrouble {
   private readonly turns: Turns
+  private readonly demands: DiskDemands
   private readonly target: WritingTarget
   private readonly onChanged: () => void
   private readonly wakeOwner: WakeOwner
   private writing: Writing = working
 
   /** `onChanged`: the problem is another one than before, or gone; the swarm may have something to do. */
-  constructor(turns: Turns, target: WritingTarget, onChanged: () => void) {
-    this.turns = turns
+  constructor(room: Pick<SessionRoom, 'turns' | 'diskDemands'>, target: WritingTarget, onChanged: () => void) {
+    this.turns = room.turns
+    this.demands = room.diskDemands
     this.target = target
     this.onChanged = onChanged
-    this.wakeOwner = turns.register((nowMs) => this.tryAgain(nowMs))
+    this.wakeOwner = this.turns.register((nowMs) => this.tryAgain(nowMs))
   }
 
   /** Why nothing is written now. */
@@ -54,6 +57,11 @@ export class WritingTrouble {
     this.writing = asking
     this.target.swarm.setPaused({ download: true, upload: false }, nowMs)
     this.askForSpace(asking, (atMs) => this.works(atMs))
+  }
+
+  /** It does not go on for now: others may have the room. */
+  endDownload(): void {
+    this.demands.release(this.target.storage)
   }
 
   /** More is wanted than before. */
@@ -74,20 +82,22 @@ export class WritingTrouble {
 
   close(): void {
     this.writing = { type: 'closed' }
+    this.endDownload()
     this.turns.unregister(this.wakeOwner)
   }
 
   /** `onEnough` is called when there is room, or when the disk does not say. */
   private askForSpace(asking: Writing, onEnough: (nowMs: number) => void): void {
-    this.turns.after(this.target.storage.space(), (space, nowMs) => {
+    this.turns.after(this.demands.ask(this.target.storage), (room, nowMs) => {
       if (this.writing !== asking) return
-      const lack = lackOf(space)
+      const lack = lackOf(room)
       if (lack === undefined) onEnough(nowMs)
       else this.fail(lack, nowMs)
     })
   }
 
   private fail(problem: Problem, nowMs: number): void {
+    this.endDownload()
     this.writing = { type: 'failing', problem, trial: 'none' }
     this.target.swarm.setPaused({ download: true, upload: false }, nowMs)
     this.turns.wakeAt(this.wakeOwner, nowMs + retryMs)
@@ -122,10 +132,12 @@ export class WritingTrouble {
   }
 }
 
-function lackOf(space: Result<DiskSpace>): Problem | undefined {
-  if (!space.ok || space.value.neededBytes <= space.value.freeBytes) return undefined
-  const { neededBytes, freeBytes } = space.value
-  const detail = `${neededBytes} bytes are to be written, and only ${freeBytes} are free`
+function lackOf(room: Result<RoomLeft>): Problem | undefined {
+  if (!room.ok) return undefined
+  const { neededBytes, freeBytes, promisedBytes } = room.value
+  if (neededBytes <= freeBytes - promisedBytes) return undefined
+  const others = promisedBytes === 0 ? '' : `, ${promisedBytes} of them for other torrents`
+  const detail = `${neededBytes} bytes are to be written, and only ${freeBytes} are free${others}`
   const { code } = failure('disk-full', detail)
   return { code, detail }
 }

@@ -1,12 +1,12 @@
 // Whether there is room for what a torrent has yet to write, as the disk counts it: sparse files take only what was
 // written, preallocated ones all of it at once. Guarantees: asks the files as they are now; changes nothing.
 import { type Result, success } from '../base/errors.ts'
+import type { VolumeSpace } from '../ports/files.ts'
 import type { ContentFiles } from './content-files.ts'
 
-export interface DiskSpace {
+export interface DiskSpace extends VolumeSpace {
   /** What the wanted files that are not whole still take. */
   readonly neededBytes: number
-  readonly freeBytes: number
 }
 
 const statusBatch = 64
@@ -25,8 +25,8 @@ export async function diskSpace(files: ContentFiles, isWhole: (file: number) => 
       neededBytes += needed.value
     }
   }
-  const free = await files.layout.place.root.freeBytes()
-  return free.ok ? success({ neededBytes, freeBytes: free.value }) : free
+  const space = await files.layout.place.root.space()
+  return space.ok ? success({ neededBytes, ...space.value }) : space
 }
 
 async function neededFor(files: ContentFiles, file: number): Promise<Result<number>> {

@@ -338,8 +338,10 @@ function arrangingTests(fresh: (t: TestContext) => Promise<FileRoot>): void {
   })
 
   test('there is some free space', async (t) => {
-    const free = unwrap(await (await fresh(t)).freeBytes())
-    assert.ok(Number.isSafeInteger(free) && free > 0)
+    const root = await fresh(t)
+    const { volume, freeBytes } = unwrap(await root.space())
+    assert.ok(Number.isSafeInteger(freeBytes) && freeBytes > 0)
+    assert.ok(volume !== '' && unwrap(await root.space()).volume === volume)
   })
 }
 

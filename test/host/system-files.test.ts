@@ -159,12 +159,20 @@ for (const { name, isAnchored } of variants) {
       assert.deepEqual(await contentOf(root, ['shared']), fromUtf8('secret'))
     })
 
+    test('two folders of one disk are on the same volume, and those of different ones are not', async (t) => {
+      const { root } = await plantedRoot(t, isAnchored)
+      const volumeOf = async (path: string) =>
+        unwrap(await unwrap(await systemFiles({ isAnchored }).openRoot(path)).space()).volume
+      assert.equal(await volumeOf(temporaryFolder(t)), unwrap(await root.space()).volume)
+      if (process.platform === 'linux') assert.notEqual(await volumeOf('/proc'), unwrap(await root.space()).volume)
+    })
+
     test('a root that was taken away fails, and is not made again', async (t) => {
       const { root, rootPath } = await plantedRoot(t, isAnchored)
       rmSync(rootPath, { recursive: true })
       assert.equal(codeOf(await root.open(['a'], 'create', new TransferLog())), 'file-not-found')
       assert.equal(codeOf(await root.replace(['a'], fromUtf8('x'))), 'file-not-found')
-      assert.equal(codeOf(await root.freeBytes()), 'file-not-found')
+      assert.equal(codeOf(await root.space()), 'file-not-found')
       assert.equal(existsSync(rootPath), false)
     })
   })

@@ -458,6 +458,37 @@ test('a download that the disk has no room for does not begin, says what is need
   assert.equal(machine.stateOf(id), 'seeding')
 })
 
+test('what others have yet to write is not free: one download begins, and the other when that one was given up', async () => {
+  const world = newWorld()
+  const contents = [1, 2].map((seed) => makeContent({ seed, name: `t${seed}`, lengths: [1_000_000] }))
+  const source = world.machine('10.0.0.1')
+  for (const content of contents) source.put(content)
+  await source.start()
+  for (const content of contents) await source.add(content.metainfo)
+  const machine = world.machine('10.0.0.2')
+  machine.disk.capacityBytes = 1_900_000
+  await machine.start({ exemptLocalNetwork: false })
+  const options = { peers: [source.endpoint], limits: { downloadBytesPerSecond: 50_000 } }
+  const [first, second] = contents.map(torrentIdOf) as [TorrentId, TorrentId]
+  for (const { metainfo } of contents) await machine.add(metainfo, options)
+  await world.until('the error', () => machine.stateOf(second) === 'error')
+  await world.clock.run(10_000)
+  assert.equal(machine.stateOf(first), 'downloading')
+  const { state } = machine.torrent(second)
+  assert.ok(state.type === 'error' && state.problem.code === 'disk-full' && state.resumesByItself)
+  assert.match(
+    state.problem.detail,
+    /^1000000 bytes are to be written, and only \d+ are free, \d+ of them for other torrents$/,
+  )
+  await machine.run({ type: 'stop', id: first })
+  await world.until('the other', () => machine.stateOf(second) === 'downloading', 10_000)
+  await machine.run({ type: 'start', id: first })
+  await world.until('no room now', () => machine.stateOf(first) === 'error', 10_000)
+  assert.equal(machine.stateOf(second), 'downloading')
+  machine.disk.capacityBytes = 4_000_000
+  await world.until('both', () => [first, second].every((id) => machine.torrent(id).isFinished))
+})
+
 test('what was received of unfinished pieces is not downloaded again after the program ended in order', async () => {
   for (const pieceLengthBytes of [1_048_576, 4_194_304]) {
     const world = newWorld()

@@ -95,7 +95,7 @@ describe('a full disk', () => {
     assert.equal(rig.disk.faults.refusedFull, 1)
     assert.equal(rig.disk.usedBytes(), 40_960)
     const root = await rig.root()
-    assert.equal(unwrap(await rig.clock.settle(root.freeBytes())), 0)
+    assert.equal(unwrap(await rig.clock.settle(root.space())).freeBytes, 0)
     assert.equal(codeOf(await rig.clock.settle(root.replace(['record'], content.subarray(0, 10)))), 'disk-full')
     assert.equal(rig.disk.content('/root/record'), undefined)
     assert.equal(rig.disk.faults.refusedFull, 2)

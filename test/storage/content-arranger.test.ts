@@ -210,7 +210,7 @@ describe('where files lie', () => {
     const rig = new Rig({ capacityBytes: 600_000 })
     const opened = await TestStorage.open(rig, torrent, { priorities: Uint8Array.of(4, 0) })
     const spaceNow = async () => unwrap(await rig.settle(opened.storage.space()))
-    assert.deepEqual(await spaceNow(), { neededBytes: 320_000, freeBytes: 600_000 })
+    assert.deepEqual(await spaceNow(), { neededBytes: 320_000, volume: 'disk', freeBytes: 600_000 })
     await opened.download([0, 1])
     const { neededBytes, freeBytes } = await spaceNow()
     assert.ok(neededBytes > 0 && neededBytes <= 320_000 - 2 * torrent.plan.pieceLengthBytes)
