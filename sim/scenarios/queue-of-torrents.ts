@@ -64,7 +64,7 @@ export const queueOfTorrents: Scenario = {
     stage.after(restartMs, async () => {
       await world.until('one is whole and in its place', () => finished.size > 0)
       // It may die as well, and then it was not noted where that one is; or while it brings one to its place.
-      const isPlacing = () => ids.some((id) => machine.torrent(id).isFinished && machine.stateOf(id) === 'downloading')
+      const isPlacing = () => ids.some((id, index) => machine.torrent(id).isFinished && !finished.has(index))
       const fate = stage.random.below(3)
       if (fate === 2) {
         await world.until('one is being brought to its place', isPlacing)
