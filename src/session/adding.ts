@@ -101,6 +101,7 @@ export function newFacts({ source, options, config, trackerKey, wallMs }: NewTor
     metainfo: source.metainfo,
     folder,
     isPlaced: config.incompleteFolder === undefined,
+    leftFolder: undefined,
     wantsToRun: options.stopped !== true,
     isForced: options.forced === true,
     isSequential: options.sequential === true,

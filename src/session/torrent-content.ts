@@ -42,8 +42,8 @@ export interface LookOptions {
 
 /**
  * Opens a torrent's content where it is and looks at it. What is new stays in its last place if it is found there, and
- * not more of it in the folder for incomplete content, where it begins else; `facts.isPlaced` says which. Errors: those of TorrentContent.look and
- * of the folder; metainfo-hybrid-mismatch.
+ * not more of it in the folder for incomplete content, where it begins else; `facts.isPlaced` says which. Errors: those
+ * of TorrentContent.look and of the folder; metainfo-hybrid-mismatch.
  */
 export async function openContent(room: SessionRoom, options: LookOptions): Promise<Result<TorrentContent>> {
   const { facts, record } = options
@@ -54,7 +54,7 @@ export async function openContent(room: SessionRoom, options: LookOptions): Prom
   if (isElsewhere && !content.ok && content.code === 'files-missing') {
     // A program that died when it had just brought them to their place could not note that any more.
     const placed = await openIn(room, options, facts.folder)
-    if (placed.ok) facts.isPlaced = true
+    if (placed.ok) Object.assign(facts, { isPlaced: true, leftFolder: incompleteFolder })
     return placed.ok ? placed : content
   }
   if (!isElsewhere || !isNew || !content.ok) return content
@@ -67,7 +67,7 @@ export async function openContent(room: SessionRoom, options: LookOptions): Prom
     return other ?? content
   }
   if (other?.ok === true) await other.value.storage.close()
-  facts.isPlaced = true
+  Object.assign(facts, { isPlaced: true, leftFolder: incompleteFolder })
   return content
 }
 

@@ -27,6 +27,8 @@ export interface TorrentFacts {
   folder: string
   /** It is there; else in the folder for incomplete content, if there is one. */
   isPlaced: boolean
+  /** Absolute path of the folder it was moved from, while files may be there yet. */
+  leftFolder: string | undefined
   wantsToRun: boolean
   isForced: boolean
   isSequential: boolean

@@ -33,6 +33,7 @@ export function recordOf(
     ...(facts.infoHashV2 === undefined ? {} : { infoHashV2: facts.infoHashV2 }),
     displayName: facts.displayName,
     folder: facts.folder,
+    ...(facts.leftFolder === undefined ? {} : { leftFolder: facts.leftFolder }),
     flags,
     limits: {
       position,
@@ -97,6 +98,7 @@ export function restoreTorrent(
     metainfo,
     folder: record?.folder ?? config.downloadFolder,
     isPlaced: record === undefined || flags.has('placed'),
+    leftFolder: record?.leftFolder,
     wantsToRun: flags.has('started'),
     isForced: flags.has('forced'),
     isSequential: flags.has('sequential'),
@@ -146,6 +148,7 @@ export function rejoined(
       infoHashV1: facts.infoHashV1 ?? before.infoHashV1,
       infoHashV2: facts.infoHashV2 ?? before.infoHashV2,
       metainfo,
+      leftFolder: before.leftFolder,
       priorities: facts.priorities.slice(0, metainfo?.info.files.length),
       totals: before.totals,
       trackerKey: before.trackerKey,

@@ -129,6 +129,8 @@ export class TorrentTransfer implements ContentEvents {
     this.prioritiesChanged(isRunning, nowMs)
     this.orderChanged()
     if (this.isFinished) this.noteFinished()
+    const { leftFolder } = this.facts
+    if (leftFolder !== undefined) this.removeLeft(leftFolder)
   }
 
   /** The torrent runs. Nothing is written for the first time where there is no room for all of it. */
@@ -284,16 +286,28 @@ export class TorrentTransfer implements ContentEvents {
   /** Brings the files into the folder at a path, which is theirs from then on. Errors: of TorrentStorage.move. */
   async move(root: FileRoot, folder: string): Promise<Result<void>> {
     const { room, facts, content } = this
-    const there = { folder, isPlaced: true }
     const moved = await content.storage.move({ root, folder: [] }, async () => {
-      const before = { folder: facts.folder, isPlaced: facts.isPlaced }
-      Object.assign(facts, there)
+      const { folder: lastFolder, isPlaced, leftFolder } = facts
+      const left = isPlaced ? lastFolder : room.config.incompleteFolder
+      Object.assign(facts, { folder, isPlaced: true, leftFolder: left })
       const saved = await room.save(facts.id)
-      if (!saved.ok) Object.assign(facts, before)
+      if (!saved.ok) Object.assign(facts, { folder: lastFolder, isPlaced, leftFolder })
       return saved
     })
-    if (moved.ok) Object.assign(facts, there)
+    if (moved.ok) Object.assign(facts, { folder, isPlaced: true, leftFolder: undefined })
     return moved
+  }
+
+  /** Deletes what a move that was broken off may have left in the folder it came from. */
+  private removeLeft(leftFolder: string): void {
+    const { room, facts, content } = this
+    const removing = room.openFolder(leftFolder).then(async (root) => {
+      if (root.ok && leftFolder !== facts.folder) await content.storage.removeLeft({ root: root.value, folder: [] })
+    })
+    room.turns.after(removing, () => {
+      if (facts.leftFolder === leftFolder) facts.leftFolder = undefined
+      room.reviewSaving(facts.id)
+    })
   }
 
   private webSeedFailed(seed: WebSeed, { code, detail }: Failure): void {

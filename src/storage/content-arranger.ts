@@ -7,7 +7,15 @@
 import { type Failure, type Result, success } from '../base/errors.ts'
 import type { RelativePath } from '../ports/files.ts'
 import { type ContentFiles, partsFile } from './content-files.ts'
-import { copyFiles, copyStepBytes, type MoveStep, readAll, removeCopies, writeAll } from './copy-files.ts'
+import {
+  copyFiles,
+  copyStepBytes,
+  type MoveStep,
+  readAll,
+  removeCopies,
+  removeOriginals,
+  writeAll,
+} from './copy-files.ts'
 import type { FilePlace, FilePool, PooledFile } from './file-pool.ts'
 import type { HeldPieces } from './held-pieces.ts'
 import { pieceEnd, pieceStart, piecesOfFile } from './piece-plan.ts'
@@ -92,6 +100,24 @@ export class ContentArranger {
         const isCopy = steps.some(({ from, to }) => from.root !== to.root)
         return isCopy ? this.copyAll(steps, noteChanges, remember) : this.renameAll(steps)
       },
+    )
+  }
+
+  /** See TorrentStorage.removeLeft. */
+  removeLeft(left: StoragePlace): Promise<void> {
+    return this.inTurn(() =>
+      this.options.gate.whileHeld(async () => {
+        const { files, pool, slots } = this.options
+        const { layout } = files
+        if (left.root === layout.place.root) return
+        const handles = await this.handlesOnDisk()
+        const steps = handles.map(([file, handle]): MoveStep => {
+          const isParts = file === partsFile
+          const fromPath = isParts ? layout.partsPath(left) : layout.diskPath(file, layout.isSuffixed(file), left)
+          return { handle, from: { root: left.root, path: fromPath }, to: handle.place }
+        })
+        await this.removeEmptyFolders(left, await removeOriginals(steps, { pool, slots }))
+      }),
     )
   }
 

@@ -59,6 +59,28 @@ export async function copyFiles(
   return result.ok ? success(named) : result
 }
 
+/**
+ * Deletes originals that a move which was broken off left where they were: those of which the copy, here the handle, is
+ * in its place, byte by byte. The paths of those that are gone.
+ */
+export async function removeOriginals(
+  steps: readonly MoveStep[],
+  options: Pick<CopyOptions, 'pool' | 'slots'>,
+): Promise<readonly RelativePath[]> {
+  const removed: RelativePath[] = []
+  for (const { handle, from, to } of steps) {
+    const original = await from.root.status(from.path)
+    const copy = await to.root.status(to.path)
+    if (!original.ok || !copy.ok || original.value === undefined || copy.value === undefined) continue
+    if (!mayBeCopy(original.value, copy.value)) continue
+    const left = new PooledFile(options.pool, { place: from, lengthBytes: 0, allocation: 'sparse', isPresent: true })
+    const compared = await compareFiles(left, handle, original.value.lengthBytes, options)
+    await left.shut()
+    if (compared.ok && (await from.root.remove(from.path)).ok) removed.push(from.path)
+  }
+  return removed
+}
+
 /** Deletes what copying left there when it was broken off. */
 export async function removeCopies(root: FileRoot, copiesFolder: RelativePath): Promise<void> {
   const names = await root.list(copiesFolder, maxCopies)
@@ -135,7 +157,7 @@ async function compareFiles(
   original: PooledFile,
   copy: PooledFile,
   lengthBytes: number,
-  { slots }: CopyOptions,
+  { slots }: Pick<CopyOptions, 'slots'>,
 ): Promise<Result<void>> {
   const stepBytes = Math.min(copyStepBytes, slots.maxSlotBytes / 2)
   const slot = await slots.reserveLater(2 * stepBytes, 'checking')

@@ -26,6 +26,8 @@ export interface ResumeRecord {
   readonly metainfo?: Uint8Array
   /** Absolute path of the folder the content is in. */
   readonly folder: string
+  /** Absolute path of the folder it was moved from, while originals may be there yet. */
+  readonly leftFolder?: string
   /** What is true of it, by name: started, sequential … At most 64 words. */
   readonly flags: readonly string[]
   /** Limits and goals by name, not negative; Infinity: none. At most 64. */
@@ -78,6 +80,7 @@ export function encodeResumeRecord(record: ResumeRecord): Uint8Array {
     name: record.displayName,
     metainfo: record.metainfo,
     folder: record.folder,
+    left: record.leftFolder,
     flags: record.flags,
     limits: Object.fromEntries(Object.entries(record.limits).map(([name, value]) => [name, textOf(value)])),
     trackers: record.trackers,
@@ -109,6 +112,7 @@ export function decodeResumeRecord(bytes: Uint8Array): Result<ResumeRecord> {
     const hash2 = root.get('hash2')?.bytes()
     const metainfo = root.get('metainfo')?.bytes()
     const completedMs = root.get('completed') === undefined ? undefined : numberOf(root.get('completed'))
+    const leftFolder = root.get('left')
     const storage = root.get('storage')
     const [downloadedBytes = 0, uploadedBytes = 0, activeSeconds = 0, seedingSeconds = 0] = listOf(
       root.get('totals'),
@@ -121,6 +125,7 @@ export function decodeResumeRecord(bytes: Uint8Array): Result<ResumeRecord> {
       displayName: textAt(root.get('name')),
       ...(metainfo === undefined ? {} : { metainfo: metainfo.slice() }),
       folder: textAt(root.get('folder')),
+      ...(leftFolder === undefined ? {} : { leftFolder: textAt(leftFolder) }),
       flags: listOf(root.get('flags'), maxWords, textAt),
       limits: readLimits(root.get('limits')),
       trackers: listOf(root.get('trackers'), maxUrls, (tier) => listOf(tier, maxUrls, textAt)),

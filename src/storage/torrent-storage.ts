@@ -268,6 +268,14 @@ export class TorrentStorage {
     return this.arranger.move(place, remember)
   }
 
+  /**
+   * Deletes what a move that was broken off left in the place it came from: files that are here too, byte by byte. What
+   * cannot be deleted stays.
+   */
+  removeLeft(left: StoragePlace): Promise<void> {
+    return this.arranger.removeLeft(left)
+  }
+
   /** Gives a file another path below the place's folder. Errors: file-exists, file-not-plain, and of the disk. */
   renameFile(file: number, path: readonly string[]): Promise<Result<void>> {
     return this.arranger.renameFile(file, path)

@@ -132,6 +132,9 @@ async function assertAtHome(
   await world.until(`seeding, ${how}`, () => machine.stateOf(id) === 'seeding')
   assert.deepEqual(reads, [], how)
   const { folder } = machine.torrent(id)
+  await world.clock.run(1_000)
+  const originals = machine.disk.paths().filter((path) => path.startsWith(`${contentFolder}/torrent/`))
+  assert.equal(originals.length, folder === contentFolder ? 2 : 0, how)
   await machine.run({ type: 'move', id, folder: '/third' })
   for (const { path, bytes } of content.files) {
     assert.ok(machine.disk.matches(`/third/${path.join('/')}`, bytes), how)
@@ -200,6 +203,8 @@ test('leaving the folder of incomplete content, broken off at any moment, leaves
     await machine.start({ incompleteFolder })
     await machine.run({ type: 'add-peers', id, peers: [source.endpoint] })
     await world.until(`in its place, ${how}`, () => machine.stateOf(id) === 'seeding' && machine.has(content))
+    await world.clock.run(1_000)
+    assert.ok(!machine.disk.paths().some((path) => path.startsWith(incompleteFolder)), how)
   }
   assert.ok(
     Object.values(moments).every((count) => count > 0),

@@ -40,6 +40,7 @@ const records: fc.Arbitrary<ResumeRecord> = fc.record(
     displayName: text,
     metainfo: fc.uint8Array(),
     folder: text,
+    leftFolder: text,
     flags: texts,
     limits: fc.dictionary(fc.constantFrom('download', 'upload', 'ratio'), limit, { noNullPrototype: true }),
     trackers: fc.array(texts, { maxLength: 3 }),
