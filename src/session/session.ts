@@ -257,8 +257,8 @@ export class Session implements TorrentHost, CommandTarget {
     this.config = { ...this.config, ...changes }
     this.turns.run((nowMs) => {
       this.room.bandwidth.setRates(this.currentRates(), nowMs)
-      this.connections.endSurplus(nowMs)
       for (const torrent of this.registry.order) torrent.limitsChanged(nowMs)
+      this.connections.endSurplus(nowMs)
       this.queue.decideAgain(this.config.queue)
       this.isQueueStale = true
       this.room.log.add({ type: 'session' })

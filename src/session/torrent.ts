@@ -176,8 +176,9 @@ export class Torrent implements TransferOwner, ContactedTorrent {
   }
 
   limitsChanged(nowMs: number): void {
-    this.contacts.limitsChanged(nowMs)
+    // Before surplus connections end, whose slots others get.
     this.transfer?.limitsChanged(nowMs)
+    this.contacts.limitsChanged(nowMs)
   }
 
   transferFinished(isComplete: boolean, nowMs: number): void {

@@ -130,6 +130,24 @@ test('no more peers are uploaded to at once than there are slots for', async () 
   assert.equal(served(), 1)
 })
 
+test('who loses a connection to a lower limit gives no slot away that is not to be had any more', async () => {
+  const world = newWorld()
+  const config = { rates: { ...noRateLimits, uploadBytesPerSecond: 40_000 } }
+  const { seeder, id } = await swarm(world, 6, 1_000_000, config, { maxConnections: 1 })
+  await seeder.run({ type: 'set-limits', id, limits: { maxSlots: 3 } })
+  await world.clock.run(5_000)
+  const choked = () => seeder.torrent(id).peers.flatMap((peer) => (peer.amChoking ? [peer.endpoint.address] : []))
+  const before = choked()
+  assert.equal(before.length, 3)
+  await seeder.run({ type: 'set-limits', id, limits: { maxConnections: 3, maxSlots: 0 } })
+  const there = seeder.torrent(id).peers.map(({ endpoint }) => endpoint.address)
+  assert.ok(before.some((address) => there.includes(address)))
+  assert.deepEqual(
+    before.filter((address) => there.includes(address) && !choked().includes(address)),
+    [],
+  )
+})
+
 test('an upload policy decides within the limits: the first in its order has its allowance before the next gets anything', async () => {
   const world = newWorld()
   const { seeder, id, content } = await swarm(world, 0, 3_000_000, {
