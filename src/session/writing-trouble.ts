@@ -1,7 +1,7 @@
 // What keeps a torrent's content from being written: a disk that fails, or that has no room for what is to come.
 // Guarantees: while there is something, nothing is asked of peers and what is complete is still sent; a download begins
-// only where there is room for all of it besides what others there have yet to write; it is tried again from time to time, so that nobody has to do anything but
-// remove the cause. Owns the problem and its wake-up.
+// only where there is room for all of it besides what others there have yet to write; it is tried again from time to
+// time, so that nobody has to do anything but remove the cause. Owns the problem and its wake-up.
 import { type Failure, failure, type Result } from '../base/errors.ts'
 import type { TorrentStorage } from '../storage/torrent-storage.ts'
 import type { Swarm } from '../swarm/swarm.ts'
