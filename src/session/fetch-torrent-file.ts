@@ -2,7 +2,7 @@
 // address judged before it is connected to (S15), certificates checked by the port.
 
 import { failure, type Result, success } from '../base/errors.ts'
-import type { UrlSource } from './address-class.ts'
+import type { UrlSource } from '../formats/address-class.ts'
 import type { SessionRoom } from './session-room.ts'
 import { locateWeb, maxRedirects, redirectOf } from './web-address.ts'
 

@@ -5,11 +5,11 @@
 // once it told us that.
 import type { Endpoint } from '../base/endpoint.ts'
 import type { PeerId } from '../base/ids.ts'
+import { acceptsPeer, addressClass, type PeerOrigin } from '../formats/address-class.ts'
 import { endpointKey } from '../formats/compact-endpoint.ts'
 import type { OpeningWay } from '../peer/stream-opening.ts'
 import type { Random } from '../ports/random.ts'
 import { peerPriority } from '../swarm/peer-priority.ts'
-import { acceptsPeer, addressClass, type PeerOrigin } from './address-class.ts'
 
 export type PeerSource = 'manual' | 'magnet' | 'resume' | 'tracker' | 'lsd' | 'dht' | 'pex' | 'incoming'
 

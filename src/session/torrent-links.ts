@@ -4,6 +4,7 @@
 // Owns the connections; the exchange they take part in is the torrent's.
 import { type Failure, failure } from '../base/errors.ts'
 import type { PeerId } from '../base/ids.ts'
+import { addressClass, isLocalClass } from '../formats/address-class.ts'
 import type { TorrentInfo } from '../formats/metainfo/metainfo.ts'
 import type { ExtensionHandshake } from '../formats/peer/extension-handshake.ts'
 import type { Handshake } from '../formats/peer/handshake.ts'
@@ -11,7 +12,6 @@ import { metadataExtension, metadataPieceLengthBytes } from '../formats/peer/met
 import { MetadataServing } from '../peer/metadata-exchange.ts'
 import { PeerConnection } from '../peer/peer-connection.ts'
 import type { LocalHandshake, TorrentHashes } from '../peer/peer-opening.ts'
-import { addressClass, isLocalClass } from './address-class.ts'
 import type { BandwidthGroup } from './bandwidth.ts'
 import type { Connection, ConnectionOwner } from './connection.ts'
 import { otherWay } from './encryption-gate.ts'

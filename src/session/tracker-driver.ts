@@ -5,6 +5,7 @@
 import { toHex } from '../base/bytes.ts'
 import type { AddressFamily, Endpoint, IpAddress } from '../base/endpoint.ts'
 import { type Failure, failure, type Result, success } from '../base/errors.ts'
+import { mayContact, type UrlSource } from '../formats/address-class.ts'
 import { parseAddress } from '../formats/compact-endpoint.ts'
 import { maxScrapeHashes, type SwarmCounts, type TrackerFailure } from '../formats/tracker/announce.ts'
 import { encodeAnnounceQuery } from '../formats/tracker/announce-query.ts'
@@ -18,7 +19,6 @@ import type { Resolver } from '../ports/resolver.ts'
 import type { TrackerAnswer, TrackerRequest } from '../tracker/tracker-events.ts'
 import { parseTrackerUrl, type TrackerUrl } from '../tracker/tracker-url.ts'
 import { type UdpAnswer, type UdpAsk, UdpExchange } from '../tracker/udp-exchange.ts'
-import { mayContact, type UrlSource } from './address-class.ts'
 import { RequestLane } from './request-lanes.ts'
 
 export interface TrackerDriverPorts {

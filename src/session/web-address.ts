@@ -3,9 +3,9 @@
 // origin than its own; bound to an address or interface, nothing goes any other way.
 import type { IpAddress } from '../base/endpoint.ts'
 import { type ErrorCode, failure, type Result, success } from '../base/errors.ts'
+import { mayContact, type UrlSource } from '../formats/address-class.ts'
 import { parseAddress } from '../formats/compact-endpoint.ts'
 import type { HttpHead } from '../ports/http.ts'
-import { mayContact, type UrlSource } from './address-class.ts'
 import { localAddress } from './listening.ts'
 import type { SessionRoom } from './session-room.ts'
 

@@ -4,11 +4,11 @@
 // no text passed on holds the URL, which may be a secret. Owns the requests under way.
 import { assert } from '../base/assert.ts'
 import { type Failure, failure, type Result, success } from '../base/errors.ts'
+import { addressClass, isLocalClass, type UrlSource } from '../formats/address-class.ts'
 import type { HttpBodySink, HttpLine, HttpStream } from '../ports/http.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import type { WebOutput } from '../swarm/swarm-output.ts'
 import type { WebRequest, WebSeed } from '../swarm/web-seed.ts'
-import { addressClass, isLocalClass, type UrlSource } from './address-class.ts'
 import type { BandwidthGroup, BandwidthShare } from './bandwidth.ts'
 import type { LaneJob } from './request-lanes.ts'
 import type { SessionRoom } from './session-room.ts'

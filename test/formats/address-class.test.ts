@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { formatAddress } from '../../src/formats/compact-endpoint.ts'
 import {
   type AddressClass,
   acceptsPeer,
@@ -10,7 +9,8 @@ import {
   type ContactQuestion,
   isLocalClass,
   mayContact,
-} from '../../src/session/address-class.ts'
+} from '../../src/formats/address-class.ts'
+import { formatAddress } from '../../src/formats/compact-endpoint.ts'
 
 const examples: Readonly<Record<AddressClass, readonly string[]>> = {
   'global': [

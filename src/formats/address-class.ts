@@ -1,7 +1,7 @@
 // The one address-class policy: what kind of address something is, and who may make this program contact it.
 // Guarantees: pure; an IPv4 address inside an IPv6 one (mapped, NAT64, 6to4) counts as what it is; what is no
 // address at all counts as reserved, so that nothing unknown is ever contacted.
-import { addressBytes, type Endpoint } from '../formats/compact-endpoint.ts'
+import { addressBytes, type Endpoint } from './compact-endpoint.ts'
 
 export type AddressClass =
   | 'global'
