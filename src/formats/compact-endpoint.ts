@@ -78,17 +78,28 @@ export function decodeAddress(bytes: Uint8Array): IpAddress | undefined {
   return undefined
 }
 
+const dot = 0x2e
+
 /** Writes dotted decimal text as 4 bytes; false unless it is four plain numbers of 0 to 255. */
 function writeIpv4(text: string, target: Uint8Array, offset: number): boolean {
-  const parts = text.split('.', 5)
-  if (parts.length !== 4) return false
-  for (let index = 0; index < 4; index++) {
-    const part = parts[index] as string
-    // "010" is octal to some programs and decimal to others, so leading zeros mean nothing safe.
-    if (!/^(?:0|[1-9][0-9]{0,2})$/.test(part) || Number(part) > 255) return false
-    target[offset + index] = Number(part)
+  const { length } = text
+  let part = 0
+  let value = -1
+  for (let index = 0; index <= length; index++) {
+    const code = index === length ? dot : text.charCodeAt(index)
+    if (code === dot) {
+      if (value === -1 || part === 4) return false
+      target[offset + part++] = value
+      value = -1
+    } else {
+      const digit = code - 0x30
+      // "010" is octal to some programs and decimal to others, so leading zeros mean nothing safe.
+      if (digit < 0 || digit > 9 || value === 0) return false
+      value = value === -1 ? digit : 10 * value + digit
+      if (value > 255) return false
+    }
   }
-  return true
+  return part === 4
 }
 
 /** Writes one side of `::` as groups of 16 bits; how many groups, or -1. Dotted decimal only where text ends. */

@@ -24,3 +24,18 @@ export function signedBytes(item: Pick<MutableItem, 'value' | 'sequence' | 'salt
   const rest = [fromLatin1(`3:seqi${sequence}e1:v`), value]
   return concatBytes(salt.length === 0 ? rest : [fromLatin1(`4:salt${salt.length}:`), salt, ...rest])
 }
+
+/** An item with bytes of its own, where those of a message are views of its datagram. */
+export function copyItem(item: StoredItem): StoredItem {
+  const value = item.value.slice()
+  if (item.kind === 'immutable') return { kind: 'immutable', value }
+  const { publicKey, signature, sequence, salt } = item
+  return {
+    kind: 'mutable',
+    value,
+    publicKey: publicKey.slice(),
+    signature: signature.slice(),
+    sequence,
+    salt: salt.slice(),
+  }
+}
