@@ -44,6 +44,8 @@ export interface WorldOptions {
   /** Of each datagram, 0 to 1. */
   readonly loss?: number
   readonly latencyMs?: readonly [from: number, to: number]
+  /** All hosts are in one local network, where the limits by address do not hold. */
+  readonly isLocal?: boolean
 }
 
 export class DhtWorld {
@@ -60,13 +62,15 @@ export class DhtWorld {
     this.random = simulatedRandom(options.seed)
   }
 
-  /** A global address nobody has. */
+  /** An address nobody has. */
   freeEndpoint(): Endpoint {
     const bytes = new Uint8Array(4)
+    const wanted = this.options.isLocal === true ? 'private' : 'global'
     for (;;) {
       this.random.fill(bytes)
+      if (wanted === 'private') bytes[0] = 10
       const address = formatAddress(bytes, 0, 4)
-      if (addressClass(address) === 'global') return { family: 4, address, port: 1_024 + this.random.below(60_000) }
+      if (addressClass(address) === wanted) return { family: 4, address, port: 1_024 + this.random.below(60_000) }
     }
   }
 
@@ -213,7 +217,8 @@ export class DhtWorld {
     this.at(Math.max(wakeMs, this.nowMs), () => {
       if (host.wakeMs !== wakeMs) return
       host.wakeMs = Number.POSITIVE_INFINITY
-      if (host.isUp) node.handle({ type: 'wake' }, this.nowMs)
+      if (!host.isUp) return
+      node.handle({ type: 'wake' }, this.nowMs)
       this.settle(host)
     })
   }
