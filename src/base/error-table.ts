@@ -278,6 +278,18 @@ export const errorTable = {
   'krpc-message': { meaning: 'A DHT datagram is not a KRPC message.', remedy: badQuery },
   'krpc-argument': { meaning: 'An argument of a DHT message is missing or malformed.', remedy: badQuery },
   'krpc-unknown-method': { meaning: 'A DHT query asks for a method this node does not know.', remedy: badQuery },
+  'dht-unreachable': {
+    meaning: 'No node of the DHT answered.',
+    remedy: 'Check the network and that UDP is let through, or name nodes with `--bootstrap`.',
+  },
+  'dht-not-found': {
+    meaning: 'No node of the DHT that was asked has the item.',
+    remedy: 'Check the target and the salt; items are forgotten two hours after they were last put.',
+  },
+  'dht-value': {
+    meaning: 'A hash, key, salt or value for the DHT is malformed or too long.',
+    remedy: 'Correct the value named in the message.',
+  },
 
   // Sessions
   'torrent-unknown': { meaning: 'No torrent of this id is here.', remedy: 'Look at the list of torrents for its id.' },

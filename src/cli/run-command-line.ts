@@ -4,6 +4,7 @@
 import { Command, CommanderError } from 'commander'
 import { SwarmbidError } from '../base/errors.ts'
 import type { RunCommand } from './command-context.ts'
+import { addDht } from './declare-dht.ts'
 import { addCreate, addInfo, addMagnet, addVerify } from './declare-files.ts'
 import { addLedger } from './declare-ledger.ts'
 import { addDownload, addSeed, addTracker } from './declare-transfers.ts'
@@ -43,6 +44,7 @@ function newProgram(run: RunCommand, output: Output): Command {
   addInfo(program, run)
   addMagnet(program, run)
   addTracker(program, run)
+  addDht(program, run)
   addWallet(program, run)
   addLedger(program, run)
   for (const command of program.commands) command.helpOption('-h, --help', 'show help').exitOverride()

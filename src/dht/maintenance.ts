@@ -57,13 +57,11 @@ export class Maintenance {
     this.wake(nowMs)
   }
 
-  /** There are new nodes to begin with. */
+  /** There are new nodes to begin with: used at once where nobody else is known. */
   onBootstrap(nowMs: number): void {
     if (!this.hasStarted) return
     for (const place of this.options.places) {
-      if (place.table.size >= enoughNodes) continue
-      place.nextBootstrapMs = nowMs
-      this.tend(place, nowMs)
+      if (place.table.size === 0 && place.maintenance === 0) this.options.lookups.maintain(place, place.ownId, nowMs)
     }
   }
 

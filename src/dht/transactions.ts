@@ -18,7 +18,7 @@ export interface Transaction<Purpose> {
 const transactionIdLength = 4
 const maxTransactions = 1_024
 const lostAfterMs = 6_000
-const minSlowMs = 250
+const minSlowMs = 400
 const maxSlowMs = 1_500
 
 export class Transactions<Purpose> {
@@ -26,9 +26,9 @@ export class Transactions<Purpose> {
   /** By id; sent first stands first. */
   private readonly open = new Map<number, Transaction<Purpose>>()
   private readonly id = new Uint8Array(transactionIdLength)
-  /** Of all nodes: mean and mean deviation (as TCP has it). */
-  private roundTripMs = 500
-  private deviationMs = 250
+  /** Of all nodes: mean and mean deviation (as TCP has it); NaN: none measured yet. */
+  private roundTripMs = Number.NaN
+  private deviationMs = 0
   /** Not later than any deadline. */
   private deadlineMs = Number.POSITIVE_INFINITY
 
@@ -53,8 +53,7 @@ export class Transactions<Purpose> {
   begin(place: number, endpoint: Endpoint, purpose: Purpose, nowMs: number): Uint8Array {
     let id = this.random.below(2 ** 32)
     while (this.open.has(id)) id = this.random.below(2 ** 32)
-    const patienceMs = Math.min(maxSlowMs, Math.max(minSlowMs, this.roundTripMs + 4 * this.deviationMs))
-    const slowAtMs = nowMs + patienceMs
+    const slowAtMs = nowMs + this.patienceMs()
     this.open.set(id, { place, endpoint, purpose, sentMs: nowMs, slowAtMs, isSlow: false })
     this.deadlineMs = Math.min(this.deadlineMs, slowAtMs)
     writeUint32(this.id, 0, id)
@@ -108,7 +107,16 @@ export class Transactions<Purpose> {
     for (const transaction of slow) onSlow(transaction)
   }
 
+  private patienceMs(): number {
+    if (Number.isNaN(this.roundTripMs)) return maxSlowMs
+    return Math.min(maxSlowMs, Math.max(minSlowMs, this.roundTripMs + 4 * this.deviationMs))
+  }
+
   private measure(tookMs: number): void {
+    if (Number.isNaN(this.roundTripMs)) {
+      this.roundTripMs = tookMs
+      this.deviationMs = tookMs / 2
+    }
     const error = tookMs - this.roundTripMs
     this.roundTripMs += error / 8
     this.deviationMs += (Math.abs(error) - this.deviationMs) / 4

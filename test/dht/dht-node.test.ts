@@ -269,6 +269,32 @@ describe('DHT node', () => {
     assert.equal(new Set(sent.map(({ address }) => address)).size, sent.length)
   })
 
+  test('whose names to begin with resolve at once asks no more for it, however few nodes there are', () => {
+    const { node, sent, clock } = newNode({ places: [{ family: 4 }] })
+    const endpoint = { family: 4, address: '9.1.1.1', port: 7 } as const
+    let asked = 0
+    let queries = 0
+    node.handle({ type: 'start' }, 0)
+    for (; clock.nowMs < 120_000; clock.nowMs += 50) {
+      node.handle({ type: 'wake' }, clock.nowMs)
+      for (let output = node.poll(); output !== undefined; output = node.poll()) {
+        if (output.type !== 'needs-bootstrap') continue
+        asked++
+        node.handle({ type: 'set-bootstrap', endpoints: [endpoint] }, clock.nowMs)
+      }
+      for (let one = sent.shift(); one !== undefined; one = sent.shift()) {
+        queries++
+        const query = decodeKrpc(one.bytes)
+        assert.ok(query.ok)
+        const { transactionId } = query.value
+        node.receive(0, encodeKrpc({ type: 'response', transactionId, id }), '9.1.1.1', 7, clock.nowMs)
+      }
+    }
+    assert.equal(node.snapshot().places[0]?.nodes, 1)
+    assert.ok(asked >= 3 && asked <= 8, `${asked} times`)
+    assert.ok(queries <= 20, `${queries} queries`)
+  })
+
   test('an answer counts only from where it was asked, with its id, once', () => {
     const { node, sent } = newNode({ places: [{ family: 4 }] })
     node.handle({ type: 'start' }, 0)

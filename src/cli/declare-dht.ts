@@ -1,0 +1,56 @@
+// The commands of the DHT as the command line sees them: names, options, help.
+// Their code is loaded when they run.
+import type { Command } from 'commander'
+import type { RunCommand } from './command-context.ts'
+import { collect, collectNode, parsePortOption } from './option-values.ts'
+
+function addOptions(command: Command, usualPort: string): Command {
+  return command
+    .option('--port <port>', `UDP port; 0: any free one (default: ${usualPort})`, parsePortOption)
+    .option('--bind <address>', 'use this address (default: all); again for a node id each (BEP 45)', collect)
+    .option(
+      '--bootstrap <host:port>',
+      'a node to begin with (default: the well-known ones); may be given again',
+      collectNode,
+    )
+    .option('--state <dir>', "where to remember nodes (default: the system's place for it)")
+    .option('--json', 'print JSON, one object a line')
+}
+
+export function addDht(program: Command, run: RunCommand): void {
+  const dht = program
+    .command('dht')
+    .summary('run a node of the DHT, or ask it something')
+    .description('Runs a node of the DHT (BEP 5), or asks it for peers and items by hand.')
+  const load = () => import('./dht-command.ts')
+  addOptions(dht.command('run').description('Runs a node until interrupted.'), '6881')
+    .option('--read-only', 'answer nobody (BEP 43)')
+    .action((options) => run(async (context) => (await load()).runDhtNode(options, context)))
+  addOptions(
+    dht.command('get-peers <hash>').description('Looks for peers of an info hash or magnet link.'),
+    'any free one',
+  ).action((hash: string, options) => run(async (context) => (await load()).runDhtGetPeers(hash, options, context)))
+  addOptions(dht.command('announce <hash>').description('Says that a peer of an info hash is here.'), 'any free one')
+    .requiredOption('--peer-port <port>', 'where the peer listens', parsePortOption)
+    .option('--seed', 'the peer has everything (BEP 33)')
+    .action((hash: string, options) => run(async (context) => (await load()).runDhtAnnounce(hash, options, context)))
+  addOptions(
+    dht
+      .command('get <target>')
+      .description('Finds an item: by target, public key, or `magnet:?xs=urn:btpk:` link (BEP 44, 46).'),
+    'any free one',
+  )
+    .option('--salt <text>', 'which item of a public key')
+    .action((target: string, options) => run(async (context) => (await load()).runDhtGet(target, options, context)))
+  addOptions(
+    dht.command('put <value>').description('Stores text, for two hours unless put again (BEP 44).'),
+    'any free one',
+  )
+    .option('--key <file>', 'as an item that can change, signed with the key in this file, which is made if missing')
+    .option('--salt <text>', 'which item of the key')
+    .option('--bencoded', 'the value is bencode already')
+    .action((value: string, options) => run(async (context) => (await load()).runDhtPut(value, options, context)))
+  addOptions(dht.command('status').description('Shows our address and id as others see them.'), 'any free one').action(
+    (options) => run(async (context) => (await load()).runDhtStatus(options, context)),
+  )
+}
