@@ -239,10 +239,13 @@ export function encodeKrpc(message: SentMessage): Uint8Array {
   return scratch.slice(0, length)
 }
 
-/** The same of at most `maxBytes`, up to `maxSentBytes`; undefined where it is longer. */
+/**
+ * The same of at most `maxBytes`, up to `maxSentBytes`, as a view valid until the next message is encoded or measured;
+ * undefined where it is longer.
+ */
 export function encodeKrpcWithin(message: SentMessage, maxBytes: number): Uint8Array | undefined {
   const length = putMessage(message)
-  return length > Math.min(maxBytes, maxSentBytes) ? undefined : scratch.slice(0, length)
+  return length > Math.min(maxBytes, maxSentBytes) ? undefined : scratch.subarray(0, length)
 }
 
 const valuesOverhead = '6:valuesle'.length
