@@ -36,7 +36,7 @@ export interface DhtNodeOptions {
 }
 
 /** S17. */
-export const usualQueryLimits: QueryLimitOptions = { queriesPerSecond: 5, answerBytesPerSecond: 8_000 }
+const usualQueryLimits: QueryLimitOptions = { queriesPerSecond: 5, answerBytesPerSecond: 8_000 }
 
 /** Client code and two bytes of our own. */
 const version = Uint8Array.of(clientCode.charCodeAt(0), clientCode.charCodeAt(1), 0, 1)

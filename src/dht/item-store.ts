@@ -16,7 +16,7 @@ export interface ItemStoreOptions {
   readonly maxItems: number
 }
 
-export const usualItemStore: ItemStoreOptions = { maxItems: 2_000 }
+const usualItemStore: ItemStoreOptions = { maxItems: 2_000 }
 
 interface Entry {
   readonly item: StoredItem

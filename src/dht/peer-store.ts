@@ -14,7 +14,7 @@ export interface PeerStoreOptions {
   readonly maxPeers: number
 }
 
-export const usualPeerStore: PeerStoreOptions = { maxInfoHashes: 20_000, maxPeersEach: 2_000, maxPeers: 200_000 }
+const usualPeerStore: PeerStoreOptions = { maxInfoHashes: 20_000, maxPeersEach: 2_000, maxPeers: 200_000 }
 
 interface Peer {
   /** Compact endpoint. */

@@ -12,7 +12,7 @@ import { commonPrefixLength, compareDistances, idAtPrefix, idBits } from './node
 export const bucketSize = 8
 const maxReplacements = 8
 /** Silent for longer, a node is questionable (BEP 5), and a bucket in which nothing happened is refreshed. */
-export const freshForMs = 900_000
+const freshForMs = 900_000
 /** So many answers missing in a row make a node bad; it goes as soon as there is another for its place. */
 const badAfterFailures = 2
 const goneAfterFailures = 5

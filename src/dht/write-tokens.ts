@@ -7,7 +7,7 @@ import { sha1Into, sha1Length } from '../base/hash.ts'
 import { addressBytes } from '../formats/compact-endpoint.ts'
 import type { Random } from '../ports/random.ts'
 
-export const tokenLength = 8
+const tokenLength = 8
 const secretLength = 16
 const maxAddressLength = 16
 const generationMs = 300_000

@@ -76,7 +76,7 @@ while True:
             say(type='reply', message=alert.message())
 `
 
-export interface LibtorrentDhtLine {
+interface LibtorrentDhtLine {
   readonly type: 'listening' | 'target' | 'peers' | 'item' | 'put' | 'reply'
   readonly port?: number
   readonly target?: string
