@@ -3,9 +3,9 @@
 // many come; one global address has a small share of it. The gate owns what addresses have had.
 import { fromHex } from '../base/bytes.ts'
 import { unwrap } from '../base/errors.ts'
+import { addressClass } from '../formats/address-class.ts'
 import type { OpeningContext, OpeningWay } from '../peer/stream-opening.ts'
 import type { Random } from '../ports/random.ts'
-import { addressClass } from './address-class.ts'
 import type { EncryptionPolicy } from './session-config.ts'
 
 interface Bucket {
