@@ -1,55 +1,51 @@
-// Runs the tests: unit and property tests in one process (fast), whole swarms in the simulator, end-to-end tests in a
+// Runs the tests: unit and property tests in a process for each core, whole swarms in the simulator, end-to-end tests in a
 // process a file. Guarantees: fails when a group has no test file; all groups run even when the first fails.
 // Usage: npm test [-- --unit | --simulation | --end-to-end] [--quiet] [PATTERN]; npm run test:long raises the counts.
 import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { runTestShares } from './test-shares.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const options = process.argv.slice(2)
 const isLong = options.includes('--long')
+const isQuiet = options.includes('--quiet')
 const pattern = options.find((option) => !option.startsWith('-')) ?? ''
 const wantsAll = !['--unit', '--simulation', '--end-to-end'].some((option) => options.includes(option))
-
-interface Group {
-  readonly option: string
-  readonly isolation: 'none' | 'process'
-  readonly timeoutMs: number
-  includes(path: string): boolean
+const env: NodeJS.ProcessEnv = {
+  // Many processes and threads load the same modules; Node keeps what it compiled by what the source is.
+  NODE_COMPILE_CACHE: join(root, 'node_modules', '.compile-cache'),
+  ...process.env,
+  ...(isLong ? { SWARMBID_TEST_LONG: '1' } : {}),
 }
+const endToEnd = 'test/end-to-end/'
 
-const groups: readonly Group[] = [
-  { option: '--unit', isolation: 'none', timeoutMs: 60_000, includes: (path) => !path.startsWith('test/end-to-end/') },
-  {
-    option: '--end-to-end',
-    isolation: 'process',
-    timeoutMs: 300_000,
-    includes: (path) => path.startsWith('test/end-to-end/'),
-  },
-]
-
-function runGroup(group: Group): boolean {
+function filesOf(name: string, includes: (path: string) => boolean): readonly string[] {
   const files = globSync('test/**/*.test.ts', { cwd: root })
     .map((path) => path.replaceAll('\\', '/'))
-    .filter((path) => group.includes(path) && path.includes(pattern))
+    .filter((path) => includes(path) && path.includes(pattern))
     .sort()
-  if (files.length === 0) {
-    console.error(`no test file${pattern === '' ? '' : ` matches ${pattern}`} in ${group.option.slice(2)}`)
-    return pattern !== ''
-  }
-  const reporter = options.includes('--quiet') ? 'dot' : process.stdout.isTTY ? 'spec' : 'tap'
-  const nodeOptions = [
-    '--test',
-    `--test-isolation=${group.isolation}`,
-    `--test-reporter=${reporter}`,
-    `--test-timeout=${group.timeoutMs * (isLong ? 20 : 1)}`,
-  ]
-  const result = spawnSync(process.execPath, [...nodeOptions, ...files], {
-    cwd: root,
-    stdio: 'inherit',
-    env: { ...process.env, ...(isLong ? { SWARMBID_TEST_LONG: '1' } : {}) },
-  })
+  if (files.length === 0) console.error(`no test file${pattern === '' ? '' : ` matches ${pattern}`} in ${name}`)
+  return files
+}
+
+function timeout(timeoutMs: number): string {
+  return `--test-timeout=${timeoutMs * (isLong ? 20 : 1)}`
+}
+
+async function runUnit(): Promise<boolean> {
+  const files = filesOf('unit', (path) => !path.startsWith(endToEnd))
+  if (files.length === 0) return pattern !== ''
+  return runTestShares(files, { root, env, isQuiet, nodeOptions: ['--test-isolation=none', timeout(60_000)] })
+}
+
+function runEndToEnd(): boolean {
+  const files = filesOf('end-to-end', (path) => path.startsWith(endToEnd))
+  if (files.length === 0) return pattern !== ''
+  const reporter = isQuiet ? 'dot' : process.stdout.isTTY ? 'spec' : 'tap'
+  const nodeOptions = ['--test', '--test-isolation=process', `--test-reporter=${reporter}`, timeout(300_000)]
+  const result = spawnSync(process.execPath, [...nodeOptions, ...files], { cwd: root, stdio: 'inherit', env })
   return result.status === 0
 }
 
@@ -69,9 +65,11 @@ function runSimulation(): boolean {
   return statuses.every((status) => status === 0)
 }
 
-const steps = [
-  ...groups.map((group) => ({ option: group.option, run: () => runGroup(group) })),
+const steps: readonly { readonly option: string; readonly run: () => boolean | Promise<boolean> }[] = [
+  { option: '--unit', run: runUnit },
+  { option: '--end-to-end', run: runEndToEnd },
   ...(wantsAll && pattern !== '' ? [] : [{ option: '--simulation', run: runSimulation }]),
 ]
-const outcomes = steps.filter(({ option }) => wantsAll || options.includes(option)).map(({ run }) => run())
+const outcomes: boolean[] = []
+for (const { option, run } of steps) if (wantsAll || options.includes(option)) outcomes.push(await run())
 process.exitCode = outcomes.every(Boolean) ? 0 : 1

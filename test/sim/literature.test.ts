@@ -8,7 +8,8 @@ import type { Scenario } from '../../sim/scenario.ts'
 import type { Participant, Stage } from '../../sim/stage.ts'
 import { Availability, isWithin } from '../../src/swarm/availability.ts'
 
-const seeds = [1, 2, 3, 4, 5]
+const { SWARMBID_TEST_LONG: isLong } = process.env
+const seeds = Array.from({ length: isLong === undefined ? 3 : 10 }, (_, index) => index + 1)
 const pieceLengthBytes = 32_768
 const usual = { about: 'what the literature found', peers: 0, pieceLengthBytes, limitMs: 1_200_000 }
 

@@ -55,7 +55,7 @@ function smallPlan(): SwarmPlan {
   const [first] = swarmPlans
   assert.ok(first !== undefined)
   const swarm = { ...first.swarm, arrivals: 1 / 34, download: 1 / 340, upload: 1 / 225, departures: 1 / 340 }
-  return { ...first, swarm, pieceCount: 96, firstSeedsSeconds: 350, warmUpSeconds: 700, windowSeconds: 1_000 }
+  return { ...first, swarm, pieceCount: 96, firstSeedsSeconds: 350, warmUpSeconds: 700, windowSeconds: 600 }
 }
 
 test('a small swarm comes to rest near the fluid model', async (t) => {
