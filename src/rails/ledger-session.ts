@@ -10,7 +10,8 @@ import { type SignedReceipt, signedReceiptCodec } from '../formats/money/receipt
 import type { SealedGroup } from '../ledger/ledger-core.ts'
 import type { StateProof } from '../ledger/state-tree.ts'
 import type { AccountId, LaneId, OperationId, SignedOperation } from '../ports/ledger.ts'
-import type { CarriedOut, EmbeddedLedger, OperationEvidence } from './embedded-ledger.ts'
+import type { EmbeddedLedger, OperationEvidence } from './embedded-ledger.ts'
+import type { CarriedOut } from './group-writer.ts'
 import type { ByteRoom, RequestAllowance } from './request-allowance.ts'
 import {
   type ProofJson,
