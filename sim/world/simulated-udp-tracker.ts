@@ -5,12 +5,12 @@ import { unwrap } from '../../src/base/errors.ts'
 import { parseAddress } from '../../src/formats/compact-endpoint.ts'
 import { actionAnnounce, actionScrape, udpRequestAction } from '../../src/formats/tracker/udp-request.ts'
 import type { DatagramSocket } from '../../src/ports/datagrams.ts'
+import { newHashKey } from '../../src/tracker/keyed-hash.ts'
 import { TrackerServer } from '../../src/tracker/tracker-server.ts'
 import { UdpTracker } from '../../src/tracker/udp-tracker.ts'
 import type { World } from './world.ts'
 
 const port = 6969
-const secretLength = 32
 
 export class SimulatedUdpTracker {
   readonly url: string
@@ -29,10 +29,7 @@ export class SimulatedUdpTracker {
 
   /** `server` has the swarms, for mirrors of one tracker to share; absent: its own. */
   async open(world: World, server = new TrackerServer({ random: world.randomOf('swarms') })): Promise<void> {
-    const random = world.randomOf(this.url)
-    const secret = new Uint8Array(secretLength)
-    random.fill(secret)
-    const tracker = new UdpTracker(server, secret)
+    const tracker = new UdpTracker(server, { key: newHashKey(world.randomOf(this.url)) })
     const datagrams = world.network.datagrams({ address: this.address })
     const onDatagram = (bytes: Uint8Array, from: string, fromPort: number) => {
       const source = parseAddress(from)

@@ -1,16 +1,16 @@
-// The UDP side of a tracker (BEP 15) without I/O: a datagram in, at most one datagram out.
+// The UDP side of a tracker (BEP 15, 41) without I/O: a datagram in, at most one datagram out.
 // Guarantees: nothing but the 16 bytes of a connection id goes to an address that has not proved itself, nothing at
-// all in answer to a wrong id; no state is kept for strangers; every reply fits one packet of usual networks.
+// all in answer to a wrong id; no state is kept for strangers; every reply fits one packet of usual networks; an
+// announce makes no garbage.
 import { assert } from '../base/assert.ts'
-import { readUint32, writeUint32 } from '../base/bytes.ts'
-import { sha1 } from '../base/hash.ts'
-import { addressBytes, type IpAddress } from '../formats/compact-endpoint.ts'
-import { hashLength } from '../formats/tracker/announce.ts'
+import { toLatin1, writeUint32 } from '../base/bytes.ts'
+import type { IpAddress } from '../formats/compact-endpoint.ts'
+import { decodeUrlData } from '../formats/tracker/udp-options.ts'
 import {
   actionConnect,
   actionScrape,
   announceInfoHashOffset,
-  announcePeerIdOffset,
+  announceRequestLength,
   emptyAnnounceFields,
   notARequest,
   readUdpAnnounce,
@@ -28,43 +28,76 @@ import {
   encodeUdpScrapeHead,
   encodeUdpSwarm,
 } from '../formats/tracker/udp-response.ts'
+import { type HashKey, SipHash } from './keyed-hash.ts'
+import { counter, type Metric } from './metric.ts'
+import { refusals } from './refusal.ts'
+import { Source } from './sources.ts'
 import type { TrackerServer } from './tracker-server.ts'
 
-const secretLength = 32
 /** Ids are good for two minutes at least: that of this window and the two before. */
 const windowMs = 60_000
 const windowsAccepted = 3
+/** The lowest bits of an id say in which window it was made, so that checking one takes one hash. */
+const windowMask = 3
 const replyCapacity = 1_400
 const announceHeadLength = 20
 
+export interface UdpTrackerOptions {
+  /** 16 unpredictable bytes, the same for the life of the tracker. */
+  readonly key: HashKey
+  /** Whether the path of an announce URL (BEP 41; empty: none was sent) is one of somebody who may use the tracker. */
+  readonly mayUse?: (path: string) => boolean
+}
+
 export class UdpTracker {
   private readonly server: TrackerServer
-  private readonly secret: Uint8Array
+  private readonly mayUse: ((path: string) => boolean) | undefined
   private readonly reply = new Uint8Array(replyCapacity)
   private readonly fields = emptyAnnounceFields()
-  private readonly counts = new Uint32Array(2)
+  private readonly source = new Source()
+  private readonly sipHash: SipHash
+  /** A window, then an address. */
+  private readonly proof = new Uint8Array(4 + 16)
+  private readonly requests = { connect: 0, announce: 0, scrape: 0 }
+  private malformed = 0
+  private unproven = 0
 
-  /** `secret`: 32 unpredictable bytes, the same for the life of the tracker. */
-  constructor(server: TrackerServer, secret: Uint8Array) {
-    assert(secret.length === secretLength, 'a secret of 32 bytes')
+  constructor(server: TrackerServer, { key, mayUse }: UdpTrackerOptions) {
     this.server = server
-    this.secret = secret.slice()
+    this.sipHash = new SipHash(key)
+    this.mayUse = mayUse
   }
 
   /** The reply to a datagram from `address`, a view valid until the next call; undefined: none. */
   answer(datagram: Uint8Array, address: IpAddress, nowMs: number): Uint8Array | undefined {
     const action = udpRequestAction(datagram)
-    if (action === notARequest) return undefined
-    const transactionId = requestTransactionId(datagram)
-    const nowWindow = Math.floor(nowMs / windowMs)
-    if (action === actionConnect) {
-      const id = this.connectionId(address, nowWindow)
-      return this.sent(encodeUdpConnectResponse(this.reply, 0, transactionId, readUint32(id, 0), readUint32(id, 4)))
+    if (action === notARequest || !this.source.set(address)) {
+      this.malformed++
+      return undefined
     }
-    if (!this.isProven(datagram, address, nowWindow)) return undefined
-    return action === actionScrape
-      ? this.scrape(datagram, transactionId)
-      : this.announce(datagram, transactionId, address, nowMs)
+    const transactionId = requestTransactionId(datagram)
+    const window = Math.floor(nowMs / windowMs)
+    if (action === actionConnect) {
+      this.requests.connect++
+      this.makeId(window)
+      const { high, low } = this.sipHash
+      return this.sent(encodeUdpConnectResponse(this.reply, 0, transactionId, high, withWindow(low, window)))
+    }
+    if (!this.isProven(datagram, window)) {
+      this.unproven++
+      return undefined
+    }
+    if (action === actionScrape) return this.scrape(datagram, transactionId, address, nowMs)
+    return this.announce(datagram, transactionId, nowMs)
+  }
+
+  metrics(): readonly Metric[] {
+    const values = { ...this.requests }
+    return [
+      { ...counter('udp_requests_total', 'Datagrams that were requests.', 0), label: 'action', values },
+      counter('udp_malformed_total', 'Datagrams that were none.', this.malformed),
+      counter('udp_unproven_total', 'Datagrams without a valid connection id, not answered.', this.unproven),
+    ]
   }
 
   private sent(end: number): Uint8Array {
@@ -72,56 +105,74 @@ export class UdpTracker {
   }
 
   /** A keyed hash of where and when: nothing to remember, nothing to guess. */
-  private connectionId({ address }: IpAddress, window: number): Uint8Array {
-    const where = addressBytes(address)
-    assert(where !== undefined, 'an address')
-    const bytes = new Uint8Array(secretLength + 4 + where.length)
-    bytes.set(this.secret)
-    writeUint32(bytes, secretLength, window)
-    bytes.set(where, secretLength + 4)
-    return sha1(bytes).subarray(0, 8)
+  private makeId(window: number): void {
+    const { proof, source } = this
+    const length = source.family === 4 ? 4 : 16
+    writeUint32(proof, 0, window)
+    for (let index = 0; index < length; index++) proof[4 + index] = source.bytes[index] as number
+    this.sipHash.update(proof, 4 + length)
   }
 
-  private isProven(datagram: Uint8Array, address: IpAddress, nowWindow: number): boolean {
-    const high = requestConnectionHigh(datagram)
+  private isProven(datagram: Uint8Array, nowWindow: number): boolean {
     const low = requestConnectionLow(datagram)
-    for (let window = nowWindow; window > nowWindow - windowsAccepted; window--) {
-      const id = this.connectionId(address, window)
-      if (readUint32(id, 0) === high && readUint32(id, 4) === low) return true
-    }
-    return false
+    const age = (nowWindow - low) & windowMask
+    if (age >= windowsAccepted) return false
+    this.makeId(nowWindow - age)
+    const { sipHash } = this
+    return sipHash.high === requestConnectionHigh(datagram) && withWindow(sipHash.low, low) === low
   }
 
-  private announce(datagram: Uint8Array, transactionId: number, address: IpAddress, nowMs: number): Uint8Array {
-    const { fields, counts, reply, server } = this
-    readUdpAnnounce(datagram, fields)
-    const { port, uploadedBytes, downloadedBytes, leftBytes, event, key, wantedPeers } = fields
-    const request = {
-      infoHash: datagram.subarray(announceInfoHashOffset, announceInfoHashOffset + hashLength),
-      peerId: datagram.subarray(announcePeerIdOffset, announcePeerIdOffset + hashLength),
-      port,
-      uploadedBytes,
-      downloadedBytes,
-      leftBytes,
-      event,
-      key,
-      ...(wantedPeers < 0 ? undefined : { wantedPeers }),
+  private error(transactionId: number): Uint8Array {
+    return this.sent(encodeUdpError(this.reply, 0, transactionId, refusals[this.server.refusal].reason))
+  }
+
+  private isUser(datagram: Uint8Array): boolean {
+    if (this.mayUse === undefined) return true
+    const path = decodeUrlData(datagram, announceRequestLength)
+    return path.ok && this.mayUse(toLatin1(path.value))
+  }
+
+  private announce(datagram: Uint8Array, transactionId: number, nowMs: number): Uint8Array {
+    const { fields, reply, server, source } = this
+    this.requests.announce++
+    if (!this.isUser(datagram)) {
+      server.refuse('no-passkey')
+      return this.error(transactionId)
     }
-    const end = server.announcePacked(request, address, reply, announceHeadLength, counts, nowMs)
-    if (end < 0) return this.sent(encodeUdpError(reply, 0, transactionId, 'this tracker is full'))
-    const [complete = 0, incomplete = 0] = counts
+    readUdpAnnounce(datagram, fields)
+    const end = server.announcePacked(
+      datagram,
+      announceInfoHashOffset,
+      fields,
+      source,
+      reply,
+      announceHeadLength,
+      nowMs,
+    )
+    if (end === -1) return this.error(transactionId)
+    const [complete, incomplete] = [server.counts[0] as number, server.counts[1] as number]
     encodeUdpAnnounceHead(reply, 0, transactionId, server.intervalSeconds, incomplete, complete)
     return this.sent(end)
   }
 
-  private scrape(datagram: Uint8Array, transactionId: number): Uint8Array {
-    let end = encodeUdpScrapeHead(this.reply, 0, transactionId)
+  private scrape(datagram: Uint8Array, transactionId: number, address: IpAddress, nowMs: number): Uint8Array {
+    const { reply, server } = this
+    this.requests.scrape++
+    if (!server.mayAsk(address, nowMs)) return this.error(transactionId)
+    const { swarms } = server
+    let end = encodeUdpScrapeHead(reply, 0, transactionId)
     for (let index = 0; index < scrapeHashCount(datagram); index++) {
-      const offset = scrapeHashOffset(index)
-      const [swarm] = this.server.scrape([datagram.subarray(offset, offset + hashLength)])
-      const { complete = 0, downloaded = 0, incomplete = 0 } = swarm ?? {}
-      end = encodeUdpSwarm(this.reply, end, complete, downloaded, incomplete)
+      const swarm = server.lookUp(datagram, scrapeHashOffset(index))
+      const isKnown = swarm !== -1
+      const complete = isKnown ? swarms.seeders(swarm) : 0
+      const downloaded = isKnown ? swarms.downloadsOf(swarm) : 0
+      end = encodeUdpSwarm(reply, end, complete, downloaded, isKnown ? swarms.leechers(swarm) : 0)
     }
     return this.sent(end)
   }
+}
+
+function withWindow(low: number, window: number): number {
+  assert(Number.isInteger(window), 'a whole number of windows')
+  return ((low & ~windowMask) | (window & windowMask)) >>> 0
 }

@@ -2,18 +2,27 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import { fromLatin1, toHex } from '../../src/base/bytes.ts'
 import type { IpAddress } from '../../src/base/endpoint.ts'
 import { decodeCompactEndpoints, formatEndpoint } from '../../src/formats/compact-endpoint.ts'
 import { unknownLeftBytes } from '../../src/formats/tracker/announce.ts'
 import type { HttpAnnounceRequest } from '../../src/formats/tracker/announce-query.ts'
 import type { AnnounceReply } from '../../src/formats/tracker/announce-response.ts'
+import { encodeUrlData } from '../../src/formats/tracker/udp-options.ts'
 import { encodeUdpAnnounce, encodeUdpConnect, encodeUdpScrape } from '../../src/formats/tracker/udp-request.ts'
 import { decodeUdpResponse } from '../../src/formats/tracker/udp-response.ts'
-import { TrackerServer } from '../../src/tracker/tracker-server.ts'
+import { newHashKey } from '../../src/tracker/keyed-hash.ts'
+import { TrackerServer, type TrackerServerOptions } from '../../src/tracker/tracker-server.ts'
 import { UdpTracker } from '../../src/tracker/udp-tracker.ts'
 import { seededRandom } from './seeded-random.ts'
 
 const infoHash = new Uint8Array(20).fill(1)
+const hashOf = (number: number) =>
+  new Uint8Array(20)
+    .fill(9)
+    .fill(number >> 8, 1, 2)
+    .fill(number, 0, 1)
+    .fill(number >> 16, 2, 3)
 
 function request(fields: Partial<HttpAnnounceRequest> = {}): HttpAnnounceRequest {
   return {
@@ -33,13 +42,13 @@ function request(fields: Partial<HttpAnnounceRequest> = {}): HttpAnnounceRequest
 }
 
 const ipv4 = (number: number): IpAddress => ({ family: 4, address: `203.0.${number >> 8}.${number & 255}` })
-const ipv6 = (number: number): IpAddress => ({ family: 6, address: `2001:db8::${(number + 1).toString(16)}` })
+const ipv6 = (number: number): IpAddress => ({ family: 6, address: `2001:db8:1:${(number + 1).toString(16)}::1` })
 
 class Harness {
   readonly server: TrackerServer
   nowMs = 10_000
 
-  constructor(options: { maxSwarms?: number; maxPeersPerSwarm?: number; maxPeersPerReply?: number } = {}) {
+  constructor(options: Partial<TrackerServerOptions> = {}) {
     this.server = new TrackerServer({ random: seededRandom(), intervalSeconds: 600, ...options })
   }
 
@@ -135,18 +144,74 @@ describe('a swarm', () => {
     assert.equal(harness.counts(), '0 1 0 1')
   })
 
-  test('peers silent for two intervals are gone, those that announce stay', () => {
+  test('peers silent for two intervals are gone within another quarter, those that announce stay', () => {
     const harness = new Harness()
     harness.announce(ipv4(1))
     harness.announce(ipv4(2))
-    harness.nowMs += 1_199_999
-    harness.announce(ipv4(2))
-    assert.equal(harness.counts(), '0 2 0 2')
-    harness.nowMs += 1
-    assert.deepEqual(peersOf(harness.announce(ipv4(3))), ['203.0.0.2:6881'])
     harness.nowMs += 1_200_000
     harness.server.sweep(harness.nowMs)
+    harness.announce(ipv4(2))
+    assert.equal(harness.counts(), '0 2 0 2')
+    harness.nowMs += 150_000
+    assert.deepEqual(peersOf(harness.announce(ipv4(3))), ['203.0.0.2:6881'])
+    harness.nowMs += 1_350_000
+    harness.server.sweep(harness.nowMs)
     assert.equal(harness.server.swarmCount, 0)
+  })
+
+  test('ages are not mistaken however long nobody asked', () => {
+    const harness = new Harness()
+    for (const quarters of [201, 255, 256, 257, 512, 1_000]) {
+      harness.announce(ipv4(1))
+      harness.nowMs += 150_000 * quarters
+      assert.deepEqual(peersOf(harness.announce(ipv4(2))), [], `${quarters} quarters of an interval`)
+      harness.announce(ipv4(2), { event: 'stopped' })
+    }
+  })
+
+  test('is swept a part at a time, all of it in a quarter of an interval', () => {
+    const harness = new Harness()
+    for (let number = 0; number < 1_000; number++) harness.announce(ipv4(number), { infoHash: hashOf(number) })
+    harness.nowMs += 1_350_000 - 60
+    for (let step = 0; step < 60; step++) harness.server.sweep(harness.nowMs++)
+    const counts: number[] = []
+    for (let step = 0; step < 151; step++) {
+      harness.nowMs += 1_000
+      harness.server.sweep(harness.nowMs)
+      counts.push(harness.server.swarmCount)
+    }
+    assert.equal(counts.at(-1), 0)
+    counts.slice(1).every((count, index) => assert.ok((counts[index] ?? 0) - count <= 10))
+  })
+
+  test('a peer with a key is sent away by that key alone', () => {
+    const harness = new Harness()
+    harness.announce(ipv4(1), { key: 7 })
+    harness.announce(ipv4(1), { key: 8, event: 'stopped' })
+    harness.announce(ipv4(1), { event: 'stopped' })
+    assert.equal(harness.counts(), '0 1 0 1')
+    harness.announce(ipv4(1), { key: 7, event: 'stopped' })
+    assert.equal(harness.counts(), '0 0 0 0')
+  })
+
+  test('one address has a limited number of its peers, one /64 of IPv6 too, and loopback as many as it likes', () => {
+    const harness = new Harness({ maxPeersPerAddress: 4 })
+    const near = (number: number): IpAddress => ({ family: 6, address: `2001:db8:7:7::${(number + 1).toString(16)}` })
+    for (let number = 0; number < 10; number++) {
+      harness.announce(ipv4(1), { port: 1_000 + number })
+      harness.announce(near(number))
+      harness.announce({ family: 4, address: '127.0.0.1' }, { port: 2_000 + number })
+      harness.announce({ family: 6, address: '::1' }, { port: 2_000 + number })
+    }
+    assert.equal(harness.counts(), '0 28 0 28')
+    harness.announce(ipv4(1), { port: 1_000, event: 'stopped' })
+    harness.announce(ipv4(1), { port: 1_009 })
+    assert.equal(harness.counts(), '0 28 0 28')
+  })
+
+  test('sends its id along (BEP 3)', () => {
+    const trackerId = new Uint8Array([1, 2, 3])
+    assert.deepEqual(new Harness({ trackerId }).announce(ipv4(1)).trackerId, trackerId)
   })
 
   test('the long form has peer ids for who wants them', () => {
@@ -166,12 +231,6 @@ describe('a swarm', () => {
     for (let number = 0; number < 20; number++) harness.announce(ipv4(number))
     assert.equal(harness.counts(), '0 5 0 5')
     assert.equal(peersOf(harness.announce(ipv4(50), { wantedPeers: 1_000 })).length, 3)
-    harness.announce(ipv4(1), { infoHash: new Uint8Array(20).fill(2) })
-    const third = harness.server.announce(request({ infoHash: new Uint8Array(20).fill(3) }), ipv4(1), harness.nowMs)
-    assert.ok('kind' in third && third.kind === 'failure')
-    harness.nowMs += 1_200_000
-    harness.announce(ipv4(1), { infoHash: new Uint8Array(20).fill(3) })
-    assert.equal(harness.server.swarmCount, 1)
   })
 
   test('an answer has as many different others as are wanted and there are', () => {
@@ -195,11 +254,81 @@ describe('a swarm', () => {
   })
 })
 
+describe('invented torrents', () => {
+  const limits = { maxTorrents: 5, torrentBurst: 3, torrentsPerSecond: 1, requestsPerSecond: 1e6 }
+  const refusalOf = (harness: Harness, from: IpAddress, number: number) => {
+    const reply = harness.server.announce(request({ infoHash: hashOf(number) }), from, harness.nowMs)
+    return 'kind' in reply ? reply.reason : undefined
+  }
+
+  test('come from one address so fast, and so many, and not more', () => {
+    const harness = new Harness({ limits })
+    for (let number = 0; number < 3; number++) assert.equal(refusalOf(harness, ipv4(1), number), undefined)
+    assert.match(refusalOf(harness, ipv4(1), 3) ?? '', /too many new torrents/)
+    assert.equal(refusalOf(harness, ipv4(1), 2), undefined, 'those that are there are served')
+    assert.equal(refusalOf(harness, ipv4(2), 3), undefined, 'and so are others')
+    harness.nowMs += 60_000
+    assert.equal(refusalOf(harness, ipv4(1), 4), undefined)
+    assert.equal(refusalOf(harness, ipv4(1), 5), undefined)
+    assert.match(refusalOf(harness, ipv4(1), 6) ?? '', /as many torrents/)
+    assert.equal(harness.server.swarmCount, 6)
+    harness.nowMs += 1_500_000
+    assert.equal(refusalOf(harness, ipv4(1), 7), undefined, 'once they are forgotten there is room again')
+  })
+
+  test('of a /64 count together', () => {
+    const harness = new Harness({ limits })
+    for (let number = 0; number < 9; number++) {
+      refusalOf(harness, { family: 6, address: `2001:db8:5:5::${number + 1}` }, number)
+    }
+    assert.equal(harness.server.swarmCount, 3)
+  })
+
+  test('never drive out those that several addresses know; the worst goes first', () => {
+    const harness = new Harness({ maxSwarms: 40, limits: { ...limits, maxTorrents: 30, torrentBurst: 30 } })
+    for (let number = 0; number < 10; number++) {
+      refusalOf(harness, ipv4(1), number)
+      refusalOf(harness, ipv4(2), number)
+    }
+    refusalOf(harness, ipv4(3), 10)
+    for (let attacker = 100; attacker < 120; attacker++) {
+      for (let number = 0; number < 29; number++) refusalOf(harness, ipv4(attacker), 1_000 * attacker + number)
+    }
+    assert.equal(harness.server.swarmCount, 40)
+    for (let number = 0; number < 10; number++) {
+      assert.equal(harness.server.scrape([hashOf(number)])[0]?.incomplete, 2, `torrent ${number} is still there`)
+    }
+  })
+
+  test('do not come in at all where torrents are listed, and go when the list changes', () => {
+    let listed = [1, 2]
+    const mayServe = (hash: Uint8Array) => listed.some((number) => toHex(hashOf(number)) === toHex(hash))
+    const harness = new Harness({ mayServe })
+    assert.equal(refusalOf(harness, ipv4(1), 1), undefined)
+    assert.equal(refusalOf(harness, ipv4(1), 2), undefined)
+    assert.match(refusalOf(harness, ipv4(1), 3) ?? '', /not served/)
+    listed = [2, 3]
+    assert.equal(harness.server.applyList(), 1)
+    assert.match(refusalOf(harness, ipv4(1), 1) ?? '', /not served/)
+    assert.equal(refusalOf(harness, ipv4(1), 3), undefined)
+  })
+
+  test('and floods of requests are refused, those of others not', () => {
+    const harness = new Harness({ limits: { requestsPerSecond: 2 } })
+    for (let count = 0; count < 20; count++) assert.equal(refusalOf(harness, ipv4(1), 1), undefined)
+    assert.match(refusalOf(harness, ipv4(1), 1) ?? '', /too many requests/)
+    assert.equal(harness.server.mayAsk(ipv4(1), harness.nowMs), false)
+    assert.equal(refusalOf(harness, ipv4(2), 1), undefined)
+    harness.nowMs += 10_000
+    assert.equal(refusalOf(harness, ipv4(1), 1), undefined)
+  })
+})
+
 describe('the UDP side', () => {
   const client = ipv4(9)
   const udpHarness = () => {
     const server = new TrackerServer({ random: seededRandom(), intervalSeconds: 600 })
-    return { server, udp: new UdpTracker(server, new Uint8Array(32).fill(3)) }
+    return { server, udp: new UdpTracker(server, { key: newHashKey(seededRandom(3)) }) }
   }
   const connect = new Uint8Array(16)
   encodeUdpConnect(connect, 0, 11)
@@ -240,6 +369,24 @@ describe('the UDP side', () => {
       { complete: 0, downloaded: 0, incomplete: 0 },
       { complete: 1, downloaded: 0, incomplete: 1 },
     ])
+  })
+
+  test('says why it refuses, and lets in whose path is known (BEP 41)', () => {
+    const server = new TrackerServer({ random: seededRandom(), intervalSeconds: 600 })
+    const udp = new UdpTracker(server, {
+      key: newHashKey(seededRandom(3)),
+      mayUse: (path) => path === '/secret/announce',
+    })
+    const connection = connectionOf(udp, client, 0)
+    const refused = decodeUdpResponse(udp.answer(announceBytes(connection), client, 0) ?? assert.fail(), 4)
+    assert.ok(refused.ok && refused.value.kind === 'error')
+    assert.match(refused.value.message, /private/)
+    const bytes = new Uint8Array(98 + 40)
+    bytes.set(announceBytes(connection))
+    encodeUrlData(bytes, 98, fromLatin1('/secret/announce'))
+    const taken = decodeUdpResponse(udp.answer(bytes, client, 0) ?? assert.fail(), 4)
+    assert.ok(taken.ok && taken.value.kind === 'announce')
+    assert.equal(server.swarmCount, 1)
   })
 
   test('over IPv6 has peers of IPv6 only', () => {
