@@ -78,7 +78,7 @@ export class Answering {
       case 'ping':
         return this.response(asking)
       case 'find_node':
-        return { ...this.response(asking), ...this.nodes(query.target, query.want, asking) }
+        return this.findNode(query.target, query.want, asking)
       case 'get_peers':
         return this.getPeers(query, asking)
       case 'announce_peer':
@@ -104,21 +104,41 @@ export class Answering {
   private refuse(query: RefusedQuery, asking: Asking): KrpcResponse | KrpcError {
     const { errorCode, failure, target } = query
     if (errorCode === errorMethodUnknown && target !== undefined) {
-      return { ...this.response(asking), ...this.nodes(target, 'default', asking) }
+      return this.findNode(target, 'default', asking)
     }
     return this.error(asking, errorCode, failure.detail)
   }
 
+  // What is asked all day is put together in one piece.
+  private findNode(target: Uint8Array, want: WantedNodes, asking: Asking): KrpcResponse {
+    const { place, endpoint: ip, transactionId } = asking
+    const nodes = this.nodesOf(4, target, want, place)
+    const nodes6 = this.nodesOf(6, target, want, place)
+    return { type: 'response', transactionId, version: this.options.version, ip, id: place.ownId, nodes, nodes6 }
+  }
+
   private getPeers(query: GetPeersQuery, asking: Asking): KrpcResponse {
-    const { peers } = this.options
-    const { infoHash } = query
-    const { place, nowMs, maxBytes } = asking
+    const { peers, version } = this.options
+    const { infoHash, want } = query
+    const { place, endpoint: ip, transactionId, nowMs, maxBytes } = asking
     const isKnown = peers.has(infoHash)
+    const nodes = this.nodesOf(4, infoHash, want, place)
+    const nodes6 = this.nodesOf(6, infoHash, want, place)
+    const token = !isKnown || peers.hasRoom(infoHash, place.family) ? this.token(asking) : undefined
+    const { ownId: id } = place
+    if (!isKnown && !query.isScrape) {
+      return { type: 'response', transactionId, version, ip, id, nodes, nodes6, token }
+    }
     const filters = query.isScrape ? peers.filters(infoHash, nowMs) : undefined
-    const response = {
-      ...this.response(asking),
-      ...this.nodes(infoHash, query.want, asking),
-      token: !isKnown || peers.hasRoom(infoHash, place.family) ? this.token(asking) : undefined,
+    const response: KrpcResponse = {
+      type: 'response',
+      transactionId,
+      version,
+      ip,
+      id,
+      nodes,
+      nodes6,
+      token,
       seedFilter: filters?.seeds,
       peerFilter: filters?.peers,
     }
@@ -177,12 +197,18 @@ export class Answering {
 
   private nodes(target: Uint8Array, want: WantedNodes, asking: Asking): Pick<KrpcResponse, 'nodes' | 'nodes6'> {
     const { place } = asking
-    const wants4 = want === 'default' ? place.family === 4 : want !== 'n6'
-    const wants6 = want === 'default' ? place.family === 6 : want !== 'n4'
-    return {
-      nodes: wants4 ? this.packedNodes(target, 4, place) : undefined,
-      nodes6: wants6 ? this.packedNodes(target, 6, place) : undefined,
-    }
+    return { nodes: this.nodesOf(4, target, want, place), nodes6: this.nodesOf(6, target, want, place) }
+  }
+
+  private nodesOf(
+    family: AddressFamily,
+    target: Uint8Array,
+    want: WantedNodes,
+    place: DhtPlace,
+  ): Uint8Array | undefined {
+    const other = family === 4 ? 'n6' : 'n4'
+    const isWanted = want === 'default' ? place.family === family : want !== other
+    return isWanted ? this.packedNodes(target, family, place) : undefined
   }
 
   /** From the table of the place itself, else of the first place of that family. Valid until the next call for it. */

@@ -1,25 +1,21 @@
 // Write tokens (BEP 5): who shows one has received an answer of ours at its address lately, so nobody can announce or
 // store in another's name. Guarantees: bound to address and socket, unpredictable, nothing remembered for anyone;
 // good for five to ten minutes, as two generations count.
-import { assert } from '../base/assert.ts'
-import { copyBytes } from '../base/bytes.ts'
-import { sha1Into, sha1Length } from '../base/hash.ts'
-import { addressBytes } from '../formats/compact-endpoint.ts'
+import { sipHashInto, sipHashLength, sipKeyLength } from '../base/sip-hash.ts'
+import { encodeAddress } from '../formats/compact-endpoint.ts'
 import type { Random } from '../ports/random.ts'
 
-const tokenLength = 8
-const secretLength = 16
+const tokenLength = sipHashLength
 const maxAddressLength = 16
 const generationMs = 300_000
 
 export class WriteTokens {
   private readonly random: Random
-  private readonly secrets = [new Uint8Array(secretLength), new Uint8Array(secretLength)] as const
+  private readonly secrets = [new Uint8Array(sipKeyLength), new Uint8Array(sipKeyLength)] as const
   private newest: 0 | 1 = 0
   private untilMs: number
-  private readonly input = new Uint8Array(secretLength + 1 + maxAddressLength)
-  private readonly digest = new Uint8Array(sha1Length)
-  private readonly token = this.digest.subarray(0, tokenLength)
+  private readonly input = new Uint8Array(1 + maxAddressLength)
+  private readonly token = new Uint8Array(tokenLength)
 
   constructor(random: Random, nowMs: number) {
     this.random = random
@@ -49,15 +45,12 @@ export class WriteTokens {
   }
 
   private make(generation: 0 | 1, place: number, address: string): Uint8Array {
-    const { input, digest } = this
-    const bytes = addressBytes(address)
-    assert(bytes !== undefined, 'an address')
-    input.set(this.secrets[generation])
-    input[secretLength] = place
-    input.fill(0, secretLength + 1)
-    copyBytes(input, secretLength + 1, bytes, 0, bytes.length)
-    sha1Into(input, digest, 0)
-    return this.token
+    const { input, token } = this
+    input[0] = place
+    const end = encodeAddress(input, 1, { family: address.includes(':') ? 6 : 4, address })
+    input.fill(0, end)
+    sipHashInto(this.secrets[generation], input, token, 0)
+    return token
   }
 
   private rotate(nowMs: number): void {

@@ -201,6 +201,13 @@ export function decodeCompactEndpoints(
 
 /** Writes the 4 or 16 bytes of an address at `offset` and returns the offset after it. */
 export function encodeAddress(target: Uint8Array, offset: number, address: IpAddress): number {
+  if (address.family === 4) {
+    assert(
+      offset + 4 <= target.length && writeIpv4(address.address, target, offset),
+      'an address of the family it says',
+    )
+    return offset + 4
+  }
   const bytes = addressBytes(address.address) ?? emptyBytes
   assert(bytes.length === addressLength(address.family), 'an address of the family it says')
   target.set(bytes, offset)

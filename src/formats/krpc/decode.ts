@@ -33,6 +33,7 @@ import {
   signatureLength,
   type WantedNodes,
 } from './message.ts'
+import { decodeUsualQuery } from './usual-query.ts'
 
 const scanner = new TapeScanner()
 /** Values of BEP 44 may nest; what is in use nests twice at most. */
@@ -344,6 +345,12 @@ function readError(root: BencodeCursor, transactionId: Uint8Array): KrpcError {
  * an answer with a malformed field. Queries with a malformed argument are a value, `refused-query`.
  */
 export function decodeKrpc(datagram: Uint8Array): Result<KrpcMessage> {
+  const usual = decodeUsualQuery(datagram)
+  return usual === undefined ? decodeAnyKrpc(datagram) : success(usual)
+}
+
+/** The same, whatever message it is; slower where it is a usual query. */
+export function decodeAnyKrpc(datagram: Uint8Array): Result<KrpcMessage> {
   const scanned = scanner.scan(datagram, scanOptions)
   if (!scanned.ok) return scanned
   const root = new BencodeCursor(scanned.value)
