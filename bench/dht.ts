@@ -1,7 +1,8 @@
 // Benchmark: queries of the DHT answered by our node and by npm's bittorrent-dht, with eight nodes each. First the work of
 // the nodes themselves, from datagram to datagram in one process; then over UDP, as answers for each second of CPU that
-// the answering process took, where both pay as much again and more to the system. Guarantees: the same queries in turn;
-// both sides are checked to give eight nodes; over UDP they have the same socket, and the asker's CPU is not counted.
+// the answering process took, where both pay far more to Node's sockets and the system: how much, a bare echo shows that
+// says the same to everybody. Guarantees: the same queries in turn; all sides are checked to give eight nodes; over UDP
+// both nodes have the same socket, and the asker's CPU is not counted.
 import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { fileURLToPath } from 'node:url'
@@ -47,8 +48,8 @@ function queriesOf(method: Method): Uint8Array[] {
   })
 }
 
-async function startSide(name: 'ours' | 'npm'): Promise<Side> {
-  const started = startJsonProcess<Line>(process.execPath, [childPath, name], { name: `DHT node, ${name}` })
+async function startSide(name: 'ours' | 'npm' | 'echo'): Promise<Side> {
+  const started = startJsonProcess<Line>(process.execPath, [childPath, name], { name: `DHT, ${name}` })
   const { port = 0 } = await started.line('listening')
   return { process: started, port }
 }
@@ -101,22 +102,38 @@ async function rateOf(side: Side, queries: readonly Uint8Array[]): Promise<numbe
   return answersEach / ((await cpuSeconds(side)) - before)
 }
 
-async function contest(method: Method, ours: Side, npm: Side, pairs: number): Promise<Measurement> {
-  const queries = queriesOf(method)
-  const samples: { readonly ours: number; readonly theirs: number }[] = []
-  for (const side of [ours, npm]) await ask(side.port, queries, warmUpAnswers)
-  for (let pair = 0; pair < pairs; pair++) {
-    samples.push({ ours: await rateOf(ours, queries), theirs: await rateOf(npm, queries) })
-  }
+interface Rates {
+  readonly ours: number
+  readonly npm: number
+  readonly echo: number
+}
+
+function measurement(name: string, rival: string, rates: readonly Rates[], of: (rates: Rates) => number): Measurement {
   return {
-    name: `${method} over UDP`,
+    name,
     unit: '/CPU s',
-    ours: median(samples.map((sample) => sample.ours)),
-    theirs: median(samples.map((sample) => sample.theirs)),
-    ratio: median(samples.map((sample) => sample.ours / sample.theirs)),
+    ours: median(rates.map(({ ours }) => ours)),
+    theirs: median(rates.map(of)),
+    ratio: median(rates.map((one) => one.ours / of(one))),
     bar: 0,
-    rival: `bittorrent-dht ${npmVersion('bittorrent-dht')}`,
+    rival,
   }
+}
+
+async function contest(method: Method, sides: readonly [Side, Side, Side], pairs: number): Promise<Measurement[]> {
+  const queries = queriesOf(method)
+  const rates: Rates[] = []
+  const [ours, npm, echo] = sides
+  for (const side of sides) await ask(side.port, queries, warmUpAnswers)
+  for (let pair = 0; pair < pairs; pair++) {
+    const [rateOfOurs, rateOfNpm] = [await rateOf(ours, queries), await rateOf(npm, queries)]
+    rates.push({ ours: rateOfOurs, npm: rateOfNpm, echo: await rateOf(echo, queries) })
+  }
+  const npmName = `bittorrent-dht ${npmVersion('bittorrent-dht')}`
+  return [
+    measurement(`${method} over UDP`, npmName, rates, ({ npm: rate }) => rate),
+    measurement(`${method} over UDP, against no work at all`, 'a bare echo on node:dgram', rates, (one) => one.echo),
+  ]
 }
 
 /** From the bytes of a query to those of its answer, without a network. */
@@ -157,12 +174,12 @@ async function contestInProcess(method: Method): Promise<Measurement> {
 async function run({ pairs }: BenchmarkOptions): Promise<readonly Measurement[]> {
   assert.ok(npmVersion('bittorrent-dht') !== undefined, `bittorrent-dht is missing: ${npmOrigin}`)
   const inProcess = [await contestInProcess('find_node'), await contestInProcess('get_peers')]
-  const [ours, npm] = await Promise.all([startSide('ours'), startSide('npm')])
+  const sides = await Promise.all([startSide('ours'), startSide('npm'), startSide('echo')])
   try {
-    const overUdp = [await contest('find_node', ours, npm, pairs), await contest('get_peers', ours, npm, pairs)]
+    const overUdp = [...(await contest('find_node', sides, pairs)), ...(await contest('get_peers', sides, pairs))]
     return [...inProcess, ...overUdp]
   } finally {
-    await Promise.all([ours.process.end(), npm.process.end()])
+    await Promise.all(sides.map((side) => side.process.end()))
   }
 }
 
