@@ -1,5 +1,6 @@
 // One iterative lookup (BEP 5): asks nodes closer and closer to a target, three at a time, until the eight closest it
-// heard of have answered. Decides only whom to ask next; queries are the owner's.
+// heard of have answered, and where they stand closer together than nodes do elsewhere, which is what Sybils look like,
+// all so far out as eight would be. Decides only whom to ask next; queries are the owner's.
 // Guarantees: ends whatever others answer; nobody is asked twice; one node an address and /24; nodes whose id does not
 // fit their address (BEP 42) are asked beside the others, but neither end a lookup nor push others out of it; who named
 // only dead nodes names no more.
@@ -7,9 +8,11 @@
 import { equalBytes } from '../base/bytes.ts'
 import type { Endpoint } from '../base/endpoint.ts'
 import { mayHaveId, mayTell, type Placement, placementOf } from './address-limits.ts'
-import { compareDistances } from './node-distance.ts'
+import { compareDistances, idAtDistance } from './node-distance.ts'
 
 export const lookupWidth = 8
+/** However close together they are. */
+const maxWidth = 24
 const concurrency = 3
 /** Not fitting ones under way beside the others, and asked in all. */
 const strangerConcurrency = 1
@@ -59,10 +62,14 @@ export class Lookup {
   private readonly byPlace = new Map<string, Candidate>()
   private readonly blocks = new Map<string, Candidate>()
   private strangersAsked = 0
+  /** Nodes closer than this belong to the eight closest of a network that is as dense everywhere. */
+  private readonly edge: Uint8Array | undefined
 
-  constructor(target: Uint8Array, ownId: Uint8Array) {
+  /** `neighbour`: the eighth closest to ourselves that fits, undefined where that is not known or nobody is to be found. */
+  constructor(target: Uint8Array, ownId: Uint8Array, neighbour?: Uint8Array) {
     this.target = target.slice()
     this.ownId = ownId.slice()
+    this.edge = neighbour === undefined ? undefined : idAtDistance(target, ownId, neighbour)
   }
 
   /** A node of the table, or one to begin with where `id` is undefined. */
@@ -132,7 +139,10 @@ export class Lookup {
   /** The closest that answered, the closest first; with a token only, where something is to be stored. */
   closest(isForStoring: boolean): Candidate[] {
     const isGood = ({ state, token }: Candidate) => state === 'answered' && !(isForStoring && token === undefined)
-    const fitting = this.fitting.filter(isGood).slice(0, lookupWidth)
+    const fitting = this.fitting
+      .filter(isGood)
+      .slice(0, maxWidth)
+      .filter((candidate, index) => index < lookupWidth || this.isWithinEdge(candidate))
     const room = fitting.length === 0 ? lookupWidth : maxStrangersStored
     return [...fitting, ...this.strangers.filter(isGood).slice(0, room)]
   }
@@ -178,15 +188,21 @@ export class Lookup {
     return live < lookupWidth
   }
 
-  /** Among the eight closest that did not fail; undefined: they have all been asked. */
+  private isWithinEdge({ id, fits }: Candidate): boolean {
+    const { edge, target } = this
+    return fits && id !== undefined && edge !== undefined && compareDistances(target, id, edge) < 0
+  }
+
+  /** Among the eight closest that did not fail, and those within the edge; undefined: they have all been asked. */
   private closestNew(candidates: readonly Candidate[]): Candidate | undefined {
     let seen = 0
     for (const candidate of candidates) {
       const { state, source } = candidate
       if (state === 'failed' || state === 'slow') continue
+      if (seen === maxWidth || (seen >= lookupWidth && !this.isWithinEdge(candidate))) return undefined
       if (state === 'new' && source !== undefined && isLiar(source)) continue
       if (state === 'new') return candidate
-      if (++seen === lookupWidth) return undefined
+      seen++
     }
     return undefined
   }

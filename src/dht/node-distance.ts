@@ -38,3 +38,8 @@ export function idAtPrefix(id: Uint8Array, prefixLength: number, random: Uint8Ar
   made[whole] = (own & keptMask) | (~own & turned) | ((made[whole] as number) & (turned - 1))
   return made
 }
+
+/** An id that is as far from `target` as `a` and `b` are from each other. */
+export function idAtDistance(target: Uint8Array, a: Uint8Array, b: Uint8Array): Uint8Array {
+  return target.map((byte, index) => byte ^ (a[index] as number) ^ (b[index] as number))
+}

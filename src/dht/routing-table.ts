@@ -171,6 +171,13 @@ export class RoutingTable {
     return count
   }
 
+  /** The id of the eighth closest to our own that fits its address: how dense the network is; undefined: so many are not known. */
+  neighbour(): Uint8Array | undefined {
+    const found: KnownNode[] = []
+    this.closest(this.ownId, false, found, 4 * bucketSize)
+    return found.filter(({ fits }) => fits)[bucketSize - 1]?.id
+  }
+
   /**
    * Which node to ask whether it is still there: one that never answered, else the one silent the longest, if too long.
    * It counts as asked.

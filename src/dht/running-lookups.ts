@@ -205,7 +205,8 @@ export class RunningLookups {
 
   private begin(run: Run, nowMs: number): void {
     const { place, job } = run
-    const lookup = new Lookup(job.target, place.ownId)
+    // What is stored, and looked for, may be what Sybils are after; the table's own lookups go by what is there.
+    const lookup = new Lookup(job.target, place.ownId, job.ticket === undefined ? undefined : place.table.neighbour())
     run.lookup = lookup
     run.phase = 'looking'
     const count = place.table.closest(job.target, false, this.known, 2 * lookupWidth)
@@ -249,6 +250,7 @@ export class RunningLookups {
     run.phase = 'storing'
     if (job.task.type !== 'announce' && job.task.type !== 'put') return
     for (const candidate of lookup.closest(true)) {
+      if (isOutdated(job, candidate)) continue
       const body = storeBody(job.task, candidate)
       const purpose = { type: 'store', run, candidate } as const
       if (this.options.ask(place, candidate.endpoint, body, purpose, nowMs)) run.storesUnderWay++
@@ -326,6 +328,10 @@ export class RunningLookups {
       job.peers = merged(job.peers, peerFilter)
     } else if (type === 'get' && item !== undefined) {
       this.tellItem(job, job.task, teller, item)
+    } else if (type === 'put' && job.task.expectedSequence !== undefined && item?.kind === 'mutable') {
+      const { item: own } = job.task
+      const salted = { ...item, salt: own.kind === 'mutable' ? own.salt : item.salt }
+      if (isNewer(salted, job.item) && this.isGenuine(job, salted)) job.item = copyItem(salted)
     }
   }
 
@@ -345,22 +351,34 @@ export class RunningLookups {
   }
 
   private tellItem(job: Job, task: DhtTask & { type: 'get' }, teller: Candidate, told: StoredItem): void {
-    const { item: best } = job
     const salted = told.kind === 'mutable' ? { ...told, salt: task.salt } : told
-    if (best !== undefined && !(told.kind === 'mutable' && best.kind === 'mutable' && told.sequence > best.sequence)) {
-      return
-    }
-    if (!equalBytes(itemTarget(salted), job.target)) return
-    if (salted.kind === 'mutable') {
-      const { publicKey, signature } = salted
-      if (!this.options.signatures.verify(publicKey, signedBytes(salted), signature)) return
-    }
+    if (!isNewer(salted, job.item) || !this.isGenuine(job, salted)) return
     // Its bytes are views of a datagram that is about to go.
     const item = copyItem(salted)
     job.item = item
     job.foundAfterHops ??= teller.hops
     if (job.ticket !== undefined) this.options.emit({ type: 'item', ticket: job.ticket, item })
   }
+
+  private isGenuine(job: Job, item: StoredItem): boolean {
+    if (!equalBytes(itemTarget(item), job.target)) return false
+    if (item.kind === 'immutable') return true
+    return this.options.signatures.verify(item.publicKey, signedBytes(item), item.signature)
+  }
+}
+
+function isNewer(item: StoredItem, best: StoredItem | undefined): boolean {
+  if (best === undefined) return true
+  return item.kind === 'mutable' && best.kind === 'mutable' && item.sequence > best.sequence
+}
+
+/**
+ * Whether a node would take an item that is to replace another although there is a later one by now (BEP 44): it did not
+ * get that one. Those that did are asked, and refuse.
+ */
+function isOutdated({ task, item }: Job, { sequence }: Candidate): boolean {
+  if (task.type !== 'put' || task.expectedSequence === undefined || item?.kind !== 'mutable') return false
+  return item.sequence > task.expectedSequence && (sequence === undefined || sequence < item.sequence)
 }
 
 function storeBody(task: DhtTask & { type: 'announce' | 'put' }, { token, sequence }: Candidate): QueryBody {

@@ -121,6 +121,26 @@ describe('lookup', () => {
     )
   })
 
+  test('where nodes stand closer together than around ourselves, all are asked that are as close as our own eighth', () => {
+    const idAt = (distance: number) => target.map((byte, index) => (index === 1 ? byte ^ distance : byte))
+    const width = (nodes: number, neighbour: number | undefined) => {
+      const lookup = new Lookup(
+        target,
+        ownId,
+        neighbour === undefined ? undefined : ownId.map((_, at) => (at === 1 ? neighbour : 0)),
+      )
+      for (let host = 0; host < nodes; host++) lookup.know(idAt(host + 1), local(host, ownId).endpoint)
+      const asked = run(lookup, () => [])
+      assert.equal(asked.length, lookup.closest(true).length)
+      return asked.length
+    }
+    assert.equal(width(60, undefined), 8)
+    assert.equal(width(60, 5), 8)
+    assert.equal(width(60, 13), 12)
+    assert.equal(width(60, 200), 24)
+    assert.equal(width(6, 200), 6)
+  })
+
   test('nodes of one /24 are one, and so are those of one address', () => {
     const lookup = new Lookup(target, ownId)
     const first = fitting(1)

@@ -15,6 +15,8 @@ import type { Answerer, DhtWorld, WorldHost } from './dht-world.ts'
 export type SybilIds = 'chosen' | 'fitting'
 
 const toldSybils = 8
+/** As many as a lookup asks at most around its target. */
+const widestLookup = 32
 
 /** The id a Sybil shows to who looks for `target`. */
 function idNear(target: Uint8Array, host: WorldHost, index: number, ids: SybilIds): Uint8Array {
@@ -57,9 +59,11 @@ export function addSybils(world: DhtWorld, count: number, ids: SybilIds, victims
       const nodes = new Uint8Array(toldSybils * stride)
       const ranked = near
         .map((host, other) => ({ host, id: idNear(target, host, other, ids) }))
-        .filter((_, other) => other !== index)
         .sort((a, b) => compareDistances(target, a.id, b.id))
-      for (const [place, { host, id }] of ranked.slice(0, toldSybils).entries()) {
+      // The closest name those after them, so that a lookup however wide has Sybils to go on to.
+      const own = ranked.findIndex(({ host }) => host === near[index])
+      const first = own < widestLookup ? own + 1 : 0
+      for (const [place, { host, id }] of ranked.slice(first, first + toldSybils).entries()) {
         encodeCompactNode(nodes, place * stride, { id, endpoint: host.endpoint })
       }
       return encodeKrpc({ ...head, nodes, token: Uint8Array.of(1) })
