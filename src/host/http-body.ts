@@ -5,16 +5,9 @@
 import type { Readable, Transform } from 'node:stream'
 import { createGunzip, createInflate, createInflateRaw } from 'node:zlib'
 import { type Failure, failure } from '../base/errors.ts'
-import type { HttpBodySink } from '../ports/http.ts'
+import { BodyGuard, type BodyTerms } from './http-body-guard.ts'
 import { connectionFailure, systemErrorCode } from './network-failure.ts'
 import { plainBytes } from './plain-bytes.ts'
-
-export interface BodyLimits {
-  readonly maxBodyBytes: number
-  readonly idleTimeoutMs: number
-  /** Of the steady clock. */
-  readonly deadlineMs: number
-}
 
 /** An answer of Node's client, or what is as good. */
 export type BodySource = Readable & { readonly complete: boolean; readonly socket?: { destroy(): unknown } }
@@ -48,68 +41,48 @@ function inflaterFor(firstByte: number): Transform {
 export class HttpBody {
   private readonly coding: ContentCoding
   private readonly incoming: BodySource
-  private readonly place: string
-  private readonly limits: BodyLimits
-  private readonly sink: HttpBodySink
-  private readonly signal: AbortSignal
+  private readonly guard: BodyGuard
   private source: Readable | undefined
-  private receivedBytes = 0
-  private isWaiting = true
-  private hasEnded = false
-  private idleTimer: NodeJS.Timeout | undefined
-  private totalTimer: NodeJS.Timeout | undefined
 
-  constructor(
-    coding: ContentCoding,
-    incoming: BodySource,
-    place: string,
-    limits: BodyLimits,
-    sink: HttpBodySink,
-    signal: AbortSignal,
-  ) {
+  constructor(coding: ContentCoding, incoming: BodySource, terms: BodyTerms) {
     this.coding = coding
     this.incoming = incoming
-    this.place = place
-    this.limits = limits
-    this.sink = sink
-    this.signal = signal
+    this.guard = new BodyGuard(terms, () => {
+      this.source?.destroy()
+      incoming.destroy()
+      incoming.socket?.destroy()
+    })
   }
 
   start(): void {
-    const { coding } = this
-    const { idleTimeoutMs, deadlineMs } = this.limits
-    if (this.signal.aborted) this.abort()
-    if (this.hasEnded) return
-    this.signal.addEventListener('abort', this.onAbort, { once: true })
-    this.idleTimer = setTimeout(() => this.onIdle(), idleTimeoutMs)
-    this.totalTimer = setTimeout(
-      () => this.end(failure('timed-out', `${this.place}: not complete in time`)),
-      Math.max(deadlineMs - performance.now(), 0),
-    )
-    const { incoming } = this
-    incoming.on('error', (error) => this.end(answerFailure(error, this.place)))
+    const { coding, guard, incoming } = this
+    if (!guard.begin()) return
+    incoming.on('error', (error) => this.onError(error))
     incoming.once('close', () => this.onIncomingClose())
-    if (incoming.errored) this.end(answerFailure(incoming.errored, this.place))
+    if (incoming.errored) this.onError(incoming.errored)
     else if (incoming.destroyed) this.onIncomingClose()
-    if (this.hasEnded) return
+    if (guard.hasEnded) return
     if (coding === 'identity') this.take(incoming)
     else this.startInflating(coding)
   }
 
   resume(): void {
-    if (this.isWaiting || this.hasEnded) return
-    this.wait()
+    if (this.guard.isWaiting || this.guard.hasEnded) return
+    this.guard.wait()
     setImmediate(() => this.pass())
   }
 
   abort(): void {
-    this.close(failure('interrupted', `${this.place}: no longer asked for`), setImmediate)
+    this.guard.abort()
   }
 
-  private readonly onAbort = () => this.abort()
+  private onError(error: unknown): void {
+    this.guard.end(answerFailure(error, this.guard.terms.place))
+  }
 
   private onIncomingClose(): void {
-    if (!this.incoming.complete) this.end(failure('connection-failed', `${this.place}: the answer was cut off`))
+    const { place } = this.guard.terms
+    if (!this.incoming.complete) this.guard.end(failure('connection-failed', `${place}: the answer was cut off`))
   }
 
   /** With the first bytes, as nothing at all is no compressed body but an empty one. */
@@ -124,67 +97,34 @@ export class HttpBody {
     }
     incoming.on('readable', begin)
     incoming.once('end', () => {
-      if (this.source === undefined) this.end(undefined)
+      if (this.source === undefined) this.guard.end(undefined)
     })
   }
 
   private take(source: Readable): void {
-    if (this.hasEnded) return
+    if (this.guard.hasEnded) return
     this.source = source
-    if (source !== this.incoming) source.on('error', (error) => this.end(answerFailure(error, this.place)))
+    if (source !== this.incoming) source.on('error', (error) => this.onError(error))
     source.on('readable', () => this.pass())
-    source.once('end', () => this.end(undefined))
+    source.once('end', () => this.guard.end(undefined))
   }
 
   /** Hands on what is there and the sink has room for. */
   private pass(): void {
-    const { source, sink } = this
-    while (source !== undefined && !this.hasEnded) {
+    const { source, guard } = this
+    while (source !== undefined && !guard.hasEnded) {
       const available = source.readableLength
       if (available === 0) {
         // Asks for more, and lets a body that is over end.
         source.read(0)
-        this.wait()
+        guard.wait()
         return
       }
-      const allowedBytes = sink.allowedBytes()
-      if (allowedBytes < 1) {
-        this.isWaiting = false
-        return
-      }
+      const allowedBytes = guard.allowedBytes()
+      if (allowedBytes === 0) return
       const bytes = source.read(Math.min(available, allowedBytes)) as Buffer | null
       if (bytes === null) return
-      this.receivedBytes += bytes.length
-      if (this.receivedBytes > this.limits.maxBodyBytes) {
-        this.end(failure('http-too-large', `${this.place}: more than ${this.limits.maxBodyBytes} bytes`))
-      } else {
-        sink.onBody(plainBytes(bytes))
-      }
+      guard.onBody(plainBytes(bytes))
     }
-  }
-
-  private wait(): void {
-    this.isWaiting = true
-    this.idleTimer?.refresh()
-  }
-
-  private onIdle(): void {
-    if (this.isWaiting) this.end(failure('timed-out', `${this.place}: silent for ${this.limits.idleTimeoutMs} ms`))
-  }
-
-  private end(reason: Failure | undefined): void {
-    this.close(reason, (tell) => tell())
-  }
-
-  private close(reason: Failure | undefined, when: (tell: () => void) => void): void {
-    if (this.hasEnded) return
-    this.hasEnded = true
-    clearTimeout(this.idleTimer)
-    clearTimeout(this.totalTimer)
-    this.signal.removeEventListener('abort', this.onAbort)
-    this.source?.destroy()
-    this.incoming.destroy()
-    this.incoming.socket?.destroy()
-    when(() => this.sink.onBodyEnd(reason))
   }
 }

@@ -6,7 +6,8 @@ import { type IncomingMessage, request as sendRequest } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Failure, failure, type Result, success } from '../base/errors.ts'
 import type { Http, HttpBodySink, HttpHead, HttpLine, HttpRequest, HttpResponse, HttpStream } from '../ports/http.ts'
-import { answerFailure, type BodyLimits, type ContentCoding, HttpBody, parseContentCoding } from './http-body.ts'
+import { answerFailure, type ContentCoding, HttpBody, parseContentCoding } from './http-body.ts'
+import type { BodyLimits, BodyTerms } from './http-body-guard.ts'
 import { connectInTurn } from './http-connection.ts'
 import { HttpExchange, requestHead } from './http-exchange.ts'
 import { KeptConnection } from './http-line.ts'
@@ -24,7 +25,7 @@ interface Answered {
   readonly head: HttpHead
   /** Of its connection, too. */
   destroy(): void
-  bodyOf(coding: ContentCoding, place: string, limits: BodyLimits, sink: HttpBodySink, signal: AbortSignal): RunningBody
+  bodyOf(coding: ContentCoding, terms: BodyTerms): RunningBody
 }
 
 interface RunningBody {
@@ -78,7 +79,7 @@ function answeredByNode(incoming: IncomingMessage): Answered {
   return {
     head: headOf(incoming),
     destroy: () => void incoming.socket.destroy(),
-    bodyOf: (coding, place, limits, sink, signal) => new HttpBody(coding, incoming, place, limits, sink, signal),
+    bodyOf: (coding, terms) => new HttpBody(coding, incoming, terms),
   }
 }
 
@@ -86,94 +87,82 @@ function answeredByExchange(exchange: HttpExchange, head: HttpHead): Answered {
   return {
     head,
     destroy: () => exchange.drop(),
-    bodyOf: (coding, place, limits, sink, signal) =>
+    bodyOf: (coding, terms) =>
       coding === 'identity'
-        ? new PlainHttpBody(exchange, place, limits, sink, signal)
-        : new HttpBody(coding, new ExchangeReadable(exchange), place, limits, sink, signal),
+        ? new PlainHttpBody(exchange, terms)
+        : new HttpBody(coding, new ExchangeReadable(exchange), terms),
   }
 }
 
-/** As `exchange`, over a connection that is for it. */
-function exchangePlainly(
-  socket: Socket,
-  request: HttpRequest,
-  url: URL,
-  { timeoutMs, isKept }: { readonly timeoutMs: number; readonly isKept: boolean },
-  signal: AbortSignal,
-): Promise<Result<Answered>> {
+interface Sending {
+  readonly socket: Socket
+  readonly request: HttpRequest
+  readonly url: URL
+  readonly timeoutMs: number
+  readonly isKept: boolean
+  readonly signal: AbortSignal
+}
+
+/** Sends the request; the head of its answer, or why there will be none, goes to `finish`. */
+type Send = (sending: Sending, finish: (result: Result<Answered>) => void) => void
+
+/** Over a connection that is for reads: see http-reads.ts. */
+const sendPlainly: Send = ({ socket, request, url, isKept }, finish) => {
   const { hostname: place } = url
   const head = requestHead(request.method, `${url.pathname}${url.search}`, headersOf(request, url, isKept))
-  if (head === undefined) {
-    socket.destroy()
-    return Promise.resolve(failure('http-malformed', `${place}: a header that cannot be sent`))
-  }
-  return new Promise((resolve) => {
-    const finish = (result: Result<Answered>) => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
-      if (!result.ok) exchanged.drop()
-      resolve(result)
-    }
-    const onAbort = () => finish(failure('interrupted', `${place}: no longer asked for`))
-    const timer = setTimeout(() => finish(failure('timed-out', `${place}: no answer in time`)), timeoutMs)
-    signal.addEventListener('abort', onAbort, { once: true })
-    const onHead = (outcome: HttpHead | Failure) =>
-      finish('code' in outcome ? outcome : success(answeredByExchange(exchanged, outcome)))
-    const exchanged = new HttpExchange({ socket, place, isKept, onHead }, head, request.body)
-  })
+  if (head === undefined) return finish(failure('http-malformed', `${place}: a header that cannot be sent`))
+  const onHead = (outcome: HttpHead | Failure) =>
+    finish('code' in outcome ? outcome : success(answeredByExchange(exchange, outcome)))
+  const exchange = new HttpExchange({ socket, place, isKept, onHead }, head, request.body)
 }
 
-/** Sends the request and waits for the head of its answer; after that the connection is the answer's. */
-function exchange(
-  socket: Socket,
-  request: HttpRequest,
-  url: URL,
-  { timeoutMs, isKept }: { readonly timeoutMs: number; readonly isKept: boolean },
-  signal: AbortSignal,
-): Promise<Result<Answered>> {
+const sendByNode: Send = ({ socket, request, url, isKept }, finish) => {
   const { hostname } = url
+  let answer: IncomingMessage | undefined
+  try {
+    const sent = sendRequest({
+      createConnection: () => socket,
+      method: request.method,
+      path: `${url.pathname}${url.search}`,
+      headers: headersOf(request, url, isKept),
+      setHost: false,
+      maxHeaderSize: maxHeadBytes,
+    })
+    sent.on('error', (error) => {
+      // Bytes in the body that are not HTTP are found by the parser, which belongs to the request.
+      answer?.destroy(error)
+      finish(answerFailure(error, hostname))
+    })
+    sent.once('response', (incoming) => {
+      answer = incoming
+      // Until its body is listened to; what happened by then is found there.
+      incoming.on('error', () => undefined)
+      finish(success(answeredByNode(incoming)))
+    })
+    sent.once('close', () => {
+      // After a whole answer the connection may be kept.
+      if (answer === undefined) finish(failure('connection-failed', `${hostname}: closed without an answer`))
+    })
+    sent.end(request.body)
+  } catch {
+    finish(failure('http-malformed', `${hostname}: a header that cannot be sent`))
+  }
+}
+
+/** Waits for the head of an answer; after that the connection is the answer's. Without one it is at an end. */
+function exchangeOver(send: Send, sending: Sending): Promise<Result<Answered>> {
+  const { socket, signal, url, timeoutMs } = sending
   return new Promise((resolve) => {
-    let answer: IncomingMessage | undefined
     const finish = (result: Result<Answered>) => {
       clearTimeout(timer)
       signal.removeEventListener('abort', onAbort)
       if (!result.ok) socket.destroy()
       resolve(result)
     }
-    const onAbort = () => finish(failure('interrupted', `${hostname}: no longer asked for`))
-    const timer = setTimeout(() => finish(failure('timed-out', `${hostname}: no answer in time`)), timeoutMs)
+    const onAbort = () => finish(failure('interrupted', `${url.hostname}: no longer asked for`))
+    const timer = setTimeout(() => finish(failure('timed-out', `${url.hostname}: no answer in time`)), timeoutMs)
     signal.addEventListener('abort', onAbort, { once: true })
-    const { method, body } = request
-    const path = `${url.pathname}${url.search}`
-    const headers = headersOf(request, url, isKept)
-    try {
-      const sent = sendRequest({
-        createConnection: () => socket,
-        method,
-        path,
-        headers,
-        setHost: false,
-        maxHeaderSize: maxHeadBytes,
-      })
-      sent.on('error', (error) => {
-        // Bytes in the body that are not HTTP are found by the parser, which belongs to the request.
-        answer?.destroy(error)
-        finish(answerFailure(error, hostname))
-      })
-      sent.once('response', (incoming) => {
-        answer = incoming
-        // Until its body is listened to; what happened by then is found there.
-        incoming.on('error', () => undefined)
-        finish(success(answeredByNode(incoming)))
-      })
-      sent.once('close', () => {
-        // After a whole answer the connection may be kept.
-        if (answer === undefined) finish(failure('connection-failed', `${hostname}: closed without an answer`))
-      })
-      sent.end(body)
-    } catch {
-      finish(failure('http-malformed', `${hostname}: a header that cannot be sent`))
-    }
+    send(sending, finish)
   })
 }
 
@@ -191,7 +180,7 @@ async function exchangeOnce(
   const headTimeoutMs = Math.min(idleTimeoutMs, totalTimeoutMs)
   const isSecure = url.protocol === 'https:'
   const isForReads = isStreamed && !isSecure
-  const send = isForReads ? exchangePlainly : exchange
+  const send = isForReads ? sendPlainly : sendByNode
   const target = {
     isSecure,
     isForReads,
@@ -204,7 +193,7 @@ async function exchangeOnce(
   const known = await kept?.take(target, addresses)
   if (known !== undefined && signal.aborted) known.destroy()
   else if (known !== undefined) {
-    const answered = await send(known, request, url, { timeoutMs: headTimeoutMs, isKept }, signal)
+    const answered = await exchangeOver(send, { socket: known, request, url, timeoutMs: headTimeoutMs, isKept, signal })
     if (answered.ok || answered.code !== 'connection-failed' || request.method !== 'GET') return answered
   }
   const connected = await connectInTurn(target, addresses, headTimeoutMs, signal)
@@ -216,7 +205,7 @@ async function exchangeOnce(
   }
   kept?.use(target, socket)
   const leftMs = Math.max(headTimeoutMs - (performance.now() - startMs), 1)
-  return await send(socket, request, url, { timeoutMs: leftMs, isKept }, signal)
+  return await exchangeOver(send, { socket, request, url, timeoutMs: leftMs, isKept, signal })
 }
 
 async function ask(
@@ -286,7 +275,7 @@ async function streamOver(
   const asked = await ask(request, options, kept, true, signal)
   if (!asked.ok) return asked
   const { head, coding, answered, place, limits } = asked.value
-  const body = answered.bodyOf(coding, place, limits, sink, signal)
+  const body = answered.bodyOf(coding, { place, limits, sink, signal })
   // Whoever asked learns of the head first.
   setImmediate(() => body.start())
   return success({ ...head, resume: () => body.resume(), abort: () => body.abort() })
@@ -306,7 +295,7 @@ export function httpClient(options: HttpClientOptions = {}): Http {
     if (!asked.ok) return asked
     const { head, coding, answered, place, limits } = asked.value
     const whole = await new Promise<Result<Uint8Array>>((resolve) => {
-      answered.bodyOf(coding, place, limits, new WholeBody(resolve), signal).start()
+      answered.bodyOf(coding, { place, limits, sink: new WholeBody(resolve), signal }).start()
     })
     return whole.ok ? success({ ...head, body: whole.value }) : whole
   }
