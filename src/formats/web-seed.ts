@@ -47,8 +47,3 @@ export function parseContentRange(text: string | undefined): ContentRange | unde
   if (last < first || (totalBytes !== undefined && last >= totalBytes)) return undefined
   return { first, last, totalBytes }
 }
-
-/** Seconds of a Retry-After header; undefined where it is a date, which nobody can tell from a wrong clock, or none. */
-export function retryAfterSeconds(text: string | undefined): number | undefined {
-  return text !== undefined && /^ *[0-9]{1,9} *$/.test(text) ? Number(text) : undefined
-}

@@ -2,11 +2,13 @@
 // most 5 redirects each judged anew, UDP over the session's own socket. Guarantees: each request is answered once
 // unless it was cancelled, never from inside `perform`; no reply over 1 MiB is kept; no text passed on holds the URL,
 // which may be a secret. Owns the requests under way and the UDP connection ids.
+
 import { toHex } from '../base/bytes.ts'
 import type { AddressFamily, Endpoint, IpAddress } from '../base/endpoint.ts'
 import { type Failure, failure, type Result, success } from '../base/errors.ts'
 import { mayContact, type UrlSource } from '../formats/address-class.ts'
 import { parseAddress } from '../formats/compact-endpoint.ts'
+import { retryAfterSeconds } from '../formats/retry-after.ts'
 import { maxScrapeHashes, type SwarmCounts, type TrackerFailure } from '../formats/tracker/announce.ts'
 import { encodeAnnounceQuery } from '../formats/tracker/announce-query.ts'
 import { decodeAnnounceResponse } from '../formats/tracker/announce-response.ts'
@@ -79,9 +81,9 @@ function isRedirect({ status }: HttpHead): boolean {
 
 /** What a server that speaks no bencode has said: its status, and how long to wait (RFC 9110 Retry-After). */
 function refusal({ status, headers }: HttpHead): TrackerFailure {
-  const retryAfter = headers['retry-after'] ?? ''
-  const seconds = /^[0-9]{1,9}$/.test(retryAfter) ? Math.min(longestRetrySeconds, Math.max(1, Number(retryAfter))) : 0
-  return { kind: 'failure', reason: `HTTP status ${status}`, ...(seconds === 0 ? undefined : { retry: seconds }) }
+  const wished = retryAfterSeconds(headers)
+  const retry = wished === undefined ? undefined : { retry: Math.min(longestRetrySeconds, Math.max(1, wished)) }
+  return { kind: 'failure', reason: `HTTP status ${status}`, ...retry }
 }
 
 /** A refusal in bencode counts whatever the status; an answer only with a good one. */

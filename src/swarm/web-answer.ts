@@ -2,7 +2,8 @@
 // Guarantees: a body is only taken where head and request agree on which bytes of which file it has, none is taken that
 // is compressed, and no detail repeats a URL.
 import { type Failure, failure } from '../base/errors.ts'
-import { parseContentRange, retryAfterSeconds } from '../formats/web-seed.ts'
+import { retryAfterSeconds } from '../formats/retry-after.ts'
+import { parseContentRange } from '../formats/web-seed.ts'
 import type { HttpHead } from '../ports/http.ts'
 
 /** Bytes of a file. */
@@ -61,7 +62,7 @@ export function judgeAnswer(head: HttpHead, asked: AskedRange): WebAnswer {
   const isAbsent = [401, 403, 404, 410, 416, 451].includes(status)
   if (isAbsent) return absent(detail)
   if (status >= 500 || status === 408 || status === 425 || status === 429) {
-    const afterSeconds = retryAfterSeconds(headers['retry-after'])
+    const afterSeconds = retryAfterSeconds(headers)
     return { type: 'busy', why: failure('web-seed-busy', detail), afterSeconds }
   }
   return malformed(detail)

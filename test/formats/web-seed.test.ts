@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { parseContentRange, retryAfterSeconds, webSeedFileUrl } from '../../src/formats/web-seed.ts'
+import { parseContentRange, webSeedFileUrl } from '../../src/formats/web-seed.ts'
 
 function located(url: string, isFolder: boolean, path: readonly string[], rawPath?: readonly string[]): string {
   const file = rawPath === undefined ? { path } : { path, rawPath }
@@ -67,18 +67,4 @@ test('a content range is read where it makes sense', () => {
     [`bytes 0-${'9'.repeat(30)}/*`, undefined],
   ]
   for (const [text, expected] of cases) assert.deepEqual(parseContentRange(text), expected)
-})
-
-test('how long to wait is read in seconds alone', () => {
-  const texts = ['120', ' 7 ', '-1', '1.5', 'Fri, 31 Dec 1999 23:59:59 GMT', '9999999999', '', undefined]
-  assert.deepEqual(texts.map(retryAfterSeconds), [
-    120,
-    7,
-    undefined,
-    undefined,
-    undefined,
-    undefined,
-    undefined,
-    undefined,
-  ])
 })
