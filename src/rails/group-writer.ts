@@ -1,7 +1,7 @@
-// Operations and looks at the state, gathered into groups that are written one after the other.
-// Guarantees: what is answered is on the disk, refusals and looks too, as they rest on what was done before; what comes
-// while a group is being written is the next one; a group that could not be written is undone and said to be; one of
-// which nobody knows ends it all. Owns what waits; the core and the journal change through it alone.
+// Operations and looks at the state, in the order they came, gathered into groups that are written one after the other.
+// Guarantees: what is answered is on the disk, refusals and looks too, as they rest on what was done before; no group
+// leaves many waiting for the next one; a group that could not be written is undone and said to be; one of which nobody
+// knows ends it all. Owns what waits; the core and the journal change through it alone.
 import { assert } from '../base/assert.ts'
 import { type Failure, failure, type Result, success } from '../base/errors.ts'
 import type { AppliedOperation } from '../ledger/applied-operations.ts'
@@ -43,34 +43,47 @@ export interface GroupCounts {
 }
 
 interface WaitingOperation {
-  readonly id: OperationId
-  /** What has to be on the disk before it is answered. */
-  readonly height: number
-  readonly result: Result<AppliedOperation>
+  readonly type: 'operation'
+  readonly operation: AuthenticOperation
+  /** What the journal has of its id, where that was looked up. */
+  readonly stored: AppliedOperation | 'absent' | undefined
   readonly resolve: (result: Result<CarriedOut>) => void
 }
 
 interface WaitingLook {
+  readonly type: 'look'
   /** At the head of a group; what it gives counts once the group is on the disk. */
   readonly look: (head: JournalHead) => unknown
   readonly resolve: (result: Result<never>) => void
 }
 
+/** An operation that the core has decided on. */
+interface Decided {
+  readonly id: OperationId
+  readonly result: Result<AppliedOperation>
+  readonly resolve: (result: Result<CarriedOut>) => void
+}
+
+interface Group {
+  readonly operations: readonly Decided[]
+  readonly looks: readonly WaitingLook[]
+  /** Of what the core has not had before, in order. */
+  readonly ids: readonly OperationId[]
+}
+
 const maxWaiting = 50_000
+/** So many are a group without waiting for more, and may be one however many wait. */
 const enoughOperations = 64
 
 export class GroupWriter {
   private readonly options: GroupWriterOptions
   private readonly core: LedgerCore
   private readonly journal: JournalStore
-  /** Ids of what was submitted since the last seal, in order. */
-  private ids: OperationId[] = []
-  private operations: WaitingOperation[] = []
-  private looks: WaitingLook[] = []
+  private queue: (WaitingOperation | WaitingLook)[] = []
   /** Ids that are looked for in the journal: another operation of the same id waits for the outcome. */
   private readonly lookedUp = new Map<OperationId, Promise<unknown>>()
   /** What is on its way to the disk. */
-  private sealed: readonly WaitingOperation[] | undefined
+  private sealed: Group | undefined
   private isGathering = false
   private onIdle: (() => void) | undefined
   private over: Failure | undefined
@@ -92,12 +105,12 @@ export class GroupWriter {
   }
 
   get waiting(): number {
-    return this.operations.length + (this.sealed?.length ?? 0)
+    return this.queue.length + (this.sealed?.operations.length ?? 0)
   }
 
   /** Whether there is no room for another operation. */
   get isFull(): boolean {
-    return this.operations.length >= maxWaiting
+    return this.queue.length >= maxWaiting
   }
 
   /** Of an operation that nobody lets in. */
@@ -105,31 +118,18 @@ export class GroupWriter {
     this.tally.refused++
   }
 
-  async submit(operation: AuthenticOperation, stored?: AppliedOperation | 'absent'): Promise<Result<CarriedOut>> {
-    const { core, tally } = this
-    const { id } = operation.statement.operation
-    const before = core.height
-    const result = core.submit(operation, this.options.nowMs(), stored)
-    if (result === 'look-up') return this.lookUp(operation)
-    if (core.height > before) {
-      this.ids.push(id)
-      tally.operations++
-    } else if (result.ok) tally.repeated++
-    else tally.refused++
-    // A refusal rests on all that was done before it.
-    const height = result.ok ? result.value.height : core.height
-    if (height <= core.head.height) return result.ok ? success({ applied: result.value }) : result
+  submit(operation: AuthenticOperation, stored?: AppliedOperation | 'absent'): Promise<Result<CarriedOut>> {
     return new Promise((resolve) => {
-      this.operations.push({ id, height, result, resolve })
+      this.queue.push({ type: 'operation', operation, stored, resolve })
       this.write()
     })
   }
 
-  /** What `look` sees of the state, once all that it may have seen is on the disk. */
+  /** What `look` sees of the state after all that was asked before it, once that is on the disk. */
   look<T>(look: (head: JournalHead) => T): Promise<Result<T>> {
     if (this.over !== undefined) return Promise.resolve(this.over)
     return new Promise((resolve) => {
-      this.looks.push({ look, resolve: resolve as (result: Result<never>) => void })
+      this.queue.push({ type: 'look', look, resolve: resolve as (result: Result<never>) => void })
       this.write()
     })
   }
@@ -139,7 +139,7 @@ export class GroupWriter {
     assert(this.onIdle === undefined, 'a writer that is ended once')
     this.over = why
     await Promise.all(this.lookedUp.values())
-    const isIdle = this.sealed === undefined && this.operations.length === 0 && this.looks.length === 0
+    const isIdle = this.sealed === undefined && this.queue.length === 0
     if (!isIdle) await new Promise<void>((resolve) => (this.onIdle = resolve))
   }
 
@@ -162,11 +162,11 @@ export class GroupWriter {
     }
   }
 
-  /** One group is on its way at a time; the next is what came meanwhile. */
+  /** One group is on its way at a time; what comes meanwhile waits for a next one. */
   private write(): void {
     if (this.sealed !== undefined) return
     // So that the disk has work while more is being checked; else whatever comes in this moment goes together.
-    if (this.operations.length >= enoughOperations) {
+    if (this.queue.length >= enoughOperations) {
       this.writeGroup()
     } else if (!this.isGathering) {
       this.isGathering = true
@@ -178,68 +178,90 @@ export class GroupWriter {
   }
 
   private writeGroup(): void {
-    const { operations, looks, ids } = this
-    this.operations = []
-    this.looks = []
-    this.ids = []
+    const taken = this.decideNext()
+    const { operations, looks, ids } = taken
     const group = this.core.seal()
     const head = group?.head ?? this.core.head
     const seen = looks.map(({ look }) => look(head))
     if (group === undefined) {
-      answer(operations, looks, seen, undefined)
+      answer(taken, seen, undefined)
       this.goOn()
       return
     }
-    this.sealed = operations
+    this.sealed = taken
     void this.journal.append(group, ids).then((written) => {
       this.sealed = undefined
       if (written.ok) {
         this.core.acknowledge(head.height)
         this.tally.groups++
         this.tally.largestGroup = Math.max(this.tally.largestGroup, ids.length)
-        answer(operations, looks, seen, group)
+        answer(taken, seen, group)
         this.options.onWritten(
           operations.flatMap(({ id, result }) => (result.ok ? [{ id, applied: result.value }] : [])),
         )
-      } else this.undo(written, operations, looks)
+      } else this.undo(written, taken)
       this.goOn()
     })
   }
 
+  /**
+   * Half of what waits, so that groups become alike and nobody waits for a long one; and whoever has an answer has time
+   * to ask again before the next.
+   */
+  private decideNext(): Group {
+    const count = Math.max(enoughOperations, Math.ceil(this.queue.length / 2))
+    const operations: Decided[] = []
+    const looks: WaitingLook[] = []
+    const ids: OperationId[] = []
+    for (const waiting of this.queue.splice(0, count)) {
+      if (waiting.type === 'look') {
+        looks.push(waiting)
+        continue
+      }
+      const { operation, stored, resolve } = waiting
+      const { id } = operation.statement.operation
+      const before = this.core.height
+      const result = this.core.submit(operation, this.options.nowMs(), stored)
+      if (result === 'look-up') {
+        void this.lookUp(operation).then(resolve)
+        continue
+      }
+      if (this.core.height > before) {
+        ids.push(id)
+        this.tally.operations++
+      } else if (result.ok) this.tally.repeated++
+      else this.tally.refused++
+      operations.push({ id, result, resolve })
+    }
+    return { operations, looks, ids }
+  }
+
   private goOn(): void {
-    if (this.operations.length > 0 || this.looks.length > 0) this.writeGroup()
+    if (this.queue.length > 0) this.writeGroup()
     else this.onIdle?.()
   }
 
-  /** Nothing of the group is there, nor of what was submitted since; unless nobody knows: then it is over. */
-  private undo(why: Failure, operations: readonly WaitingOperation[], looks: readonly WaitingLook[]): void {
+  /** Nothing of the group is there; unless nobody knows: then it is over. */
+  private undo(why: Failure, { operations, looks }: Group): void {
     this.core.rollback()
-    const undone = [...operations, ...this.operations]
-    this.operations = []
-    this.ids = []
-    this.looks = [...looks, ...this.looks]
     if (why.code === 'disk-full') {
-      for (const { resolve } of undone) resolve(why)
+      for (const { resolve } of operations) resolve(why)
+      this.queue.unshift(...looks)
       return
     }
     const unknown = failure('ledger-unreachable', `the ledger has to be opened anew: ${why.detail}`)
     this.over ??= unknown
     this.options.onEnded(unknown)
-    for (const { resolve } of undone) resolve(unknown)
-    for (const { resolve } of this.looks) resolve(unknown)
-    this.looks = []
+    const { queue } = this
+    this.queue = []
+    for (const { resolve } of [...operations, ...looks, ...queue]) resolve(unknown)
   }
 }
 
-function answer(
-  operations: readonly WaitingOperation[],
-  looks: readonly WaitingLook[],
-  seen: readonly unknown[],
-  group: SealedGroup | undefined,
-): void {
+function answer({ operations, looks }: Group, seen: readonly unknown[], group: SealedGroup | undefined): void {
   for (const [index, { resolve }] of looks.entries()) resolve(success(seen[index]) as Result<never>)
-  for (const { height, result, resolve } of operations) {
-    resolve(result.ok ? success({ applied: result.value, ...groupOf(group, height) }) : result)
+  for (const { result, resolve } of operations) {
+    resolve(result.ok ? success({ applied: result.value, ...groupOf(group, result.value.height) }) : result)
   }
 }
 
