@@ -2,6 +2,7 @@
 // Their code is loaded when they run.
 import type { Command } from 'commander'
 import type { RunCommand } from './command-context.ts'
+import { addPayingOptions } from './declare-paying.ts'
 import { collect, parsePortOption } from './option-values.ts'
 
 const description =
@@ -25,8 +26,7 @@ export function addLedger(program: Command, run: RunCommand): void {
       .option('--data <dir>', "the data folder (default: SWARMBID_DATA, or the system's place for it)")
       .option('--json', 'print JSON, one object a line')
   const choosing = (added: Command) => added.option('--ledger <name>', 'which: its name or id; `own` for your own')
-  const paying = (added: Command) =>
-    choosing(added).option('--account-key <file>', 'the key of your account (default: one in the data folder)')
+  const paying = (added: Command) => addPayingOptions(choosing(added))
   const serving = (added: Command) =>
     added
       .option('--port <port>', '0: any free port (default: 6970)', parsePortOption)

@@ -2,17 +2,12 @@
 // Their code is loaded when they run.
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
 import type { RunCommand } from './command-context.ts'
+import { addPayingOptions, parseAccountNumber } from './declare-paying.ts'
 import { parseCount } from './option-values.ts'
 
 const description =
   'Keeps the keys of your accounts in one file, sealed with a passphrase, and bounds what is spent without asking you. ' +
   'The passphrase is asked for at the terminal, or read from --passphrase-file or SWARMBID_PASSPHRASE.'
-
-/** From 0. */
-function parseNumber(text: string): number {
-  if (!/^[0-9]{1,2}$/.test(text)) throw new InvalidArgumentError('Expected the number of an account, from 0.')
-  return Number(text)
-}
 
 /** In thousandths. */
 function parsePercent(text: string): number {
@@ -71,7 +66,7 @@ export function addWallet(program: Command, run: RunCommand): void {
     .addOption(new Option('--coin <coin>', 'below the path of which wallets').choices(['evm', 'tron']).default('evm'))
     .action((options) => run(async (context) => (await using()).runAddAccount(options, context)))
   command('address', 'print an address to be paid at', false)
-    .argument('[account]', 'the number of the account', parseNumber, 0)
+    .argument('[account]', 'the number of the account', parseAccountNumber, 0)
     .option('--tron', 'as on TRON')
     .option('--qr', 'with a code to scan')
     .option('--invert', 'the code for a light terminal')
@@ -82,7 +77,7 @@ export function addWallet(program: Command, run: RunCommand): void {
   )
   command('export-backup', 'write a backup, sealed with the same passphrase', true)
     .argument('<file>', 'the new file')
-    .option('--account <number>', 'one account alone, as other wallets read it', parseNumber)
+    .option('--account <number>', 'one account alone, as other wallets read it', parseAccountNumber)
     .action((path: string, options) => run(async (context) => (await using()).runExportBackup(path, options, context)))
   command('check', 'prove that the passphrase opens the wallet', true).action((options) =>
     run(async (context) => (await using()).runCheckWallet(options, context)),
@@ -99,6 +94,12 @@ export function addWallet(program: Command, run: RunCommand): void {
     .option('--per-payee <share>', 'locked for one payee, of the limit of a day, such as 25%', parsePercent)
     .option('--lanes <count>', 'open at a time', parseLanes)
     .action((options) => run(async (context) => (await using()).runLimits(options, context)))
+  addPayingOptions(command('history', 'show what happened to an account, what is pending and why', false))
+    .argument('[account]', 'an address or account id (default: your own)')
+    .option('--ledger <name>', 'on which ledger: its name or id; `own` for your own')
+    .action((account: string | undefined, options) =>
+      run(async (context) => (await import('./wallet-history.ts')).runHistory(account, options, context)),
+    )
   for (const name of ['spending', 'earning'] as const) {
     command(name, `show or switch whether there is any ${name}`, false)
       .addArgument(new Argument('[state]', 'on or off; without it the state is shown').choices(['on', 'off']))

@@ -4,35 +4,19 @@ import { type Result, unwrap } from '../base/errors.ts'
 import { formatBaseUnits, formatTokenAmount, type TokenAmount } from '../base/token-amount.ts'
 import { dataFolder } from '../daemon/data-folder.ts'
 import { formatJoinLine, parseJoinLine } from '../daemon/join-line.ts'
-import {
-  type DoneOperation,
-  initLedger,
-  joinLedger,
-  type LedgerDescription,
-  leaveLedger,
-  ledgerBalance,
-  ledgerStatus,
-  mintTokens,
-  transferTokens,
-} from '../daemon/ledger-jobs.ts'
+import type { LedgerDescription } from '../daemon/ledger-choice.ts'
+import { initLedger, joinLedger, leaveLedger, ledgerStatus } from '../daemon/ledger-jobs.ts'
+import { type DonePayment, ledgerBalance, mintTokens, transferTokens } from '../daemon/ledger-payments.ts'
 import { formatAddress } from '../formats/money/account-id.ts'
 import type { CommandContext, CommandResult } from './command-context.ts'
 import { exitCodes } from './exit-code.ts'
 import { newFields } from './fields.ts'
 import type { Output } from './output.ts'
+import { accountOf, ledgerOf, type PayingOptions } from './paying-options.ts'
 
 export interface LedgerOptions {
   readonly data?: string
   readonly json?: boolean
-}
-
-interface ChosenLedgerOptions extends LedgerOptions {
-  readonly ledger?: string
-  readonly accountKey?: string
-}
-
-function choiceOf({ data, ledger, accountKey }: ChosenLedgerOptions) {
-  return { dataFolder: dataFolder(data), wanted: ledger, keyPath: accountKey }
 }
 
 export function ledgerJson({ rail, genesisHash, name, symbol, operator, grant }: LedgerDescription) {
@@ -115,10 +99,11 @@ export async function runLeave(name: string, options: LedgerOptions, { output }:
 
 export async function runBalance(
   account: string | undefined,
-  options: ChosenLedgerOptions,
-  { output, signal }: CommandContext,
+  options: PayingOptions,
+  context: CommandContext,
 ): CommandResult {
-  const balance = unwrap(await ledgerBalance(choiceOf(options), account, signal))
+  const { output, signal } = context
+  const balance = unwrap(await ledgerBalance(ledgerOf(options), accountOf(options, context), account, signal))
   const { symbol, rail } = balance.ledger
   const parts = {
     available: balance.available,
@@ -141,7 +126,7 @@ export async function runBalance(
   return exitCodes.ok
 }
 
-function showDone(type: string, result: Result<DoneOperation>, isJson: boolean | undefined, output: Output): number {
+function showDone(type: string, result: Result<DonePayment>, isJson: boolean | undefined, output: Output): number {
   const { id, account, to, amount, fee, ledger } = unwrap(result)
   const { symbol, rail } = ledger
   if (isJson === true) {
@@ -159,12 +144,14 @@ function showDone(type: string, result: Result<DoneOperation>, isJson: boolean |
 }
 
 export async function runTransfer(
-  account: string,
+  to: string,
   amount: string,
-  options: ChosenLedgerOptions & { readonly id?: string },
-  { output, signal }: CommandContext,
+  options: PayingOptions & { readonly id?: string },
+  context: CommandContext,
 ): CommandResult {
-  const done = await transferTokens(choiceOf(options), account, amount, options.id, signal)
+  const { output, signal } = context
+  const wanted = { to, amount, id: options.id }
+  const done = await transferTokens(ledgerOf(options), accountOf(options, context), wanted, signal)
   return showDone('transfer', done, options.json, output)
 }
 

@@ -7,6 +7,7 @@ import type { TLSSocket } from 'node:tls'
 import { failure, type Result, success } from '../base/errors.ts'
 import { explainSystemError, fileErrorCode, isSystemError } from '../host/file-error.ts'
 import { secp256k1 } from '../host/secp256k1.ts'
+import type { ReadRecord } from '../ledger/journal-record.ts'
 import { type ExportFault, ExportVerifier, type VerifiedJournal } from '../rails/journal-export.ts'
 import type { LedgerAddress } from '../rails/ledger-socket.ts'
 
@@ -26,11 +27,12 @@ async function* linesOf(chunks: AsyncIterable<Uint8Array | string>): AsyncGenera
   if (rest !== '') yield rest.slice(0, maxLine)
 }
 
-/** `onHeight`: how far it is. Errors: interrupted, those of reading. */
+/** `onHeight`: how far it is; `onEntry`: each entry that holds. Errors: interrupted, those of reading. */
 export async function verifyExport(
   chunks: AsyncIterable<Uint8Array | string>,
   onHeight: (height: number) => void,
   signal: AbortSignal,
+  onEntry?: (record: ReadRecord) => void,
 ): Promise<Result<ExportFault | VerifiedJournal>> {
   const verifier = new ExportVerifier(secp256k1.scheme)
   let count = 0
@@ -38,6 +40,7 @@ export async function verifyExport(
     for await (const line of linesOf(chunks)) {
       const fault = verifier.push(line)
       if (fault !== undefined) return success(fault)
+      if (onEntry !== undefined && verifier.lastEntry !== undefined) onEntry(verifier.lastEntry)
       if (++count % yieldEvery !== 0) continue
       onHeight(verifier.height)
       await new Promise((resolve) => setImmediate(resolve))

@@ -35,6 +35,7 @@ export class JournalVerifier {
   /** What the operator signed of heights to come. */
   private readonly promised = new Map<number, LedgerReceipt[]>()
   private current: JournalHead
+  private lastRecord: ReadRecord | undefined
   private isGroupOpen = false
 
   constructor(facts: LedgerFacts, scheme: SignatureScheme) {
@@ -48,6 +49,11 @@ export class JournalVerifier {
   /** Where the journal stands after the lines that were right. */
   get head(): JournalHead {
     return this.current
+  }
+
+  /** Of the last line that was right. */
+  get last(): ReadRecord | undefined {
+    return this.lastRecord
   }
 
   /** What the operator signed of a height to come (see checkReceipt): the journal must bear it out. */
@@ -72,6 +78,7 @@ export class JournalVerifier {
       }
     }
     this.ids.add(record.operation.id)
+    this.lastRecord = record
     this.isGroupOpen = record.root === undefined
     this.current = { height, hash, timeMs: record.timeMs, root: record.root ?? this.current.root }
     return undefined

@@ -5,6 +5,7 @@ import { toHex } from '../base/bytes.ts'
 import { failure, type Result } from '../base/errors.ts'
 import { type SignedReceipt, signedReceiptCodec } from '../formats/money/receipt.ts'
 import { type LedgerFacts, ledgerFacts } from '../ledger/genesis.ts'
+import type { ReadRecord } from '../ledger/journal-record.ts'
 import { checkReceipt } from '../ledger/receipts.ts'
 import { type JournalFault, JournalVerifier } from '../ledger/verify-journal.ts'
 import type { SignatureScheme } from '../ports/signatures.ts'
@@ -44,6 +45,7 @@ export class ExportVerifier {
   private verifier: JournalVerifier | undefined
   private lineNumber = 0
   private isHeadSigned = false
+  private entry: ReadRecord | undefined
 
   constructor(scheme: SignatureScheme) {
     this.scheme = scheme
@@ -53,9 +55,15 @@ export class ExportVerifier {
     return this.verifier?.head.height ?? 0
   }
 
+  /** Of the last line, if it was one and holds. */
+  get lastEntry(): ReadRecord | undefined {
+    return this.entry
+  }
+
   /** A line without its end; what is wrong with it. After a fault no more lines may come. */
   push(text: string): ExportFault | undefined {
     this.lineNumber++
+    this.entry = undefined
     const [, word = '', base64 = ''] = /^(genesis|entry|head) ([A-Za-z0-9+/]+={0,2})$/.exec(text) ?? []
     if (this.isHeadSigned) return this.fault('a line after the head')
     if (word === '') return this.fault('not a line of an exported journal')
@@ -65,7 +73,9 @@ export class ExportVerifier {
     if (word === 'genesis') return this.fault('a second genesis')
     if (word === 'head') return this.endWith(bytes, this.verifier)
     const fault = this.verifier.push(bytes)
-    return fault === undefined ? undefined : this.fault(fault.detail, fault)
+    if (fault !== undefined) return this.fault(fault.detail, fault)
+    this.entry = this.verifier.last
+    return undefined
   }
 
   /** Whether it may end here. Errors: ledger-damaged, naming the entry. */

@@ -64,8 +64,16 @@ export interface History {
   readonly lines: readonly HistoryLine[]
   readonly shares: Shares
   readonly pending: readonly Pending[]
+  /** What held tokens of the account and does not any more. */
+  readonly ended: readonly EndedHolding[]
   /** What does not add up, in words; empty when all is well. */
   readonly differences: readonly string[]
+}
+
+export interface EndedHolding {
+  readonly id: string
+  /** What was put in and did not come back. */
+  readonly kept: TokenAmount
 }
 
 const nothing: Shares = { available: 0n, locked: 0n, leaving: 0n, arriving: 0n }
@@ -107,6 +115,9 @@ class AccountBooks {
   private readonly holdings = new Map<string, Holding>()
   /** Whose the open holdings are that an entry posts to. */
   private readonly owners = new Map<string, AccountId>()
+  /** What was put into the account's own holdings. */
+  private readonly putIn = new Map<string, bigint>()
+  readonly ended: EndedHolding[] = []
 
   constructor(account: AccountId) {
     this.account = account
@@ -124,14 +135,24 @@ class AccountBooks {
     for (const { book, id, amount } of entry.postings) {
       const share = shareOf(book)
       if (share === undefined) continue
-      const owner = book === 'account' ? (id as AccountId) : this.owners.get(`${book} ${id}`)
+      const name = `${book} ${id}`
+      const owner = book === 'account' ? (id as AccountId) : this.owners.get(name)
+      if (share !== 'available' && owner === this.account && amount > 0n) {
+        this.putIn.set(name, (this.putIn.get(name) ?? 0n) + amount)
+      }
       if (owner === this.account) change[share] += amount
       else if (owner !== undefined) others.add(owner)
     }
     for (const ended of entry.changes) {
       if (!isHolding(ended) || !hasEnded(ended)) continue
-      this.owners.delete(`${ended.type} ${holdingId(ended)}`)
-      this.holdings.delete(`${ended.type} ${holdingId(ended)}`)
+      const name = `${ended.type} ${holdingId(ended)}`
+      // An entry ends one holding, and what is left of it comes back in that entry.
+      const back = change.available > 0n ? change.available : 0n
+      const putIn = this.putIn.get(name)
+      if (putIn !== undefined) this.ended.push({ id: holdingId(ended), kept: (putIn - back) as TokenAmount })
+      this.putIn.delete(name)
+      this.owners.delete(name)
+      this.holdings.delete(name)
     }
     return { change, others }
   }
@@ -176,37 +197,54 @@ function concerns(change: Shares, record: HistoryRecord, account: AccountId): bo
   return record.account === account || shareNames.some((name) => change[name] !== 0n)
 }
 
-/**
- * The history of one account from the whole journal, or from all entries in which it or what it holds is changed.
- * `stated` is what the ledger says it has after the last of them.
- */
-export function historyOf(account: AccountId, records: Iterable<HistoryRecord>, stated?: LedgerAccount): History {
-  const books = new AccountBooks(account)
-  const lines: HistoryLine[] = []
-  const differences: string[] = []
-  let shares = nothing
-  for (const record of records) {
-    const { change, others } = books.take(record)
-    if (!concerns(change, record, account)) continue
+/** One account's history while entries come: all of the journal, or all in which it or what it holds is changed. */
+export class AccountHistory {
+  private readonly account: AccountId
+  private readonly books: AccountBooks
+  private readonly lines: HistoryLine[] = []
+  private readonly differences: string[] = []
+  private shares = nothing
+
+  constructor(account: AccountId) {
+    this.account = account
+    this.books = new AccountBooks(account)
+  }
+
+  take(record: HistoryRecord): void {
+    const { change, others } = this.books.take(record)
+    if (!concerns(change, record, this.account)) return
     const { height, timeMs, operation, account: by, entry } = record
-    shares = sum(shares, change)
+    this.shares = sum(this.shares, change)
     for (const name of shareNames) {
-      if (shares[name] < 0n) differences.push(`entry ${height}: less than nothing is ${name}`)
+      if (this.shares[name] < 0n) this.differences.push(`entry ${height}: less than nothing is ${name}`)
     }
     const [other] = others
-    lines.push({
+    this.lines.push({
       height,
       timeMs,
       operation,
       by,
       change,
-      fee: by === account ? entry.fee : zeroAmount,
-      after: shares,
+      fee: by === this.account ? entry.fee : zeroAmount,
+      after: this.shares,
       ...(others.size === 1 && other !== undefined ? { with: other } : {}),
     })
   }
-  const pending = books.pending()
-  return { lines, shares, pending, differences: [...differences, ...reconcile(shares, pending, stated)] }
+
+  /** `stated` is what the ledger says the account has after the last of them. */
+  end(stated?: LedgerAccount): History {
+    const { lines, shares, books } = this
+    const pending = books.pending()
+    const differences = [...this.differences, ...reconcile(shares, pending, stated)]
+    return { lines, shares, pending, ended: books.ended, differences }
+  }
+}
+
+/** The history of one account, of entries that are all here. */
+export function historyOf(account: AccountId, records: Iterable<HistoryRecord>, stated?: LedgerAccount): History {
+  const history = new AccountHistory(account)
+  for (const record of records) history.take(record)
+  return history.end(stated)
 }
 
 function reconcile(shares: Shares, pending: readonly Pending[], stated: LedgerAccount | undefined): string[] {

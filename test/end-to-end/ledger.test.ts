@@ -1,79 +1,14 @@
-// Ledgers as their owners use them, each in a process of its own: made, served, joined by a line, paid on, exported,
-// verified and left. Both accounts are never in one process.
+// Ledgers as their owners use them, each in a process of its own: made, served, joined by a line, paid on out of a wallet
+// and within its limits, exported, verified and left. Both accounts are never in one process.
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, type TestContext, test } from 'node:test'
-import { type JsonProcess, startJsonProcess } from '../foreign/json-process.ts'
+import { describe, test } from 'node:test'
 import { selfSignedCertificate } from '../host/certificate.ts'
-import { temporaryFolder } from '../host/temporary-folder.ts'
-import { mainPath, type Outcome, swarmbid } from './run-swarmbid.ts'
-
-interface LedgerLine {
-  readonly type?: string
-  readonly rail?: string
-  readonly name?: string
-  readonly account?: string
-  readonly available?: string
-  readonly id?: string
-  readonly line?: string | number
-  readonly joinLines?: readonly string[]
-  readonly port?: number
-  readonly urls?: readonly string[]
-  readonly height?: number | null
-  readonly isServed?: boolean
-  readonly isHeadSigned?: boolean
-}
+import { type Owner, owners } from './ledger-owner.ts'
+import { swarmbid } from './run-swarmbid.ts'
 
 const unit = 10n ** 18n
-
-class Owner {
-  readonly folder: string
-
-  constructor(folder: string) {
-    this.folder = folder
-  }
-
-  ledger(...rest: readonly string[]): Promise<Outcome> {
-    return swarmbid(['ledger', ...rest, '--json', '--data', this.folder])
-  }
-
-  /** The last line it says; it must go well. */
-  async told(...rest: readonly string[]): Promise<LedgerLine> {
-    const { exitCode, stdout, stderr } = await this.ledger(...rest)
-    assert.equal(exitCode, 0, `${rest.join(' ')}: ${stderr}`)
-    return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as LedgerLine
-  }
-
-  async refused(code: string, ...rest: readonly string[]): Promise<string> {
-    const { exitCode, stderr } = await this.ledger(...rest)
-    assert.equal(exitCode, code === 'usage' ? 2 : 1, `${rest.join(' ')}: ${stderr}`)
-    const { error } = JSON.parse(stderr.trimEnd().split('\n').at(-1) ?? '') as {
-      error: { code: string; message: string }
-    }
-    assert.equal(error.code, code, error.message)
-    return error.message
-  }
-
-  serve(t: TestContext, ...rest: readonly string[]): JsonProcess<LedgerLine> {
-    const child = startJsonProcess<LedgerLine>(
-      process.execPath,
-      [mainPath, 'ledger', ...rest, '--json', '--data', this.folder],
-      { name: 'ledger serve' },
-    )
-    t.after(() => child.end('SIGKILL'))
-    return child
-  }
-
-  async available(...rest: readonly string[]): Promise<bigint> {
-    return BigInt((await this.told('balance', ...rest)).available ?? '')
-  }
-}
-
-function owners(t: TestContext, count: number): Owner[] {
-  const folder = temporaryFolder(t)
-  return Array.from({ length: count }, (_, index) => new Owner(join(folder, `owner ${index}`)))
-}
 
 describe('ledgers on the command line', { concurrency: true }, () => {
   test('one is made, served, joined and paid on, by three owners in processes of their own', async (t) => {
@@ -88,7 +23,9 @@ describe('ledgers on the command line', { concurrency: true }, () => {
     await payer.refused('ledger-untrue', 'join', line.replace(/[0-9a-f]{8}$/, '00000000'))
     await payer.refused('account-invalid', 'join', line.slice(0, -3))
     for (const owner of [payer, payee]) assert.equal((await owner.told('join', line)).rail, rail)
+    await payer.refused('wallet-missing', 'balance')
     const accounts = []
+    await Promise.all([payer.makeWallet(), payee.makeWallet()])
     for (const owner of [payer, payee]) accounts.push((await owner.told('balance')).account ?? '')
     const [payerAccount = '', payeeAccount = ''] = accounts
     assert.notEqual(payerAccount, payeeAccount)
@@ -96,18 +33,36 @@ describe('ledgers on the command line', { concurrency: true }, () => {
     assert.equal((await operator.told('status')).isServed, true)
     await operator.told('mint', payerAccount)
     await operator.refused('ledger-refused', 'mint', payerAccount)
+    await payer.refused('spending-off', 'transfer', payeeAccount, '12.5 TEST')
+    await payer.maySpend('20 TEST')
+    await payer.refused('spending-limit', 'transfer', payeeAccount, '20.5 TEST')
     const { id = '' } = await payer.told('transfer', payeeAccount, '12.5 TEST')
     assert.deepEqual(await payer.told('transfer', payeeAccount, '12.5TEST', '--id', id), {
       ...(await payer.told('transfer', payeeAccount, '12.5', '--id', id)),
     })
     await payer.refused('ledger-conflict', 'transfer', payeeAccount, '12 TEST', '--id', id)
-    await payer.refused('funds-insufficient', 'transfer', payeeAccount, '1000 TEST')
+    // What was refused does not count, and what is asked for again counts once.
+    await payer.maySpend('1000 TEST')
+    await payer.refused('funds-insufficient', 'transfer', payeeAccount, '900 TEST')
+    await payer.refused('funds-insufficient', 'transfer', payeeAccount, '987.5 TEST')
+    await payer.refused('spending-limit', 'transfer', payeeAccount, '987.6 TEST')
     await payer.refused('amount-other-token', 'transfer', payeeAccount, '1 BTT')
     await payer.refused('amount-invalid', 'transfer', payeeAccount, '1e3 TEST')
     await payer.refused('account-invalid', 'transfer', `${payeeAccount.slice(0, -1)}`, '1 TEST')
     assert.equal(await payer.available(), (875n * unit) / 10n)
     assert.equal(await payee.available(), (125n * unit) / 10n)
     assert.equal(await payee.available(payerAccount), (875n * unit) / 10n)
+    const history = await payer.said('wallet', 'history')
+    assert.deepEqual(
+      history.map(({ type, operation, after }) => [type, operation, after?.available]),
+      [
+        ['entry', 'grant', String(100n * unit)],
+        ['entry', 'transfer', String((875n * unit) / 10n)],
+        ['sum', undefined, undefined],
+      ],
+    )
+    assert.equal(history.at(-1)?.isReconciled, true)
+    assert.match((await payee.run('wallet', 'history')).stdout, /it adds up/)
     // Anyone verifies it, from its address or from a file.
     const verified = await payee.told('verify', urls[0] ?? '')
     assert.deepEqual([verified.rail, verified.height, verified.isHeadSigned], [rail, 2, true])
@@ -142,6 +97,7 @@ describe('ledgers on the command line', { concurrency: true }, () => {
     const [line = ''] = joinLines
     assert.match(line, /\?tls=[0-9a-f]{64}$/)
     await other.told('join', line)
+    await other.makeWallet()
     assert.equal(await other.available(), 0n)
     await other.refused('ledger-unreachable', 'join', line.replace(/[0-9a-f]{8}$/, '00000000'))
     assert.equal(await server.end('SIGTERM'), 143)
@@ -159,7 +115,17 @@ describe('ledgers on the command line', { concurrency: true }, () => {
     const run = (...rest: readonly string[]) => swarmbid(['ledger', ...rest, '--data', owner.folder])
     assert.match((await run('status')).stdout, /no ledger of your own yet/)
     assert.match((await run('init', '--name', 'mine')).stdout, /made a ledger\n {2}name +mine\n/)
-    assert.match((await run('balance')).stdout, /^0 TEST\n/)
+    assert.match((await run('balance')).stderr, /`swarmbid wallet create` makes one/)
+    const key = join(owner.folder, 'account.key')
+    writeFileSync(key, `${'1'.repeat(64)}\n`, { mode: 0o600 })
+    const plain = await run('balance')
+    assert.match(plain.stdout, /^0 TEST\n/)
+    assert.match(plain.stderr, /the plain key in .* is used, and no limits hold for it/)
+    await owner.makeWallet()
+    assert.match((await run('balance')).stderr, /The wallet is used. There is a plain key too/)
+    assert.doesNotMatch((await run('balance')).stdout, new RegExp(/account +(\S+)/.exec(plain.stdout)?.[1] ?? '-'))
+    assert.equal((await run('balance', '--account-key', key)).stdout, plain.stdout)
+    assert.equal((await run('balance', '--account', '1')).exitCode, 2)
     const names = [
       'init',
       'status',

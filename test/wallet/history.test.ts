@@ -155,6 +155,7 @@ test('an account nobody paid has no history, and one sees only what concerns it'
     lines: [],
     shares: historyIn(ledger, 3).shares,
     pending: [],
+    ended: [],
     differences: [],
   })
   assert.equal(historyIn(ledger, 3).shares.available, 0n)
@@ -168,4 +169,32 @@ test('an account nobody paid has no history, and one sees only what concerns it'
   )
   assert.equal(lines[1]?.with, ledger.account(1))
   assert.equal((lines[0]?.with ?? 'none') as string | LaneId, 'none')
+})
+
+test('what has ended is told with what of it did not come back', () => {
+  const ledger = new LedgerHarness((genesis) => ({ ...genesis, fees: { ...genesis.fees, payoutPpm: 100_000 } }))
+  ledger.grant(1, 2)
+  const fund = (payee: number) =>
+    ledger.do(1, {
+      type: 'escrow-fund',
+      payee: ledger.account(payee),
+      amount: tokens(100),
+      timeoutAtMs: ledger.nowMs + hourMs,
+      terms: drawn('terms'),
+    })
+  const [given, released, open] = [fund(2), fund(2), fund(2)]
+  ledger.do(1, { type: 'escrow-release', escrow: given, amount: tokens(30) })
+  ledger.do(2, { type: 'escrow-refund', escrow: given })
+  ledger.do(1, { type: 'escrow-release', escrow: released, amount: tokens(100) })
+  ledger.do(1, { type: 'escrow-release', escrow: open, amount: tokens(99) })
+  const lane = ledger.openLane(1, 2, tokens(50))
+  ledger.do(2, { type: 'payee-close', lane, last: ledger.voucher(lane, 1, tokens(7)) })
+  const { ended, differences } = historyIn(ledger, 1)
+  assert.deepEqual(ended, [
+    { id: given, kept: tokens(30) },
+    { id: released, kept: tokens(100) },
+    { id: lane, kept: tokens(7) },
+  ])
+  assert.deepEqual(differences, [])
+  assert.deepEqual(historyIn(ledger, 2).ended, [])
 })

@@ -1,0 +1,15 @@
+// The options that all commands share which sign with an account, as the command line sees them.
+import { type Command, InvalidArgumentError } from 'commander'
+
+/** From 0. */
+export function parseAccountNumber(text: string): number {
+  if (!/^[0-9]{1,2}$/.test(text)) throw new InvalidArgumentError('Expected the number of an account, from 0.')
+  return Number(text)
+}
+
+export function addPayingOptions(command: Command): Command {
+  return command
+    .option('--account <number>', 'which account of the wallet (default: 0)', parseAccountNumber)
+    .option('--account-key <file>', 'a plain key in a file, in place of the wallet; no limits hold for it')
+    .option('--passphrase-file <file>', 'a file with the passphrase of the wallet; - is standard input')
+}
