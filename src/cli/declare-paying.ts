@@ -1,4 +1,5 @@
 // The options that all commands share which sign with an account, as the command line sees them.
+// Guarantees: what is not the number of an account is refused.
 import { type Command, InvalidArgumentError } from 'commander'
 
 /** From 0. */

@@ -44,6 +44,14 @@ export function parseDuration(text: string): number {
   return Number(match[1]) * seconds
 }
 
+/** `2030-01-31T12:00:00Z`, or milliseconds since 1970; milliseconds. */
+export function parseMoment(text: string): number {
+  const isIso = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?Z$/.test(text)
+  const ms = isIso ? Date.parse(text) : /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN
+  if (Number.isNaN(ms)) throw new InvalidArgumentError('Expected a moment such as 2030-01-31T12:00:00Z.')
+  return ms
+}
+
 export function parseRatio(text: string): number {
   if (!/^[0-9]{1,6}(?:\.[0-9]{1,6})?$/.test(text)) throw new InvalidArgumentError('Expected a number such as 1 or 2.5.')
   return Number(text)

@@ -4,7 +4,9 @@
 import { Command, CommanderError } from 'commander'
 import { SwarmbidError } from '../base/errors.ts'
 import type { RunCommand } from './command-context.ts'
+import { addAirdrop } from './declare-airdrop.ts'
 import { addDht } from './declare-dht.ts'
+import { addEscrow } from './declare-escrow.ts'
 import { addCreate, addInfo, addMagnet, addVerify } from './declare-files.ts'
 import { addLedger } from './declare-ledger.ts'
 import { addDownload, addSeed, addTracker } from './declare-transfers.ts'
@@ -47,6 +49,8 @@ function newProgram(run: RunCommand, output: Output): Command {
   addDht(program, run)
   addWallet(program, run)
   addLedger(program, run)
+  addEscrow(program, run)
+  addAirdrop(program, run)
   for (const command of program.commands) command.helpOption('-h, --help', 'show help').exitOverride()
   return program
 }

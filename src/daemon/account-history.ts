@@ -8,8 +8,6 @@ import { type AccountChoice, chosenAccount, settleEnded } from './paying-account
 import { readEntries } from './read-entries.ts'
 import type { UsedLedger } from './use-ledger.ts'
 
-export type { History }
-
 export interface ToldHistory extends History {
   readonly account: AccountId
   readonly ledger: LedgerDescription

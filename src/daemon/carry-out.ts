@@ -26,12 +26,13 @@ const refusals = new Set<ErrorCode>([
 ])
 const unknowns = new Set<ErrorCode>(['ledger-unreachable', 'ledger-busy', 'interrupted'])
 
-/** Errors: those of the Signer and of the Ledger. */
+/** `again`: options with which the command asks for the same operation. Errors: those of the Signer and of the Ledger. */
 export async function carryOut(
   { ledger }: Pick<UsedLedger, 'ledger'>,
   payer: PayingAccount,
   operation: LedgerOperation,
   signal: AbortSignal,
+  again?: string,
 ): Promise<Result<Done>> {
   const { account } = payer
   const { id } = operation
@@ -41,7 +42,8 @@ export async function carryOut(
   if (outcome.ok) return success({ id, account, fee: outcome.value.fee })
   if (refusals.has(outcome.code)) await payer.settle(id, { type: 'refused' })
   if (!unknowns.has(outcome.code)) return outcome
-  return failure(outcome.code, `${outcome.detail}; to ask again without doing it twice: --id ${id}`)
+  const how = again === undefined ? 'asked for again it is done once' : `to ask again without doing it twice: ${again}`
+  return failure(outcome.code, `${outcome.detail}; ${how}`)
 }
 
 /** Opens the account for the time of some work. */

@@ -1,11 +1,12 @@
 // Which ledger a command is about, what people and scripts are told of it, and accounts on it as people write them.
+// Guarantees: what is not plainly meant is refused; a ledger that was opened is closed on every way out.
 import { toHex } from '../base/bytes.ts'
 import { failure, type Result, success } from '../base/errors.ts'
 import { parseTokenAmount, type TokenAmount, type TokenSymbol } from '../base/token-amount.ts'
 import { accountId, parseAccountId, parseAddress } from '../formats/money/account-id.ts'
 import { systemRandom } from '../host/system-random.ts'
 import type { LedgerFacts } from '../ledger/genesis.ts'
-import type { AccountId, OperationId, RailId } from '../ports/ledger.ts'
+import type { AccountId, Ledger, OperationId, RailId } from '../ports/ledger.ts'
 import { type UsedLedger, useLedger } from './use-ledger.ts'
 
 export interface LedgerChoice {
@@ -66,6 +67,15 @@ export function readAccount(rail: RailId, text: string): Result<AccountId> {
 export function readAmount({ genesis }: LedgerFacts, text: string): Result<TokenAmount> {
   const sum = parseTokenAmount(text, genesis.symbol)
   return sum.ok ? success(sum.value.amount) : sum
+}
+
+/** When something ends, by the ledger's time. Given as a moment, the same is meant when it is asked for again. */
+export type Moment = { readonly inMs: number } | { readonly atMs: number }
+
+export async function momentMs(ledger: Ledger, moment: Moment, signal: AbortSignal): Promise<Result<number>> {
+  if ('atMs' in moment) return success(moment.atMs)
+  const nowMs = await ledger.timeMs(signal)
+  return nowMs.ok ? success(nowMs.value + moment.inMs) : nowMs
 }
 
 export async function whileUsing<T>(

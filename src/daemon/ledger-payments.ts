@@ -1,4 +1,5 @@
 // What the command line pays on ledgers, one job at a time: balances, transfers, letting accounts in.
+// Guarantees: all that can be refused without the account is refused before it is opened.
 import { join } from 'node:path'
 import { failure, type Result, success } from '../base/errors.ts'
 import type { TokenAmount } from '../base/token-amount.ts'
@@ -66,7 +67,7 @@ export function transferTokens(
     if (!id.ok) return id
     const operation = { type: 'transfer', id: id.value, to: to.value, amount: amount.value } as const
     return withAccount(openPayingAccount(own, facts), async (payer) => {
-      const done = await carryOut(used, payer, operation, signal)
+      const done = await carryOut(used, payer, operation, signal, `--id ${id.value}`)
       if (!done.ok) return done
       return success({ ...done.value, to: to.value, amount: amount.value, ledger: describeLedger(facts) })
     })

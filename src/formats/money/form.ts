@@ -45,14 +45,15 @@ export interface Codec<T> {
   fromJson(value: unknown, rail: RailId): Result<T>
 }
 
-const limits = { maxBytes: 65_536, maxDepth: 8, maxTokens: 8_192 }
+/** What is read of statements; whatever is larger by nature names its own. */
+const statementLimits = { maxBytes: 65_536, maxDepth: 8, maxTokens: 8_192 }
 const typeKey = 'type'
 
 export function malformed(detail: string): never {
   return fail('statement-malformed', detail)
 }
 
-export function codec<T>(form: Form<T>): Codec<T> {
+export function codec<T>(form: Form<T>, limits = statementLimits): Codec<T> {
   return {
     encode(value) {
       const bytes = encode(form.toBencode(value))
