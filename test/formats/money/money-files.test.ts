@@ -85,11 +85,14 @@ describe('proofs of grants', () => {
 })
 
 describe('bundles of evidence', () => {
-  const part = fc.record({
-    kind: fc.constantFrom(...evidenceKinds),
-    name: fc.string({ maxLength: 64 }),
-    content: fc.uint8Array({ maxLength: 300 }),
-  })
+  const part = fc.record(
+    {
+      kind: fc.constantFrom(...evidenceKinds),
+      name: fc.string({ maxLength: 64 }),
+      content: fc.uint8Array({ maxLength: 300 }),
+    },
+    { noNullPrototype: true },
+  )
 
   test('read back byte for byte, of their own ledger alone', () => {
     fc.assert(
