@@ -1,5 +1,5 @@
 // One web seed (BEP 19) as the swarm sees it: what it has, what it is asked for, how it fares. State only, written by
-// web-seeding.ts alone; to everyone else it is a handle. It is no peer: it chokes nobody and is told nothing.
+// web-seeding.ts and its parts; to everyone else it is a handle. It is no peer: it chokes nobody and is told nothing.
 // Its number is below that of nobody, so that it can be the sender of blocks beside peers.
 import type { Bitfield } from '../base/bitfield.ts'
 import type { Failure } from '../base/errors.ts'

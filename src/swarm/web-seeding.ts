@@ -1,19 +1,20 @@
-// Web seeds beside peers (BEP 19): which of them is asked for what, what their answers mean, when they are left alone.
+// Web seeds beside peers (BEP 19): who is asked and when, and what comes of answers, memory and rate limits. What they are
+// asked for is web-choosing.ts, what becomes of those that fail web-resting.ts.
 // A part of the swarm without I/O: requests are outputs, whoever performs them tells of heads, bodies and ends.
 // Guarantees: a seed has one request under way at a time; nothing is asked for that is not wanted, and nothing while the
 // swarm is paused; every seed that fails rests, longer each time, or is retired with the reason. Owns the seeds.
 import { Bitfield } from '../base/bitfield.ts'
 import { type Failure, failure } from '../base/errors.ts'
 import type { TorrentInfo } from '../formats/metainfo/metainfo.ts'
-import { checkWebSeedUrl, webSeedFileUrl } from '../formats/web-seed.ts'
+import { checkWebSeedUrl } from '../formats/web-seed.ts'
 import type { HttpHead } from '../ports/http.ts'
-import { fileAt, pieceStart, piecesOfFile } from '../storage/piece-plan.ts'
-import { beginOf, wholeLengthOf } from './block-grid.ts'
+import { pieceStart, piecesOfFile } from '../storage/piece-plan.ts'
 import type { Receiving } from './receiving.ts'
 import type { Requesting } from './requesting.ts'
 import type { SwarmContext } from './swarm-context.ts'
 import { judgeAnswer, type WebAnswer } from './web-answer.ts'
-import { chooseRun, type WebRun } from './web-run.ts'
+import { WebChoosing } from './web-choosing.ts'
+import { WebResting } from './web-resting.ts'
 import { type WebRequest, WebSeed } from './web-seed.ts'
 import { WebStream } from './web-stream.ts'
 
@@ -24,39 +25,19 @@ export interface WebSeedingOptions {
   readonly isSuspect: (seed: WebSeed) => boolean
 }
 
-type Busy = Extract<WebAnswer, { type: 'busy' }>
-
 /** Asked at a time. */
 const mostBusy = 8
 const tickMs = 1_000
-/** A run is what a seed sends in this time, within bounds. */
-const runMs = 8_000
-const sequentialRunMs = 2_000
-const shortestRunBytes = 4_194_304
-const longestRunBytes = 134_217_728
-/** Others are asked as well for what brought nothing for so long. */
-const stalledMs = 5_000
 /** A seed that is free to send, and brings less than a block in this time, is as good as silent. */
 const slowMs = 30_000
 const slowBytes = 16_384
-const firstRestMs = 2_000
-const longestRestMs = 600_000
-const longestRetryAfterSeconds = 3_600
-/** In a row, before a seed is given up. */
-const mostMalformed = 3
-const mostAbsent = 8
-/** A seed that sends whole files is not asked for one of which less than this part lacks, unless nobody else brings it. */
-const leastUsefulPart = 1 / 4
-const passOverMs = 60_000
-const finalCodes: ReadonlySet<string> = new Set(['certificate-invalid', 'web-seed-forbidden', 'web-seed-url'])
-const malformedCodes: ReadonlySet<string> = new Set(['web-seed-response', 'http-malformed', 'http-too-large'])
 
 export class WebSeeding {
   private readonly context: SwarmContext
-  private readonly info: TorrentInfo
   private readonly requesting: Requesting
-  private readonly isSuspect: (seed: WebSeed) => boolean
   private readonly stream: WebStream
+  private readonly choosing: WebChoosing
+  private readonly resting: WebResting
   private seeds: WebSeed[] = []
   /** Ever. */
   private seedCount = 0
@@ -70,11 +51,11 @@ export class WebSeeding {
 
   constructor(context: SwarmContext, { info, receiving, requesting, isSuspect }: WebSeedingOptions) {
     this.context = context
-    this.info = info
     this.requesting = requesting
-    this.isSuspect = isSuspect
     const isSentElsewhere = (seed: WebSeed, block: number) => this.isSending(block, seed)
     this.stream = new WebStream(context, { receiving, requesting, isSuspect, isSentElsewhere })
+    this.choosing = new WebChoosing(context, info, isSuspect)
+    this.resting = new WebResting(context, { info, stream: this.stream, onFree: () => this.lookSoon() })
   }
 
   get all(): readonly WebSeed[] {
@@ -150,7 +131,8 @@ export class WebSeeding {
   /** It sent content whose hash is wrong. */
   ban(number: number): void {
     const seed = this.seeds.find((one) => one.number === number)
-    if (seed !== undefined) this.retire(seed, failure('web-seed-damaged', 'it sent content that is not of the torrent'))
+    if (seed !== undefined)
+      this.resting.retire(seed, failure('web-seed-damaged', 'it sent content that is not of the torrent'))
   }
 
   /** An answer begins. False: its body is not wanted. */
@@ -162,16 +144,16 @@ export class WebSeeding {
       case 'body':
         return this.takeBody(seed, request, answer)
       case 'absent':
-        this.absent(seed, request, answer.why)
+        this.resting.absent(seed, request, answer.why)
         return false
       case 'busy':
-        this.rest(seed, answer.why, answer.afterSeconds)
+        this.resting.rest(seed, answer.why, answer.afterSeconds)
         return false
       case 'malformed':
-        this.fail(seed, answer.why)
+        this.resting.fail(seed, answer.why)
         return false
       case 'useless':
-        this.retire(seed, answer.why)
+        this.resting.retire(seed, answer.why)
         return false
     }
   }
@@ -194,15 +176,16 @@ export class WebSeeding {
   body(seed: WebSeed, bytes: Uint8Array): void {
     if (seed.state.type !== 'receiving' || this.stream.body(seed, bytes)) return
     this.context.outputs.push({ type: 'web-cancel', seed })
-    this.fail(seed, failure('web-seed-response', 'more bytes than were asked for'))
+    this.resting.fail(seed, failure('web-seed-response', 'more bytes than were asked for'))
   }
 
   /** Its request is over; without a failure the body came whole. */
   ended(seed: WebSeed, why: Failure | undefined): void {
     const { type } = seed.state
     if (type !== 'asking' && type !== 'receiving') return
-    if (why !== undefined) this.fail(seed, why)
-    else if (seed.position < seed.requestEnd) this.fail(seed, failure('web-seed-response', 'fewer bytes than it said'))
+    if (why !== undefined) this.resting.fail(seed, why)
+    else if (seed.position < seed.requestEnd)
+      this.resting.fail(seed, failure('web-seed-response', 'fewer bytes than it said'))
     else this.goOn(seed)
   }
 
@@ -283,7 +266,7 @@ export class WebSeeding {
     this.measureAnew(seed)
     if (!isSlow) return
     this.context.outputs.push({ type: 'web-cancel', seed })
-    this.fail(seed, failure('timed-out', 'it is as good as silent'))
+    this.resting.fail(seed, failure('timed-out', 'it is as good as silent'))
   }
 
   private dropUnlessAllowed(): void {
@@ -294,19 +277,13 @@ export class WebSeeding {
   /** What it is at is not wanted any more. */
   private drop(seed: WebSeed): void {
     if (!seed.isBusy) return
-    this.cancel(seed)
+    this.resting.cancel(seed)
     seed.state = { type: 'idle' }
   }
 
-  private cancel(seed: WebSeed): void {
-    const { type } = seed.state
-    if (type === 'asking' || type === 'receiving') this.context.outputs.push({ type: 'web-cancel', seed })
-    this.stream.release(seed)
-  }
-
   private begin(seed: WebSeed): void {
-    let run = this.chooseRun(seed)
-    if (run === undefined && this.shortenLongest()) run = this.chooseRun(seed)
+    let run = this.choosing.run(seed)
+    if (run === undefined && this.shortenLongest()) run = this.choosing.run(seed)
     if (run === undefined) return
     const { grid, picker, nowMs } = this.context
     seed.position = pieceStart(grid.plan, run.first)
@@ -318,39 +295,11 @@ export class WebSeeding {
     } else {
       seed.piece = run.first
       picker.claim(run.first, seed.number, false, seed.isDuplicating, nowMs)
-      seed.runEnd = this.endOfAsked(seed)
+      seed.runEnd = this.choosing.endOfAsked(seed)
     }
     this.goOn(seed)
     // Looked at again with the next tick: at once the same would come of it.
     if (!seed.isBusy) this.isLookDue = false
-  }
-
-  private endOfAsked({ piece, number }: WebSeed): number {
-    const { grid, picker } = this.context
-    const firstBlock = piece * grid.blocksPerPiece
-    for (let block = firstBlock + grid.blocksPerPiece - 1; block >= firstBlock; block--) {
-      if (!picker.isAskedOf(block, number)) continue
-      return pieceStart(grid.plan, piece) + beginOf(grid, block) + wholeLengthOf(grid, block)
-    }
-    return pieceStart(grid.plan, piece)
-  }
-
-  private chooseRun(seed: WebSeed): WebRun | undefined {
-    const { picker, grid, random, nowMs } = this.context
-    const spanMs = picker.isSequential ? sequentialRunMs : runMs
-    const bytes = Math.min(
-      Math.max((seed.meter.rate(nowMs) * spanMs) / 1_000, picker.isSequential ? 1 : shortestRunBytes),
-      longestRunBytes,
-    )
-    return chooseRun({
-      picker,
-      bits: seed.bits,
-      maxPieces: Math.max(1, Math.round(bytes / grid.plan.pieceLengthBytes)),
-      isAlone: this.isSuspect(seed),
-      isInOrder: seed.ignoresRanges,
-      random,
-      stalledSinceMs: nowMs - stalledMs,
-    })
   }
 
   /** Somebody has nothing else to do than what waits for the seed with the longest run. False: none waits. */
@@ -373,48 +322,23 @@ export class WebSeeding {
         this.starve(seed)
         return
       }
-      const request = step === 'file' ? this.nextRequest(seed) : undefined
+      const request = step === 'file' ? this.choosing.nextRequest(seed) : undefined
       if (request === undefined || !request.ok) {
         this.stream.release(seed)
         seed.state = { type: 'idle' }
         this.lookSoon()
-        if (request?.ok === false) this.retire(seed, request)
+        if (request?.ok === false) this.resting.retire(seed, request)
         return
       }
       const { value } = request
       seed.requestEnd = seed.position + value.end - value.first
-      if (this.isWorthwhile(seed, value)) {
+      if (this.choosing.isWorthwhile(seed, value, this.seeds)) {
         seed.state = { type: 'asking', request: value }
         this.context.outputs.push({ type: 'web-request', seed, request: value })
         return
       }
       this.passOver(seed)
     }
-  }
-
-  private nextRequest(seed: WebSeed): { ok: true; value: WebRequest } | Failure {
-    const { plan } = this.context.grid
-    const file = fileAt(plan, seed.position)
-    const fileStart = plan.starts[file] as number
-    const fileEnd = plan.ends[file] as number
-    const listed = this.info.files[file]
-    if (listed === undefined) return failure('internal', 'a byte of no file')
-    const url = webSeedFileUrl(seed.url, this.info, listed)
-    if (!url.ok) return url
-    const end = Math.min(fileEnd, seed.runEnd) - fileStart
-    const first = seed.position - fileStart
-    return { ok: true, value: { url: url.value, file, first, end, fileBytes: fileEnd - fileStart } }
-  }
-
-  /** Of a file that would be sent whole, enough is wanted, or nobody else can be asked, or did bring it for a while. */
-  private isWorthwhile(seed: WebSeed, { first, end }: WebRequest): boolean {
-    if (!seed.ignoresRanges || end - first >= end * leastUsefulPart) return true
-    const { picker, nowMs } = this.context
-    const isElsewhere =
-      picker.availabilityOf(seed.piece) > 0 ||
-      this.seeds.some((other) => !other.ignoresRanges && other.state.type !== 'retired')
-    seed.passedOverMs = Math.min(seed.passedOverMs, nowMs)
-    return !isElsewhere || nowMs - seed.passedOverMs >= passOverMs
   }
 
   /** Goes to where the file ends that is not worth asking for; what was claimed of it is given back. */
@@ -465,56 +389,5 @@ export class WebSeeding {
     seed.isStarved = false
     if (seed.state.type === 'held') this.goOn(seed)
     else this.context.outputs.push({ type: 'web-resume', seed })
-  }
-
-  private absent(seed: WebSeed, request: WebRequest, why: Failure): void {
-    const { plan } = this.context.grid
-    const pieces = piecesOfFile(plan, request.file)
-    if (pieces !== undefined) for (let piece = pieces.first; piece <= pieces.last; piece++) seed.bits.clear(piece)
-    const path = this.info.files[request.file]?.path.join('/') ?? ''
-    const detail = failure(why.code, `${why.detail}: ${path.slice(0, 200)}`)
-    seed.absentCount++
-    if (!seed.bits.hasAny || seed.absentCount >= mostAbsent) {
-      this.retire(seed, detail)
-      return
-    }
-    this.stream.release(seed)
-    seed.state = { type: 'idle' }
-    this.lookSoon()
-    this.tell(seed, detail)
-  }
-
-  private fail(seed: WebSeed, why: Failure): void {
-    if (finalCodes.has(why.code) || (malformedCodes.has(why.code) && seed.failureCount + 1 >= mostMalformed)) {
-      this.retire(seed, why, false)
-    } else this.rest(seed, why, undefined)
-  }
-
-  private rest(seed: WebSeed, why: Failure, afterSeconds: Busy['afterSeconds']): void {
-    const { random, nowMs } = this.context
-    const restMs = Math.min(firstRestMs * 2 ** Math.min(seed.failureCount, 20), longestRestMs)
-    const wishedMs = Math.min(afterSeconds ?? 0, longestRetryAfterSeconds) * 1_000
-    // Many who were refused at once do not come back at once.
-    const spreadMs = random.below(Math.ceil(restMs / 4))
-    seed.failureCount++
-    this.stream.release(seed)
-    seed.state = { type: 'resting', untilMs: nowMs + Math.max(restMs, wishedMs) + spreadMs, why }
-    this.lookSoon()
-    this.tell(seed, why)
-  }
-
-  private retire(seed: WebSeed, why: Failure, isCancelled = true): void {
-    if (seed.state.type === 'retired') return
-    if (isCancelled && seed.isBusy) this.cancel(seed)
-    else this.stream.release(seed)
-    seed.state = { type: 'retired', why }
-    this.lookSoon()
-    this.tell(seed, why)
-  }
-
-  private tell(seed: WebSeed, why: Failure): void {
-    const isKnown = seed.problem?.code === why.code && seed.problem.detail === why.detail
-    seed.problem = why
-    if (!isKnown) this.context.outputs.push({ type: 'web-problem', seed, failure: why })
   }
 }
