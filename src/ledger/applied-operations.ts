@@ -1,7 +1,8 @@
 // Which operations were carried out, by their id, so that trying again never does anything twice (P20). Newer ones are
 // here; older ones are forgotten in bulk and then only the journal, which the caller keeps, knows them.
-// Guarantees: never says 'new' of an id that it may have forgotten; bounded memory.
+// Guarantees: never says 'new' of an id that it may have forgotten, and seldom 'look-up' of another; bounded memory.
 import type { OperationId, OperationOutcome } from '../ports/ledger.ts'
+import { IdFilter } from './id-filter.ts'
 
 export interface AppliedOperation {
   readonly height: number
@@ -18,7 +19,7 @@ export class AppliedOperations {
   private newer = new Map<OperationId, AppliedOperation>()
   private older = new Map<OperationId, AppliedOperation>()
   private readonly perGeneration: number
-  private hasForgotten = false
+  private readonly forgotten = new IdFilter()
 
   /** At least half of `kept` are always here. */
   constructor(kept: number) {
@@ -26,11 +27,16 @@ export class AppliedOperations {
   }
 
   recall(id: OperationId): Recalled {
-    return this.newer.get(id) ?? this.older.get(id) ?? (this.hasForgotten ? 'look-up' : 'new')
+    return this.newer.get(id) ?? this.older.get(id) ?? (this.forgotten.mayHave(id) ? 'look-up' : 'new')
   }
 
   add(id: OperationId, applied: AppliedOperation): void {
     this.newer.set(id, applied)
+  }
+
+  /** Of one that is in the journal and was never here. */
+  addForgotten(id: OperationId): void {
+    this.forgotten.add(id)
   }
 
   /** Of an entry that was undone. */
@@ -41,7 +47,7 @@ export class AppliedOperations {
   /** To be called when nothing in here may still be undone. */
   turnOver(): void {
     if (this.newer.size < this.perGeneration) return
-    if (this.older.size > 0) this.hasForgotten = true
+    for (const id of this.older.keys()) this.forgotten.add(id)
     this.older = this.newer
     this.newer = new Map()
   }

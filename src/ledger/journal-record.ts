@@ -102,6 +102,21 @@ export function decodeLine(
   return read.ok ? read : { ...read, code: 'ledger-damaged' }
 }
 
+/** A line's place in the chain, without reading what its entry says; undefined: its hash does not hold. */
+export function chainLinkOf(
+  line: Uint8Array,
+): { readonly height: number; readonly previous: Uint8Array; readonly hash: Uint8Array } | undefined {
+  const scanned = scan(line, { strict: true, limits })
+  if (!scanned.ok) return undefined
+  const root = new BencodeCursor(scanned.value)
+  const written = root.get('record')
+  const hash = root.get('hash')?.bytes()
+  const height = written?.get('height')?.integer()
+  const previous = written?.get('previous')?.bytes()
+  if (written === undefined || hash === undefined || height === undefined || previous === undefined) return undefined
+  return equalBytes(sha256(written.raw()), hash) ? { height, previous, hash } : undefined
+}
+
 /** What a client is told of an entry. */
 export function outcomeOf({ changes, fee }: Entry): OperationOutcome {
   const lanes = changes.flatMap((change) => (change.type === 'lane' ? [change.value] : []))

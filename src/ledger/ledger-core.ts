@@ -15,6 +15,7 @@ import type { LedgerFacts } from './genesis.ts'
 import { decodeLine, encodeLine, type JournalRecord, outcomeOf, type ReadRecord } from './journal-record.ts'
 import { LedgerState } from './ledger-state.ts'
 import { StateCommitment } from './state-commitment.ts'
+import { restoreChunk, StateSnapshot } from './state-snapshot.ts'
 
 /** Where a journal stands after a record; `root` is of the last group that ended at or before it. */
 export interface JournalHead {
@@ -188,6 +189,29 @@ export class LedgerCore {
     const { height, timeMs, root = this.acknowledged.root } = record
     this.acknowledged = { height, hash, timeMs, root }
     return success(record)
+  }
+
+  /** The state as it is at `head`; nothing may be under way. */
+  snapshot(): StateSnapshot {
+    assert(this.pending.length === 0 && this.writing.length === 0, 'a state that is all on the disk')
+    return new StateSnapshot(this.state)
+  }
+
+  /** Records of a snapshot, into a new core. Errors: ledger-damaged. */
+  restoreChunk(chunk: Uint8Array): Result<void> {
+    assert(this.acknowledged.height === 0, 'a core that is new')
+    return restoreChunk(this.state, chunk, this.facts.rail)
+  }
+
+  /** All chunks are in; `head` is the journal's at the height of the snapshot. Errors: ledger-damaged. */
+  finishRestore(head: JournalHead): Result<void> {
+    this.acknowledged = head
+    return this.finishReplay()
+  }
+
+  /** An operation of before the snapshot: the journal has it. */
+  addForgotten(id: OperationId): void {
+    this.applied.addForgotten(id)
   }
 
   /** Compares the state with the root that the journal says it must have. Errors: ledger-damaged. */

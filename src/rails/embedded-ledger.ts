@@ -35,6 +35,7 @@ import type { Store } from '../ports/store.ts'
 import { type AppliedId, type CarriedOut, type GroupCounts, GroupWriter, unreadable } from './group-writer.ts'
 import { type FoundEntry, JournalStore } from './journal-store.ts'
 import { LaneWatchers } from './lane-watchers.ts'
+import { openSnapshot, writeSnapshot } from './snapshot-store.ts'
 import { unlessAborted } from './unless-aborted.ts'
 
 export interface EmbeddedLedgerPorts {
@@ -50,6 +51,8 @@ export interface EmbeddedLedgerPorts {
 export interface EmbeddedLedgerOptions {
   /** How many operations are remembered in memory; older ones are looked up. */
   readonly keptOperations?: number
+  /** After how many entries the state is written, so that the next opening begins there. */
+  readonly snapshotEvery?: number
 }
 
 /** An entry, and that the operator signed it. */
@@ -74,12 +77,17 @@ export interface AttestedLane {
 
 export interface LedgerStatistics extends GroupCounts {
   readonly height: number
+  /** Of the last snapshot; 0: none. */
+  readonly snapshotHeight: number
   readonly waiting: number
 }
 
 /** Why an account is not served now. */
 type Admission = (account: AccountId) => Failure | undefined
 
+const usualSnapshotEvery = 20_000
+/** Entries that the next opening would have to replay. */
+const worthAtClose = 2_000
 const overdueAtOnce = 64
 /** Before what was overdue and could not be ended is tried again. */
 const overduePauseMs = 1_000
@@ -95,6 +103,9 @@ export class EmbeddedLedger implements Ledger {
   private readonly headListeners = new Set<() => void>()
   private readonly alarm: Alarm
   private readonly writer: GroupWriter
+  private readonly snapshotEvery: number
+  private snapshotHeight: number
+  private snapshot: Promise<void> | undefined
   private isClosed = false
   private earliestOverdueMs = 0
   private tellFailed: (why: Failure) => void = () => undefined
@@ -103,7 +114,10 @@ export class EmbeddedLedger implements Ledger {
     this.tellFailed = resolve
   })
 
-  private constructor(core: LedgerCore, journal: JournalStore, ports: EmbeddedLedgerPorts) {
+  private constructor(opened: OpenedJournal, ports: EmbeddedLedgerPorts, { snapshotEvery }: EmbeddedLedgerOptions) {
+    const { core, journal, snapshotHeight } = opened
+    this.snapshotEvery = snapshotEvery ?? usualSnapshotEvery
+    this.snapshotHeight = snapshotHeight
     this.facts = core.facts
     this.core = core
     this.journal = journal
@@ -124,7 +138,8 @@ export class EmbeddedLedger implements Ledger {
   }
 
   /**
-   * Reads the journal and checks that it is the one that was written. Errors: ledger-damaged, naming the entry;
+   * Reads the journal, from the last snapshot on if there is one that holds, and checks that it is the one that was
+   * written. Errors: ledger-damaged, naming the entry;
    * statement-malformed, signature-invalid (another operator's key), those of the store.
    */
   static async open(
@@ -137,10 +152,8 @@ export class EmbeddedLedger implements Ledger {
     if (toHex(ports.operator.address) !== facts.value.genesis.operator) {
       return failure('signature-invalid', 'the key is not that of the operator whom the genesis names')
     }
-    const core = new LedgerCore(facts.value, options.keptOperations)
-    const journal = new JournalStore(ports.store, facts.value)
-    const replayed = await journal.replayInto(core)
-    return replayed.ok ? success(new EmbeddedLedger(core, journal, ports)) : replayed
+    const opened = await openJournal(ports.store, facts.value, options.keptOperations)
+    return opened.ok ? success(new EmbeddedLedger(opened.value, ports, options)) : opened
   }
 
   get rail(): RailId {
@@ -161,7 +174,8 @@ export class EmbeddedLedger implements Ledger {
   }
 
   get statistics(): LedgerStatistics {
-    return { height: this.core.head.height, ...this.writer.counts, waiting: this.writer.waiting }
+    const { core, snapshotHeight, writer } = this
+    return { height: core.head.height, snapshotHeight, ...writer.counts, waiting: writer.waiting }
   }
 
   async timeMs(signal: AbortSignal): Promise<Result<number>> {
@@ -289,6 +303,8 @@ export class EmbeddedLedger implements Ledger {
     const before = this.writer.ended
     this.alarm.close()
     await this.writer.end(failure('interrupted', 'the ledger is closed'))
+    await this.snapshot
+    if (before === undefined) await this.takeSnapshot(Math.min(this.snapshotEvery, worthAtClose))
     this.ports.operator.forget()
     const closed = await this.ports.store.close()
     return before ?? closed
@@ -316,6 +332,17 @@ export class EmbeddedLedger implements Ledger {
     }
     for (const listener of [...this.headListeners]) listener()
     this.planOverdue()
+    this.snapshot ??= this.takeSnapshot(this.snapshotEvery)?.finally(() => (this.snapshot = undefined))
+  }
+
+  /** Once so many entries came since the last one. Without room on the disk it is tried again later. */
+  private takeSnapshot(every: number): Promise<void> | undefined {
+    const { head } = this.core
+    if (head.height < this.snapshotHeight + every) return undefined
+    const taken = { head, indexSum: this.journal.indexSum, chunks: this.core.snapshot().chunks() }
+    return writeSnapshot(this.ports.store, taken).then((written) => {
+      if (written.ok) this.snapshotHeight = head.height
+    })
   }
 
   /** Wakes when something is due, by the ledger's time. */
@@ -349,6 +376,30 @@ export class EmbeddedLedger implements Ledger {
     this.ports.random.fill(bytes)
     return toHex(bytes) as OperationId
   }
+}
+
+interface OpenedJournal {
+  readonly core: LedgerCore
+  readonly journal: JournalStore
+  readonly snapshotHeight: number
+}
+
+/** By the snapshot, if that and what follows hold; else from the beginning, which then says what is wrong. */
+async function openJournal(
+  store: Store,
+  facts: LedgerFacts,
+  keptOperations: number | undefined,
+): Promise<Result<OpenedJournal>> {
+  const journal = new JournalStore(store, facts)
+  const restored = await openSnapshot(store, facts, journal, keptOperations)
+  if (restored !== undefined) {
+    const { core, indexSum } = restored
+    const snapshotHeight = core.head.height
+    if ((await journal.replayInto(core, indexSum)).ok) return success({ core, journal, snapshotHeight })
+  }
+  const core = new LedgerCore(facts, keptOperations)
+  const replayed = await journal.replayInto(core)
+  return replayed.ok ? success({ core, journal, snapshotHeight: 0 }) : replayed
 }
 
 function interrupted(): Failure {

@@ -190,7 +190,6 @@ export class GroupWriter {
     }
     this.sealed = taken
     void this.journal.append(group, ids).then((written) => {
-      this.sealed = undefined
       if (written.ok) {
         this.core.acknowledge(head.height)
         this.tally.groups++
@@ -200,6 +199,8 @@ export class GroupWriter {
           operations.flatMap(({ id, result }) => (result.ok ? [{ id, applied: result.value }] : [])),
         )
       } else this.undo(written, taken)
+      // Whoever was told may have asked for more meanwhile.
+      this.sealed = undefined
       this.goOn()
     })
   }

@@ -2,13 +2,13 @@
 // Guarantees: a line is written once; lines and ids of a group are there together or not at all; what is read back is
 // what the journal's hashes say, and an index that does not fit its journal is found out when the ledger is opened.
 // Owns its tables.
-import { readUint32, toHex, writeHex, writeUint64 } from '../base/bytes.ts'
+import { equalBytes, readUint32, toHex, writeHex, writeUint64 } from '../base/bytes.ts'
 import { type Failure, failure, type Result, success } from '../base/errors.ts'
 import { sha256 } from '../base/hash.ts'
 import type { AppliedOperation } from '../ledger/applied-operations.ts'
 import { bodyHashOf } from '../ledger/authenticate.ts'
 import type { LedgerFacts } from '../ledger/genesis.ts'
-import { decodeLine, outcomeOf, type ReadRecord } from '../ledger/journal-record.ts'
+import { chainLinkOf, decodeLine, outcomeOf, type ReadRecord } from '../ledger/journal-record.ts'
 import type { LedgerCore, SealedGroup } from '../ledger/ledger-core.ts'
 import type { OperationId } from '../ports/ledger.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
@@ -42,7 +42,14 @@ function idBytes(id: OperationId): Uint8Array {
 
 /** A sum over entries in any order: two sets that differ have different ones, but by chance. */
 class SetSum {
-  private readonly lanes = new Uint32Array(8)
+  private readonly lanes: Uint32Array
+
+  /** `text`: of a sum that is gone on with. */
+  constructor(text = '0'.repeat(64)) {
+    this.lanes = Uint32Array.from({ length: 8 }, (_, index) =>
+      Number.parseInt(text.slice(8 * index, 8 * index + 8), 16),
+    )
+  }
 
   add(id: Uint8Array, height: Uint8Array): void {
     const joined = new Uint8Array(idLength + heightLength)
@@ -53,8 +60,9 @@ class SetSum {
       this.lanes[index] = (this.lanes[index] ?? 0) + (lanes[index] ?? 0)
   }
 
+  /** 64 hexadecimal digits. */
   text(): string {
-    return this.lanes.join()
+    return Array.from(this.lanes, (lane) => lane.toString(16).padStart(8, '0')).join('')
   }
 }
 
@@ -77,21 +85,30 @@ export interface FoundEntry {
 export class JournalStore {
   private readonly store: Store
   private readonly facts: LedgerFacts
+  private sum = new SetSum()
 
   constructor(store: Store, facts: LedgerFacts) {
     this.store = store
     this.facts = facts
   }
 
+  /** Of the index, up to the last line that was appended. */
+  get indexSum(): string {
+    return this.sum.text()
+  }
+
   /** `ids`: of each line's operation. */
-  append(group: SealedGroup, ids: readonly OperationId[]): Promise<Result<void>> {
+  async append(group: SealedGroup, ids: readonly OperationId[]): Promise<Result<void>> {
     const changes: StoreChange[] = []
     for (const [index, line] of group.lines.entries()) {
       const height = heightBytes(group.firstHeight + index)
       changes.push({ type: 'insert', table: journalTable, key: height, value: line })
       changes.push({ type: 'insert', table: operationsTable, key: idBytes(ids[index] as OperationId), value: height })
     }
-    return this.store.commit(changes, 'durable')
+    const written = await this.store.commit(changes, 'durable')
+    if (!written.ok) return written
+    for (const [index, id] of ids.entries()) this.sum.add(idBytes(id), heightBytes(group.firstHeight + index))
+    return written
   }
 
   /** At most `maxCount` lines from a height on. */
@@ -131,10 +148,30 @@ export class JournalStore {
     return success({ height, bodyHash: bodyHashOf(account, operationBytes), outcome: outcomeOf(entry) })
   }
 
-  /** All lines into a new core. Errors: ledger-damaged, naming the entry; those of the store. */
-  async replayInto(core: LedgerCore): Promise<Result<void>> {
-    const expected = new SetSum()
-    for (let height = 1; ; ) {
+  /** Whether the lines up to a height are a chain from the genesis on that ends with this hash. */
+  async isChain(lastHeight: number, lastHash: Uint8Array): Promise<boolean> {
+    let previous = this.facts.hash
+    for (let height = 1; height <= lastHeight; ) {
+      const read = await this.lines(height, Math.min(linesAtOnce, lastHeight - height + 1))
+      if (!read.ok || read.value.length === 0) return false
+      for (const line of read.value) {
+        const link = chainLinkOf(line)
+        if (link === undefined || link.height !== height || !equalBytes(link.previous, previous)) return false
+        previous = link.hash
+        height++
+      }
+    }
+    return equalBytes(previous, lastHash)
+  }
+
+  /**
+   * All lines after those that the core has, of which `indexSum` is the sum. Errors: ledger-damaged, naming the entry;
+   * those of the store.
+   */
+  async replayInto(core: LedgerCore, indexSum?: string): Promise<Result<void>> {
+    const expected = new SetSum(indexSum)
+    const restoredHeight = core.head.height
+    for (let height = restoredHeight + 1; ; ) {
       const range = { from: heightBytes(height), order: 'ascending', maxCount: linesAtOnce } as const
       const read = await this.store.range(journalTable, range)
       if (!read.ok) return read
@@ -149,19 +186,25 @@ export class JournalStore {
     }
     const finished = core.finishReplay()
     if (!finished.ok) return finished
-    const indexed = await this.sumOfIndex()
+    const indexed = await this.sumOfIndex((id, height) => {
+      if (heightOf(height) <= restoredHeight) core.addForgotten(toHex(id) as OperationId)
+    })
     if (!indexed.ok) return indexed
+    this.sum = expected
     if (indexed.value === expected.text()) return success(undefined)
     return failure('ledger-damaged', 'the index of operations does not fit the journal')
   }
 
-  private async sumOfIndex(): Promise<Result<string>> {
+  private async sumOfIndex(see: (id: Uint8Array, height: Uint8Array) => void): Promise<Result<string>> {
     const sum = new SetSum()
     for (let from: Uint8Array | undefined; ; ) {
       const range = { ...(from === undefined ? {} : { from }), order: 'ascending', maxCount: idsAtOnce } as const
       const read = await this.store.range(operationsTable, range)
       if (!read.ok) return read
-      for (const { key, value } of read.value) sum.add(key, value)
+      for (const { key, value } of read.value) {
+        sum.add(key, value)
+        see(key, value)
+      }
       const last = read.value.at(-1)
       if (last === undefined || read.value.length < idsAtOnce) return success(sum.text())
       from = new Uint8Array(idLength + 1)

@@ -20,8 +20,8 @@ const clients = 5
 const runMs = 10_000
 
 /** Dies before the disk does its n-th thing; false: it did not do as many. */
-async function crashAt(place: number, seed: number, isPowerLoss: boolean): Promise<boolean> {
-  const world = new LedgerWorld({ seed })
+async function crashAt(place: number, seed: number, isPowerLoss: boolean, snapshotEvery?: number): Promise<boolean> {
+  const world = new LedgerWorld({ seed, ...(snapshotEvery === undefined ? {} : { snapshotEvery }) })
   const operations = drawOperations(seed, 40)
   const ledger = await world.open()
   const answers: Answers = new Map()
@@ -73,6 +73,12 @@ async function assertKept(
 
 describe('embedded ledger, killed', () => {
   for (const isPowerLoss of [false, true]) {
+    test(`at every await while snapshots are written, ${isPowerLoss ? 'power and all' : 'by a signal'}: the same`, async () => {
+      let crashes = 0
+      for (let place = 0; await crashAt(place, 3, isPowerLoss, 5); place++) crashes++
+      assert.ok(crashes >= 20, `${crashes} crashes`)
+    })
+
     test(`at every await, ${isPowerLoss ? 'with the power gone' : 'by a signal'}: what was answered stays`, async () => {
       let crashes = 0
       for (let seed = 1; seed <= seeds; seed++) {
@@ -125,6 +131,118 @@ async function withGrants(options = {}): Promise<{ world: LedgerWorld; ledger: E
 function transfer(world: LedgerWorld, name: string, whole: number): LedgerOperation {
   return { type: 'transfer', id: idOf(name), to: world.people.account(2), amount: tokens(whole) }
 }
+
+describe('embedded ledger, opened by a snapshot', () => {
+  /** A ledger that wrote snapshots, closed; all that it carried out, and its entries. */
+  async function written(seed: number, count = 120) {
+    const world = new LedgerWorld({ seed, snapshotEvery: 20 })
+    const ledger = await world.open()
+    const operations = drawOperations(seed, count)
+    const answers: Answers = new Map()
+    await world.clock.settle(load(ledger, operations, answers, clients))
+    await world.clock.run(100)
+    const { snapshotHeight } = ledger.statistics
+    assert.ok(snapshotHeight >= 20)
+    return { world, ledger, operations, answers, snapshotHeight }
+  }
+
+  test('it is the same one: state, answers, ids of long ago, and what it does next', async () => {
+    for (let seed = 1; seed <= 3 * seeds; seed++) {
+      const { world, ledger, operations, answers } = await written(seed)
+      const { head } = ledger
+      const [first] = operations
+      assert.ok(first !== undefined)
+      world.disk.crash(false)
+      const again = await world.open()
+      assert.ok(again.statistics.snapshotHeight > 0, 'it did not begin at the genesis')
+      assert.deepEqual(again.head, head)
+      const conflict = { ...first.operation, type: 'burn', amount: tokens(1) } as LedgerOperation
+      const refused = await world.clock.settle(again.submit(world.people.sign(0, conflict), never))
+      assert.equal(!refused.ok && refused.code, 'ledger-conflict')
+      const later: Answers = new Map()
+      await world.clock.settle(load(again, operations, later, clients))
+      for (const [id, answer] of answers) if (answer.ok) assert.deepEqual(later.get(id), answer)
+      const grown = await verifyAll(world, again)
+      unwrap(await world.clock.settle(again.close()))
+      const third = await world.open()
+      assert.deepEqual(await verifyAll(world, third), grown)
+    }
+  })
+
+  const key = (height: number, index?: number) =>
+    Uint8Array.from([
+      ...(index === undefined ? [] : [1]),
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      height,
+      ...(index === undefined ? [] : [0, 0, 0, index]),
+    ])
+
+  test('a snapshot that is damaged, or is missing a part, is as good as none', async () => {
+    const { world, ledger, snapshotHeight } = await written(5)
+    const { head } = ledger
+    const store = world.disk
+    world.disk.crash(false)
+    const read = unwrap(store.open())
+    const chunk = unwrap(await world.clock.settle(read.get('snapshot', key(snapshotHeight, 0))))
+    const header = unwrap(await world.clock.settle(read.get('snapshot', Uint8Array.of(0))))
+    assert.ok(chunk !== undefined && header !== undefined)
+    unwrap(await world.clock.settle(read.close()))
+    const flipped = (bytes: Uint8Array, at: number) => bytes.map((byte, index) => (index === at ? byte ^ 1 : byte))
+    const reopened = async () => {
+      world.disk.crash(false)
+      const again = await world.open()
+      assert.deepEqual(again.head, head)
+      await verifyAll(world, again)
+      return again.statistics.snapshotHeight
+    }
+    assert.equal(await reopened(), snapshotHeight)
+    for (let at = 0; at < chunk.length; at += 41) {
+      store.tamper('snapshot', key(snapshotHeight, 0), flipped(chunk, at))
+      assert.equal(await reopened(), 0, `byte ${at} of a chunk`)
+    }
+    store.tamper('snapshot', key(snapshotHeight, 0), undefined)
+    assert.equal(await reopened(), 0)
+    store.tamper('snapshot', key(snapshotHeight, 0), chunk)
+    for (let at = 0; at < header.length; at += 7) {
+      store.tamper('snapshot', Uint8Array.of(0), flipped(header, at))
+      assert.equal(await reopened(), 0, `byte ${at} of the header`)
+    }
+    store.tamper('snapshot', Uint8Array.of(0), header)
+    assert.equal(await reopened(), snapshotHeight)
+  })
+
+  test('a journal that was tampered with before the snapshot is refused all the same, naming the entry', async () => {
+    const { world, ledger } = await written(6)
+    const lines = unwrap(await world.clock.settle(ledger.lines(7, 2)))
+    const [line, next] = lines as [Uint8Array, Uint8Array]
+    const verdict = async () => {
+      world.disk.crash(false)
+      const opened = await world.tryOpen()
+      return opened.ok ? 'opened' : `${opened.code} ${opened.detail}`
+    }
+    assert.equal(await verdict(), 'opened')
+    world.disk.tamper(
+      'journal',
+      key(7),
+      line.map((byte, index) => (index === 120 ? byte ^ 1 : byte)),
+    )
+    assert.match(await verdict(), /^ledger-damaged entry 7: /)
+    world.disk.tamper('journal', key(7), next)
+    assert.match(await verdict(), /^ledger-damaged entry 7: /)
+    world.disk.tamper('journal', key(7), undefined)
+    assert.match(await verdict(), /^ledger-damaged entry 7: /)
+    world.disk.tamper('journal', key(7), line)
+    assert.equal(await verdict(), 'opened')
+    world.disk.tamper('operations', unwrap(fromHex(idOf('nobody'))), key(3))
+    assert.match(await verdict(), /^ledger-damaged the index/)
+  })
+})
 
 describe('embedded ledger', () => {
   test('a full disk undoes the group, refusals that rested on it too; with room it goes on', async () => {

@@ -35,6 +35,7 @@ export interface LedgerWorldOptions {
   readonly seed?: number
   readonly change?: GenesisChange
   readonly keptOperations?: number
+  readonly snapshotEvery?: number
 }
 
 export class LedgerWorld {
@@ -76,7 +77,10 @@ export class LedgerWorld {
     const opened = await EmbeddedLedger.open(
       found ?? this.people.facts.bytes,
       { store, clock: this.clock, random: simulatedRandom(2), scheme: fakeScheme, operator: fakeKey(0) },
-      this.options.keptOperations === undefined ? {} : { keptOperations: this.options.keptOperations },
+      {
+        ...(this.options.keptOperations === undefined ? {} : { keptOperations: this.options.keptOperations }),
+        ...(this.options.snapshotEvery === undefined ? {} : { snapshotEvery: this.options.snapshotEvery }),
+      },
     )
     if (!opened.ok) await store.close()
     return opened
