@@ -16,6 +16,7 @@ const rounds = 5
 const operationsPerRound = 6_000
 const clients = 256
 const aim = 5_000
+const p99AimMs = 50
 
 interface Round {
   readonly rate: number
@@ -97,8 +98,8 @@ async function measure(): Promise<Measurement[]> {
         name: `p99 with ${clients} clients`,
         unit: 'ms',
         ours: p99,
-        theirs: 100,
-        ratio: 100 / p99,
+        theirs: p99AimMs,
+        ratio: p99AimMs / p99,
         bar: 1,
         rival: 'the aim',
       },
