@@ -19,7 +19,8 @@ export class AppliedOperations {
   private newer = new Map<OperationId, AppliedOperation>()
   private older = new Map<OperationId, AppliedOperation>()
   private readonly perGeneration: number
-  private readonly forgotten = new IdFilter()
+  private readonly seen = new IdFilter()
+  private hasForgotten = false
 
   /** At least half of `kept` are always here. */
   constructor(kept: number) {
@@ -27,16 +28,18 @@ export class AppliedOperations {
   }
 
   recall(id: OperationId): Recalled {
-    return this.newer.get(id) ?? this.older.get(id) ?? (this.forgotten.mayHave(id) ? 'look-up' : 'new')
+    return this.newer.get(id) ?? this.older.get(id) ?? (this.hasForgotten && this.seen.mayHave(id) ? 'look-up' : 'new')
   }
 
   add(id: OperationId, applied: AppliedOperation): void {
     this.newer.set(id, applied)
+    this.seen.add(id)
   }
 
   /** Of one that is in the journal and was never here. */
   addForgotten(id: OperationId): void {
-    this.forgotten.add(id)
+    this.seen.add(id)
+    this.hasForgotten = true
   }
 
   /** Of an entry that was undone. */
@@ -47,7 +50,7 @@ export class AppliedOperations {
   /** To be called when nothing in here may still be undone. */
   turnOver(): void {
     if (this.newer.size < this.perGeneration) return
-    for (const id of this.older.keys()) this.forgotten.add(id)
+    if (this.older.size > 0) this.hasForgotten = true
     this.older = this.newer
     this.newer = new Map()
   }

@@ -1,6 +1,7 @@
 // Ids that may have been seen, in two bytes each: a row of Bloom filters, each twice as large as the one before.
 // Guarantees: never says no of an id that was added; says yes of about one in a thousand others, more often only of such
 // as somebody chose for it; past its cap it says yes of all. Ids are drawn at random, so their own digits are the hash.
+import { readUint32, writeHex } from '../base/bytes.ts'
 import type { OperationId } from '../ports/ledger.ts'
 
 const firstCapacity = 1 << 14
@@ -20,10 +21,7 @@ function newLayer(capacity: number): Layer {
   return { bits: new Uint32Array(bitCount / 32), mask: bitCount - 1, room: capacity }
 }
 
-/** Two numbers out of the digits. */
-function hashOf(id: OperationId, at: number): number {
-  return Number.parseInt(id.slice(at, at + 8), 16) >>> 0
-}
+const start = new Uint8Array(8)
 
 export class IdFilter {
   private readonly layers: Layer[] = []
@@ -37,7 +35,8 @@ export class IdFilter {
       this.layers.push(layer)
     }
     layer.room--
-    const [first, step] = [hashOf(id, 0), hashOf(id, 8) | 1]
+    writeHex(start, 0, id, 0, 2 * start.length)
+    const [first, step] = [readUint32(start, 0), readUint32(start, 4) | 1]
     for (let probe = 0; probe < probes; probe++) {
       const bit = (first + Math.imul(probe, step)) & layer.mask
       layer.bits[bit >>> 5] = (layer.bits[bit >>> 5] as number) | (1 << (bit & 31))
@@ -47,7 +46,8 @@ export class IdFilter {
   mayHave(id: OperationId): boolean {
     if (this.count > maxIds) return true
     if (this.count === 0) return false
-    const [first, step] = [hashOf(id, 0), hashOf(id, 8) | 1]
+    writeHex(start, 0, id, 0, 2 * start.length)
+    const [first, step] = [readUint32(start, 0), readUint32(start, 4) | 1]
     return this.layers.some(({ bits, mask }) => {
       for (let probe = 0; probe < probes; probe++) {
         const bit = (first + Math.imul(probe, step)) & mask

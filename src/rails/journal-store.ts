@@ -46,9 +46,9 @@ class SetSum {
 
   /** `text`: of a sum that is gone on with. */
   constructor(text = '0'.repeat(64)) {
-    this.lanes = Uint32Array.from({ length: 8 }, (_, index) =>
-      Number.parseInt(text.slice(8 * index, 8 * index + 8), 16),
-    )
+    const bytes = new Uint8Array(32)
+    writeHex(bytes, 0, text, 0, text.length)
+    this.lanes = new Uint32Array(bytes.buffer)
   }
 
   add(id: Uint8Array, height: Uint8Array): void {
@@ -62,7 +62,7 @@ class SetSum {
 
   /** 64 hexadecimal digits. */
   text(): string {
-    return Array.from(this.lanes, (lane) => lane.toString(16).padStart(8, '0')).join('')
+    return toHex(new Uint8Array(this.lanes.buffer))
   }
 }
 
