@@ -1,6 +1,7 @@
-// How many requests to keep at one peer: as many blocks as it sends while an answer travels, and a second's worth on
-// top so that it never runs dry; opened by slow start, one more for each block that comes. Also when a peer has been
-// silent for too long. Guarantees: numbers only, nothing allocated after the start. Each peer's pipeline is its own.
+// How many requests to keep at one peer: as many blocks as it sends while an answer travels, and some on top so that it
+// never runs dry: a second's worth, or 8 MiB if that is less, as a long queue costs the peer time. Opened by slow start,
+// one more for each block that comes. Also when a peer has been silent for too long.
+// Guarantees: numbers only, nothing allocated after the start. Each peer's pipeline is its own.
 import { blockLengthBytes } from '../formats/metainfo/metainfo.ts'
 
 /** What a peer takes that says nothing (BEP 10, reqq). */
@@ -15,8 +16,11 @@ const silentDepth = 1
 const endGamePart = 8
 const leastEndGameDepth = 2
 const mostEndGameDepth = 8
-/** What stands at the peer beyond the way there and back: it outlasts our pauses and its own. */
+/** What stands at the peer beyond the way there and back, the lesser of the two: it outlasts our pauses and its own. */
 const reserveMs = 1000
+const reserveBlocks = 512
+/** Slow start goes up to the reserve, and beyond to so many times what the speed found so far asks for. */
+const openingFactor = 2
 const evaluationMs = 1000
 /** Slow start goes on while the rate grows by this factor from one evaluation to the next. */
 const growth = 1.2
@@ -44,6 +48,7 @@ export class RequestPipeline {
   isSnubbing = false
   private maxDepth = firstDepth
   private isSlowStart = true
+  private openingDepth = reserveBlocks
   private minLatencyMs = Number.POSITIVE_INFINITY
   private bytesPerSecond = 0
   private intervalBytes = 0
@@ -71,6 +76,7 @@ export class RequestPipeline {
   /** The peer serves us from now on: its speed is found out anew. */
   unchoked(nowMs: number): void {
     this.isSlowStart = true
+    this.openingDepth = reserveBlocks
     this.minLatencyMs = Number.POSITIVE_INFINITY
     this.bytesPerSecond = 0
     this.intervalBytes = 0
@@ -100,7 +106,7 @@ export class RequestPipeline {
     if (latencyMs < this.minLatencyMs) this.minLatencyMs = latencyMs
     this.intervalBytes += bytes
     if (nowMs - this.intervalStartMs >= evaluationMs) this.evaluate(nowMs)
-    if (this.isSlowStart) this.depth = Math.min(this.depth + 1, this.maxDepth)
+    if (this.isSlowStart && this.depth < this.openingDepth) this.depth = Math.min(this.depth + 1, this.maxDepth)
   }
 
   /** No answer is owed any more: all came, were rejected, cancelled or taken back; or the peer choked us. */
@@ -176,8 +182,10 @@ export class RequestPipeline {
     this.intervalPauseMs = 0
     this.intervalBytes = 0
     this.intervalStartMs = nowMs
+    const blocksPerMs = rate / (1000 * blockLengthBytes)
+    const wanted = Math.ceil(blocksPerMs * this.minLatencyMs + Math.min(blocksPerMs * reserveMs, reserveBlocks))
+    this.openingDepth = Math.max(reserveBlocks, openingFactor * wanted)
     if (this.isSlowStart) return
-    const wanted = Math.ceil((rate * (this.minLatencyMs + reserveMs)) / (1000 * blockLengthBytes))
     this.depth = Math.max(Math.min(wanted, this.maxDepth), Math.min(leastDepth, this.maxDepth))
   }
 }

@@ -69,7 +69,7 @@ test('the pipeline never keeps a peer waiting once it has opened, and at no time
 test('a near peer is asked in few large batches, one whose answers take as long as its queue block by block', () => {
   const near = new RequestPipeline(2000)
   transfer(near, { bytesPerSecond: 2 ** 28, roundTripMs: 0.5, queueLength: 2000 }, 5000)
-  ok(near.leastBatch > 400 && near.leastBatch <= 500, `${near.leastBatch}`)
+  ok(near.leastBatch > 100 && near.leastBatch <= 150, `${near.leastBatch}`)
   const far = new RequestPipeline(250)
   transfer(far, { bytesPerSecond: 2 ** 24, roundTripMs: 400, queueLength: 250 }, 5000)
   equal(far.leastBatch, 1)
@@ -87,6 +87,20 @@ test('what stands at a peer is about a second of its speed and the way, so slow 
   }
 })
 
+test('a fast peer holds 8 MiB and what the way takes, at no time more than it opens with or twice of that', () => {
+  for (const [roundTripMs, wayBlocks] of [
+    [0.5, 16],
+    [20, 656],
+  ] as const) {
+    for (const untilMs of [900, 1900, 10_000]) {
+      const pipeline = new RequestPipeline(2000)
+      transfer(pipeline, { bytesPerSecond: 2 ** 29, roundTripMs, queueLength: 2000 }, untilMs)
+      const most = untilMs < 1000 ? 512 : untilMs < 2000 ? 2 * (512 + wayBlocks) : 512 + wayBlocks
+      ok(pipeline.depth >= 512 && pipeline.depth <= 1.02 * most + 10, `${pipeline.depth} after ${untilMs} ms`)
+    }
+  }
+})
+
 test('the queue of a peer is respected, and nonsense brought into range', () => {
   const pipeline = new RequestPipeline(5)
   equal(pipeline.depth, 5)
@@ -100,7 +114,7 @@ test('the queue of a peer is respected, and nonsense brought into range', () => 
     equal(Math.min(pipeline.depth, depth), pipeline.depth)
   }
   pipeline.setQueueLength(1e9)
-  transfer(pipeline, { bytesPerSecond: 2 ** 28, roundTripMs: 10, queueLength: 0 }, 1500)
+  transfer(pipeline, { bytesPerSecond: 2 ** 28, roundTripMs: 100, queueLength: 0 }, 2500)
   equal(pipeline.depth, 2000)
 })
 
