@@ -20,11 +20,13 @@ export class MessageWriter {
   private readonly sink: ByteSink
   private readonly onWaiting: (() => void) | undefined
   private end = 0
+  /** Somebody was told that messages wait. */
+  private isAwaited = false
   private isEnded = false
   /** The usual case, a block with nothing waiting before it, needs no new view. */
   private pieceHeader: Uint8Array = emptyBytes
 
-  /** `onWaiting` is told when the first message waits, to be flushed by somebody. */
+  /** `onWaiting` is told when the first message waits that is to leave soon, to be flushed by somebody. */
   constructor(sink: ByteSink, onWaiting?: () => void) {
     this.sink = sink
     this.onWaiting = onWaiting
@@ -32,8 +34,17 @@ export class MessageWriter {
 
   /** Offset in `bytes` of that much room, which the caller fills at once. */
   room(length: number): number {
+    const start = this.patientRoom(length)
+    if (!this.isAwaited) {
+      this.isAwaited = true
+      this.onWaiting?.()
+    }
+    return start
+  }
+
+  /** The same for a message that may wait for others: nobody is told. */
+  patientRoom(length: number): number {
     assert(length <= maxBufferBytes, 'a message that fits the buffer')
-    if (this.end === 0) this.onWaiting?.()
     return this.take(length)
   }
 
@@ -48,6 +59,7 @@ export class MessageWriter {
     const { end } = this
     if (end === 0) return
     this.end = 0
+    this.isAwaited = false
     this.write(this.bytes.subarray(0, end))
   }
 
@@ -56,6 +68,7 @@ export class MessageWriter {
     const start = this.take(pieceHeaderLength)
     const end = encodePieceHeader(this.bytes, start, piece, begin, payload.length)
     this.end = 0
+    this.isAwaited = false
     return this.write(start === 0 ? this.pieceHeader : this.bytes.subarray(0, end), payload)
   }
 

@@ -79,6 +79,7 @@ export class PeerConnection {
   private receivedAtMs: number
   private sentAtMs: number
   private sentBytesSeen = 0
+  private nameOfId: string | undefined
 
   constructor(options: PeerConnectionOptions) {
     const { local, remote, offers, nowMs } = options
@@ -172,6 +173,12 @@ export class PeerConnection {
 
   have(piece: number): void {
     const start = this.writer.room(wire.pieceMessageLength)
+    encoder.encodeHave(this.writer.bytes, start, piece)
+  }
+
+  /** It leaves with the next message or `flush`: a peer that has the piece need not know at once that we have it too. */
+  haveLater(piece: number): void {
+    const start = this.writer.patientRoom(wire.pieceMessageLength)
     encoder.encodeHave(this.writer.bytes, start, piece)
   }
 
@@ -348,7 +355,8 @@ export class PeerConnection {
 
   /** Name and version, as the peer says or as its id tells. Text of the peer's choosing. */
   get client(): string {
-    return this.receiver.client ?? clientName(this.remote.peerId)
+    this.nameOfId ??= clientName(this.remote.peerId)
+    return this.receiver.client ?? this.nameOfId
   }
 
   /** How many of our requests the peer keeps. */

@@ -1,11 +1,15 @@
 // Telling peers what we have (BEP 3, 6, 21, 54), and as a super-seed as little of it as helps (BEP 16).
 // Guarantees: what a peer is told is true; the first message about pieces comes first and once; peers that have a piece
-// are told of ours too, as seeds show by it how far others are. Messages wait in the connection until it is flushed, so
-// that haves of one turn leave together.
+// are told of ours too, as seeds show by it how far others are, but with what else they are told, or after a second: a
+// write for each piece and peer costs both sides more than most of what they do. Messages wait in the connection until it
+// is flushed, so that haves of one turn leave together.
 // Owns the state of super-seeding.
 import { SuperSeeding } from './super-seeding.ts'
 import type { SwarmContext } from './swarm-context.ts'
 import type { SwarmPeer } from './swarm-peer.ts'
+
+/** Who has a piece waits no longer to hear that we have it too. */
+const laterMs = 1_000
 
 export class Announcing {
   private readonly context: SwarmContext
@@ -13,6 +17,8 @@ export class Announcing {
   private readonly byNumber: ReadonlyMap<number, SwarmPeer>
   /** What peers believe of us. */
   private isUploadOnly: boolean
+  /** When haves leave that wait for other messages. */
+  private flushAtMs = Number.POSITIVE_INFINITY
 
   constructor(context: SwarmContext, byNumber: ReadonlyMap<number, SwarmPeer>, isUploadOnly: boolean) {
     this.context = context
@@ -35,9 +41,27 @@ export class Announcing {
 
   /** We have a piece more. */
   pieceHere(piece: number): void {
-    for (const peer of this.context.peers) {
-      if (!peer.isGone && !peer.isSuperSeeded) peer.connection.have(piece)
+    const { peers, nowMs } = this.context
+    for (const peer of peers) {
+      if (peer.isGone || peer.isSuperSeeded) continue
+      if (!peer.bits.get(piece)) peer.connection.have(piece)
+      else {
+        peer.connection.haveLater(piece)
+        this.flushAtMs = Math.min(this.flushAtMs, nowMs + laterMs)
+      }
     }
+  }
+
+  /** What waited long enough leaves. */
+  settle(): void {
+    const { peers, nowMs } = this.context
+    if (nowMs < this.flushAtMs) return
+    this.flushAtMs = Number.POSITIVE_INFINITY
+    for (const peer of peers) if (!peer.isGone) peer.connection.flush()
+  }
+
+  nextWakeMs(): number {
+    return this.flushAtMs
   }
 
   pieceLost(piece: number): void {

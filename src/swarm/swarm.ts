@@ -357,8 +357,9 @@ export class Swarm {
   nextWakeMs(): number {
     const webMs = this.webSeeding.nextWakeMs()
     if (this.context.peers.length === 0) return webMs
-    const { choking, requesting, hashServing } = this.parts
-    return Math.min(choking.nextWakeMs(), requesting.nextWakeMs(), hashServing.nextWakeMs(), webMs)
+    const { announcing, choking, requesting, hashServing } = this.parts
+    const ownMs = Math.min(announcing.nextWakeMs(), choking.nextWakeMs(), requesting.nextWakeMs())
+    return Math.min(ownMs, hashServing.nextWakeMs(), webMs)
   }
 
   poll(): SwarmOutput | undefined {
@@ -395,6 +396,7 @@ export class Swarm {
     requesting.settle()
     this.webSeeding.settle()
     hashServing.settle()
+    announcing.settle()
   }
 
   private bytesBySource(piece: number): { peer: number; bytes: number }[] {

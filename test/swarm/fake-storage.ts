@@ -47,8 +47,8 @@ export class FakeStorage implements PieceStorage {
   private readonly filling = new Map<number, Filling>()
   private readonly readable = new Set<number>()
   private readonly damagedBefore = new Set<number>()
-  /** Copies of what is being sent, by place, which are spoilt when they are given back. */
-  private readonly pinned = new Map<string, Uint8Array[]>()
+  /** Copies of what is being sent, by place, which are spoilt when the last of a place is given back. */
+  private readonly pinned = new Map<string, { readonly views: Uint8Array[]; count: number }>()
   private refused = false
   private events: PieceStorageEvents | undefined
 
@@ -160,9 +160,10 @@ export class FakeStorage implements PieceStorage {
     const start = piece * grid.plan.pieceLengthBytes + begin
     const view = this.disk.slice(start, start + length)
     const key = `${piece}:${begin}`
-    const views = this.pinned.get(key)
-    if (views === undefined) this.pinned.set(key, [view])
-    else views.push(view)
+    const pins = this.pinned.get(key) ?? { views: [], count: 0 }
+    pins.views.push(view)
+    pins.count++
+    this.pinned.set(key, pins)
     return view
   }
 
@@ -171,9 +172,13 @@ export class FakeStorage implements PieceStorage {
   }
 
   unpin(piece: number, begin: number): void {
-    const view = this.pinned.get(`${piece}:${begin}`)?.shift()
-    present(view, 'each pin is given back once').fill(0xee)
+    const key = `${piece}:${begin}`
+    const pins = present(this.pinned.get(key), 'each pin is given back once')
     this.pins--
+    pins.count--
+    if (pins.count > 0) return
+    this.pinned.delete(key)
+    for (const view of pins.views) view.fill(0xee)
   }
 
   private judge(piece: number, filling: Filling): void {

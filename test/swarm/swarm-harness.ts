@@ -187,6 +187,8 @@ export class TestNode {
   readonly swarm: Swarm
   readonly outputs: SwarmOutput[] = []
   readonly links: Link[] = []
+  /** With messages to be flushed at the end of the turn. */
+  readonly waiting: PeerConnection[] = []
   readonly endpoint: Endpoint
   readonly options: NodeOptions
   finishedMs: number | undefined
@@ -255,7 +257,8 @@ export class TestNode {
       if (output.type === 'disconnect') this.world.part(this, output.peer)
       if (isWebOutput(output)) this.onWeb(output)
     }
-    for (const { connection } of this.links) connection.flush()
+    for (const connection of this.waiting) connection.flush()
+    this.waiting.length = 0
     this.arm()
     this.check()
   }
@@ -393,7 +396,7 @@ export class World {
       dht: false,
       v2Upgrade: false,
     })
-    const connection = new PeerConnection({
+    const connection: PeerConnection = new PeerConnection({
       sink: out,
       local: flagsOf(node),
       remote: {
@@ -405,6 +408,7 @@ export class World {
       offers: [],
       requestQueueLength: node.options.requestQueueLength ?? 2000,
       extension: { onExtensionHandshake: () => {}, onExtension: () => {}, onDhtPort: () => {} },
+      onWaiting: () => void node.waiting.push(connection),
       nowMs: this.time.nowMs(),
     })
     node.turn(() => {
