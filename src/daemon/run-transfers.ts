@@ -3,6 +3,7 @@
 // the run, what was done is saved, trackers hear of it for a bounded time, and locks are released. Owns the session.
 import { failure, type Result, SwarmbidError, success, unwrap } from '../base/errors.ts'
 import { checkWebSeedUrl } from '../formats/web-seed.ts'
+import { keepYoungGeneration } from '../host/young-generation.ts'
 import type { AddOptions, TorrentId } from '../session/commands.ts'
 import type { Session } from '../session/session.ts'
 import { type SessionConfig, sessionConfig } from '../session/session-config.ts'
@@ -104,6 +105,7 @@ class TransferRun {
   async run(): Promise<TransferOutcome> {
     const loaded = await this.load()
     if (loaded.length === 0) return this.outcome()
+    keepYoungGeneration()
     const session = unwrap(await openSystemSession(this.config, this.ports))
     try {
       if (this.request.mode === 'download') this.tellListening(session)

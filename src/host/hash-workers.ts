@@ -27,6 +27,8 @@ const fullWeight = 4
 const sharedWeight = isHashingAccelerated ? 1 : fullWeight
 /** What one thread is given before the next one is. */
 const batchWeight = 2 * fullWeight
+/** What waits for the others before another thread starts: that takes memory, and as long as hashing some hundred MiB. */
+const startingBytes = 24 * 1_048_576
 
 const patienceMs = 10
 /** After a wait in which nothing came, so many jobs are sent without one. */
@@ -41,6 +43,7 @@ const workerUrl = new URL(`./piece-hash-worker${/\.[a-z]+$/.exec(import.meta.url
 interface JobOut {
   readonly ticket: number
   readonly digestBytes: number
+  readonly lengthBytes: number
   readonly weight: number
 }
 
@@ -50,6 +53,8 @@ interface Lane {
   /** In the order they were sent, which is the order of answers. */
   jobs: JobOut[]
   weight: number
+  /** To be hashed. */
+  bytes: number
   /** The last of the jobs, not sent yet: others may come that are hashed together with them. */
   held: PieceHashJob[]
   patience: NodeJS.Timeout | undefined
@@ -91,6 +96,7 @@ class HashWorkers implements Hasher {
       worker: undefined,
       jobs: [],
       weight: 0,
+      bytes: 0,
       held: [],
       patience: undefined,
       leftHurried: isHashingAccelerated ? 0 : Number.POSITIVE_INFINITY,
@@ -168,6 +174,7 @@ class HashWorkers implements Hasher {
   private laneForMore(): Lane | undefined {
     let best = present(this.lanes[0], 'one lane at least')
     for (const lane of this.lanes) {
+      if (lane.worker === undefined && best.bytes < startingBytes) continue
       if (Math.floor(lane.weight / batchWeight) < Math.floor(best.weight / batchWeight)) best = lane
     }
     return this.unlessFull(best)
@@ -187,8 +194,10 @@ class HashWorkers implements Hasher {
 
   private send(lane: Lane, ticket: number, job: PieceHashJob): void {
     const weight = job.kind === 'sha1' ? sharedWeight : fullWeight
-    lane.jobs.push({ ticket, digestBytes: digestLength(job), weight })
+    const { lengthBytes } = job
+    lane.jobs.push({ ticket, digestBytes: digestLength(job), lengthBytes, weight })
     lane.weight += weight
+    lane.bytes += lengthBytes
     lane.held.push(job)
     this.workerOf(lane)
     const isWaiting = lane.leftHurried === 0 && lane.jobs.length < this.queueLength && isWorthMore(lane.held)
@@ -226,7 +235,10 @@ class HashWorkers implements Hasher {
     if (this.isClosed || lane.worker !== worker) return
     const done = lane.jobs.splice(0, count)
     assert(done.length === count, 'no answer but to a job')
-    for (const { weight } of done) lane.weight -= weight
+    for (const { weight, lengthBytes } of done) {
+      lane.weight -= weight
+      lane.bytes -= lengthBytes
+    }
     let start = 0
     for (const { ticket, digestBytes } of done) {
       if (this.isClosed) return
@@ -242,6 +254,7 @@ class HashWorkers implements Hasher {
     lane.worker = undefined
     lane.jobs = []
     lane.weight = 0
+    lane.bytes = 0
     lane.held = []
     clearTimeout(lane.patience)
     lane.patience = undefined

@@ -354,7 +354,7 @@ export class Session implements TorrentHost, CommandTarget {
       torrent.tally.countTime(nowMs)
       torrent.contacts.announcing.tellDemand(nowMs)
       if (!torrent.isFinished) continue
-      const { uploadedBytes } = torrent.tally.transferred(nowMs)
+      const { uploadedBytes } = torrent.tally.transferred()
       const wantedBytes = torrent.progress?.wantedBytes ?? 0
       const { seedingSeconds } = torrent.facts.totals
       const goals = { ...this.config.seedGoals, ...torrent.facts.seedGoals }

@@ -59,7 +59,7 @@ export class TorrentAnnouncing implements TrackerRequester {
   }
 
   handle(input: TrackerInput, nowMs: number): void {
-    this.client.handle({ type: 'progress', progress: this.progress(nowMs) }, nowMs)
+    this.client.handle({ type: 'progress', progress: this.progress() }, nowMs)
     this.client.handle(input, nowMs)
     this.drain(nowMs)
     this.room.turns.wakeAt(this.wakeOwner, this.client.nextWakeMs())
@@ -108,10 +108,10 @@ export class TorrentAnnouncing implements TrackerRequester {
     this.room.turns.run((nowMs) => this.handle(answer, nowMs))
   }
 
-  private progress(nowMs: number): TransferProgress {
+  private progress(): TransferProgress {
     const { facts, tally, progress, isFinished } = this.torrent
     return {
-      ...tally.transferredSinceStart(nowMs),
+      ...tally.transferredSinceStart(),
       leftBytes: progress?.missingBytes ?? facts.metainfo?.info.totalBytes ?? unknownLeftBytes,
       isPartialSeed: isFinished && (progress?.missingBytes ?? 0) > 0,
     }

@@ -47,6 +47,8 @@ const fastFlags = { extensionProtocol: true, fast: true, dht: false }
 export class TorrentLinks implements ConnectionOwner, Settling {
   /** Past the handshake, in the order they connected. */
   readonly linked = new Map<Connection, LinkedPeer>()
+  /** The same: no two have the same id. */
+  private readonly byId = new Map<PeerId, LinkedPeer>()
   /** Dialled and not yet there. */
   readonly dialling = new Set<Connection>()
   /** Those that a person named. */
@@ -184,6 +186,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
       swarmPeer: undefined,
     }
     this.linked.set(connection, link)
+    this.byId.set(link.id, link)
     connection.limited = link.share
     this.exchange.join(link, nowMs)
     this.sayHello(link)
@@ -219,6 +222,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     const link = this.linked.get(connection)
     if (link === undefined) return
     this.linked.delete(connection)
+    this.byId.delete(link.id)
     this.room.bandwidth.leave(link.share)
     link.exchange.leave(link, nowMs)
     this.room.touch(this)
@@ -250,7 +254,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
       return self
     }
     if (torrent.peers.isBanned(connection.remote.address, nowMs)) return failure('peer-surplus', 'a banned address')
-    const known = [...this.linked.values()].find((link) => link.id === peerId)
+    const known = this.byId.get(peerId)
     if (known !== undefined) {
       if (!this.isBetter(connection, known, nowMs)) {
         // Who is there may be passing for the one that was dialled, which is known before long.

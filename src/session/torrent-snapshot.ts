@@ -11,12 +11,7 @@ function swarmOf(torrent: Torrent, nowMs: number): SwarmSnapshot | undefined {
   return torrent.transfer?.swarm.snapshot(nowMs)
 }
 
-function summaryOf(
-  torrent: Torrent,
-  swarm: SwarmSnapshot | undefined,
-  queuePosition: number,
-  nowMs: number,
-): TorrentSummary {
+function summaryOf(torrent: Torrent, swarm: SwarmSnapshot | undefined, queuePosition: number): TorrentSummary {
   const { facts, info } = torrent
   const { progress } = torrent
   const wanted = progress?.wantedBytes ?? (info === undefined ? 0 : wantedBytes(facts, info))
@@ -24,7 +19,7 @@ function summaryOf(
   const sources = swarm === undefined ? [] : [...swarm.peers, ...swarm.webSeeds]
   const downloadRate = sources.reduce((sum, source) => sum + source.downloadRate, 0)
   const uploadRate = swarm?.peers.reduce((sum, peer) => sum + peer.uploadRate, 0) ?? 0
-  const { downloadedBytes, uploadedBytes } = torrent.tally.transferred(nowMs)
+  const { downloadedBytes, uploadedBytes } = torrent.tally.transferred()
   const leftBytes = wanted - doneBytes
   return {
     id: facts.id,
@@ -54,7 +49,7 @@ function summaryOf(
 }
 
 export function torrentSummary(torrent: Torrent, queuePosition: number, nowMs: number): TorrentSummary {
-  return summaryOf(torrent, swarmOf(torrent, nowMs), queuePosition, nowMs)
+  return summaryOf(torrent, swarmOf(torrent, nowMs), queuePosition)
 }
 
 function trackerRow({ url, tier, state, warning, seeders, leechers, downloads }: TrackerSnapshot): TrackerRow {
@@ -127,7 +122,7 @@ export function torrentSnapshot(
   const { facts, info, content } = torrent
   const swarm = swarmOf(torrent, nowMs)
   return {
-    ...summaryOf(torrent, swarm, queuePosition, nowMs),
+    ...summaryOf(torrent, swarm, queuePosition),
     version: info?.version,
     comment: facts.metainfo?.comment,
     pieceLengthBytes: info?.pieceLengthBytes ?? 0,
@@ -146,6 +141,6 @@ export function torrentSnapshot(
     activeSeconds: facts.totals.activeSeconds,
     seedingSeconds: facts.totals.seedingSeconds,
     transferSeconds: torrent.tally.transferSeconds(),
-    transferBytes: torrent.tally.transferBytes(nowMs),
+    transferBytes: torrent.tally.transferBytes(),
   }
 }

@@ -31,7 +31,7 @@ export class TorrentTally {
   /** Who counts from now on; undefined: nobody. */
   attach(swarm: Swarm | undefined, nowMs: number): void {
     this.countTime(nowMs)
-    const { downloadedBytes, uploadedBytes } = this.transferred(nowMs)
+    const { downloadedBytes, uploadedBytes } = this.transferred()
     this.past.downloadedBytes = downloadedBytes
     this.past.uploadedBytes = uploadedBytes
     this.swarm = swarm
@@ -40,7 +40,7 @@ export class TorrentTally {
   setRunning(isRunning: boolean, nowMs: number): void {
     this.countTime(nowMs)
     this.isRunning = isRunning
-    if (isRunning) this.announcedFrom = this.transferred(nowMs)
+    if (isRunning) this.announcedFrom = this.transferred()
   }
 
   /** Adds the time since it was last called to the totals. */
@@ -53,19 +53,17 @@ export class TorrentTally {
   }
 
   /** Payload in both directions, restarts included. */
-  transferred(nowMs: number): Transferred {
-    const { downloadedBytes, uploadedBytes } = this.past
-    if (this.swarm === undefined) return { downloadedBytes, uploadedBytes }
-    const counted = this.swarm.snapshot(nowMs)
+  transferred(): Transferred {
+    const { past, swarm } = this
     return {
-      downloadedBytes: downloadedBytes + counted.downloadedBytes,
-      uploadedBytes: uploadedBytes + counted.uploadedBytes,
+      downloadedBytes: past.downloadedBytes + (swarm?.downloadedBytes ?? 0),
+      uploadedBytes: past.uploadedBytes + (swarm?.uploadedBytes ?? 0),
     }
   }
 
   /** The same since it started, as trackers want it. */
-  transferredSinceStart(nowMs: number): Transferred {
-    const { downloadedBytes, uploadedBytes } = this.transferred(nowMs)
+  transferredSinceStart(): Transferred {
+    const { downloadedBytes, uploadedBytes } = this.transferred()
     return {
       downloadedBytes: downloadedBytes - this.announcedFrom.downloadedBytes,
       uploadedBytes: uploadedBytes - this.announcedFrom.uploadedBytes,
@@ -75,7 +73,7 @@ export class TorrentTally {
   /** As of now, for the record. */
   totals(nowMs: number): TorrentTotals {
     this.countTime(nowMs)
-    return { ...this.past, ...this.transferred(nowMs) }
+    return { ...this.past, ...this.transferred() }
   }
 
   /** A connection got past the handshake, or a web seed answered, while something lacked. */
@@ -88,8 +86,8 @@ export class TorrentTally {
   }
 
   /** Payload that this session downloaded. */
-  transferBytes(nowMs: number): number {
-    return this.transferred(nowMs).downloadedBytes - this.earlierBytes
+  transferBytes(): number {
+    return this.transferred().downloadedBytes - this.earlierBytes
   }
 
   /** From the first source of content to the last verified byte; undefined when nothing was downloaded. */

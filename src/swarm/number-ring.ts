@@ -1,11 +1,13 @@
 // A queue of records of three numbers in one typed array: what a peer was asked for, what it asked for, what is on
 // its way to it. Nothing is allocated per record; taking from the front and finding near the front are O(1).
-// Guarantees: order is kept; removed records are never seen again. The instance owns its array.
+// Guarantees: order is kept; removed records are never seen again; an empty one that was never used takes no array.
+// The instance owns its array.
 import { assert } from '../base/assert.ts'
 
 const fieldsPerRecord = 3
 const removedMark = -1
 const initialCapacity = 16
+const noFields = new Float64Array(0)
 /** Positions stay within 31 bits, so that they are cheap to mask. */
 const maxPosition = 2 ** 30
 
@@ -15,8 +17,9 @@ export class NumberRing {
   size = 0
   first = 0
   end = 0
-  private fields = new Float64Array(initialCapacity * fieldsPerRecord)
-  private mask = initialCapacity - 1
+  private fields = noFields
+  /** Capacity, a power of two, less 1. */
+  private mask = -1
 
   push(field0: number, field1: number, field2: number): void {
     if (this.end - this.first > this.mask || this.end >= maxPosition) this.makeRoom()
@@ -60,7 +63,7 @@ export class NumberRing {
   /** Renumbers from 0, in an array twice as large unless removed records take up half of it. */
   private makeRoom(): void {
     const capacity = this.mask + 1
-    const roomier = this.size > capacity / 2 ? capacity * 2 : capacity
+    const roomier = this.size > capacity / 2 ? capacity * 2 : Math.max(capacity, initialCapacity)
     const fields = new Float64Array(roomier * fieldsPerRecord)
     let count = 0
     for (let position = this.first; position < this.end; position = this.next(position)) {

@@ -16,7 +16,7 @@ export class OutstandingRequests {
   heldCount = 0
   private readonly ring = new NumberRing()
   /** Blocks whose request was cancelled, with the time; in the order of cancelling. */
-  private readonly cancelled = new Map<number, number>()
+  private cancelled: Map<number, number> | undefined
 
   /** Released ones included. */
   get size(): number {
@@ -100,6 +100,7 @@ export class OutstandingRequests {
 
   /** A request was cancelled that is answered all the same, by a refusal or by the block (BEP 6). */
   cancel(block: number, nowMs: number): void {
+    this.cancelled ??= new Map()
     const { cancelled } = this
     cancelled.delete(block)
     if (cancelled.size >= maxCancelled) for (const oldest of cancelled.keys()) if (cancelled.delete(oldest)) break
@@ -108,13 +109,12 @@ export class OutstandingRequests {
 
   /** An answer came: whether it is that to a cancelled request, rather than to one that was made since. */
   takeCancelled(block: number, nowMs: number): boolean {
-    if (this.cancelled.size === 0) return false
-    const atMs = this.cancelled.get(block)
-    return this.cancelled.delete(block) && atMs !== undefined && nowMs - atMs < cancelledMs
+    const atMs = this.cancelled?.get(block)
+    return this.cancelled?.delete(block) === true && atMs !== undefined && nowMs - atMs < cancelledMs
   }
 
   clear(): void {
-    this.cancelled.clear()
+    this.cancelled = undefined
     this.ring.clear()
     this.heldCount = 0
   }

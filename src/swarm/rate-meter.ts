@@ -1,9 +1,11 @@
 // How many bytes a second went by lately: a ring of time slices, so that a rate is an exact sum over a window and a
-// burst leaves it again all at once. Guarantees: nothing is allocated after the start; time may stand still between
+// burst leaves it again all at once. Guarantees: nothing is allocated after the first bytes; time may stand still between
 // calls but never goes back. Each meter owns its slices.
 import { assert } from '../base/assert.ts'
 
 const sliceCount = 10
+/** Of all meters to which nothing was added. */
+const noSlices = new Float64Array(sliceCount)
 /** Younger meters divide by this much, or the first block of a transfer would look like a record. */
 const shortestSpanMs = 1000
 
@@ -11,7 +13,7 @@ export class RateMeter {
   /** Bytes since the beginning. */
   totalBytes = 0
   private readonly sliceMs: number
-  private readonly slices = new Float64Array(sliceCount)
+  private slices = noSlices
   /** Number of the newest slice since time 0. */
   private newest: number
   private readonly startMs: number
@@ -26,6 +28,7 @@ export class RateMeter {
 
   add(bytes: number, nowMs: number): void {
     this.advance(nowMs)
+    if (this.slices === noSlices) this.slices = new Float64Array(sliceCount)
     this.slices[this.newest % sliceCount] = (this.slices[this.newest % sliceCount] as number) + bytes
     this.windowBytes += bytes
     this.totalBytes += bytes
@@ -44,15 +47,21 @@ export class RateMeter {
   private advance(nowMs: number): void {
     const slice = Math.floor(nowMs / this.sliceMs)
     if (slice <= this.newest) return
-    if (slice - this.newest >= sliceCount) {
-      this.slices.fill(0)
-      this.windowBytes = 0
-    } else {
-      for (let old = this.newest + 1; old <= slice; old++) {
-        this.windowBytes -= this.slices[old % sliceCount] as number
-        this.slices[old % sliceCount] = 0
-      }
-    }
+    if (this.windowBytes > 0) this.forget(slice)
     this.newest = slice
+  }
+
+  /** What lies before the window that ends with `slice`. */
+  private forget(slice: number): void {
+    const { slices } = this
+    if (slice - this.newest >= sliceCount) {
+      slices.fill(0)
+      this.windowBytes = 0
+      return
+    }
+    for (let old = this.newest + 1; old <= slice; old++) {
+      this.windowBytes -= slices[old % sliceCount] as number
+      slices[old % sliceCount] = 0
+    }
   }
 }

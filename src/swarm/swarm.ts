@@ -366,11 +366,20 @@ export class Swarm {
     return this.context.outputs.poll()
   }
 
+  /** Payload since it began, as in a snapshot. */
+  get downloadedBytes(): number {
+    return this.parts.receiving.downloadedBytes + this.webSeeding.downloadedBytes
+  }
+
+  get uploadedBytes(): number {
+    return this.parts.uploading.uploadedBytes
+  }
+
   snapshot(nowMs: number): SwarmSnapshot {
     const { context, parts, webSeeding } = this
     return {
-      downloadedBytes: parts.receiving.downloadedBytes + webSeeding.downloadedBytes,
-      uploadedBytes: parts.uploading.uploadedBytes,
+      downloadedBytes: this.downloadedBytes,
+      uploadedBytes: this.uploadedBytes,
       wastedBytes: parts.receiving.wastedBytes + webSeeding.wastedBytes + this.damagedBytes,
       damagedPieces: this.damagedPieces,
       missingPieces: context.picker.missing.count,

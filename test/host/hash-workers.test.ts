@@ -48,8 +48,12 @@ describe('hashing threads', () => {
     const slot = filledSlot(memory, 1_048_576, 1)
     const first = await threadsOf(() => void hasher.hash(0, 'leaves', slot, 1_048_576, 0))
     assert.equal(first.length, 1)
+    const few = await threadsOf(() => {
+      for (let ticket = 1; ticket < 23; ticket++) hasher.hash(ticket, 'leaves', slot, 1_048_576, 0)
+    })
+    assert.equal(few.length, 0)
     const more = await threadsOf(() => {
-      for (let ticket = 1; ticket < 100; ticket++) hasher.hash(ticket, 'leaves', slot, 1_048_576, 0)
+      for (let ticket = 23; ticket < 100; ticket++) hasher.hash(ticket, 'leaves', slot, 1_048_576, 0)
     })
     assert.equal(more.length, 2)
   })
