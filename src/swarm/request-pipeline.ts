@@ -1,6 +1,7 @@
 // How many requests to keep at one peer: as many blocks as it sends while an answer travels, and some on top so that it
-// never runs dry: a second's worth, or 8 MiB if that is less, as a long queue costs the peer time. Opened by slow start,
-// one more for each block that comes. Also when a peer has been silent for too long.
+// never runs dry: a second's worth, or if that is less 8 MiB or what comes in the time of its longest pause, as a long
+// queue costs the peer time. Opened by slow start, one more for each block that comes. Also when a peer has been silent
+// for too long.
 // Guarantees: numbers only, nothing allocated after the start. Each peer's pipeline is its own.
 import { blockLengthBytes } from '../formats/metainfo/metainfo.ts'
 
@@ -16,7 +17,10 @@ const silentDepth = 1
 const endGamePart = 8
 const leastEndGameDepth = 2
 const mostEndGameDepth = 8
-/** What stands at the peer beyond the way there and back, the lesser of the two: it outlasts our pauses and its own. */
+/**
+ * What stands at the peer beyond the way there and back: so many milliseconds' worth, or so many blocks where that is
+ * less, unless it pauses for longer than these take. It outlasts our pauses and its own.
+ */
 const reserveMs = 1000
 const reserveBlocks = 512
 /** Slow start goes up to the reserve, and beyond to so many times what the speed found so far asks for. */
@@ -183,7 +187,8 @@ export class RequestPipeline {
     this.intervalBytes = 0
     this.intervalStartMs = nowMs
     const blocksPerMs = rate / (1000 * blockLengthBytes)
-    const wanted = Math.ceil(blocksPerMs * this.minLatencyMs + Math.min(blocksPerMs * reserveMs, reserveBlocks))
+    const reserve = Math.min(blocksPerMs * reserveMs, Math.max(reserveBlocks, blocksPerMs * this.longestPauseMs))
+    const wanted = Math.ceil(blocksPerMs * this.minLatencyMs + reserve)
     this.openingDepth = Math.max(reserveBlocks, openingFactor * wanted)
     if (this.isSlowStart) return
     this.depth = Math.max(Math.min(wanted, this.maxDepth), Math.min(leastDepth, this.maxDepth))

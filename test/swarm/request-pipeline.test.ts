@@ -101,6 +101,22 @@ test('a fast peer holds 8 MiB and what the way takes, at no time more than it op
   }
 })
 
+test('a fast peer that pauses holds what comes in the time of its pause', () => {
+  for (const [pauseMs, least, most] of [
+    [0, 512, 600],
+    [60, 900, 1200],
+  ] as const) {
+    const pipeline = new RequestPipeline(2000)
+    pipeline.unchoked(0)
+    pipeline.asked(0)
+    for (let nowMs = 1; nowMs <= 4500; nowMs++) {
+      if (nowMs % 100 < pauseMs) continue
+      for (let block = 0; block < 40; block++) pipeline.received(blockBytes, 1, 100, nowMs)
+    }
+    ok(pipeline.depth >= least && pipeline.depth <= most, `${pipeline.depth} with pauses of ${pauseMs} ms`)
+  }
+})
+
 test('the queue of a peer is respected, and nonsense brought into range', () => {
   const pipeline = new RequestPipeline(5)
   equal(pipeline.depth, 5)
