@@ -1,7 +1,7 @@
 // Messages that wait: for whom somebody is asked to flush, and what leaves together.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { encodeMessage, encodeMessages, type WireMessage } from '../formats/peer/recorded-wire.ts'
+import { encodeMessages } from '../formats/peer/recorded-wire.ts'
 import { livePeer } from './piped-connection.ts'
 
 test('a have that may wait asks nobody to flush, and leaves with the next message, in order', () => {
