@@ -130,6 +130,8 @@ class Connection {
   private readonly connections: Connections
   private pending: Buffer | undefined
   private isOver = false
+  /** More may be on its way, to which the system would answer with a reset that overtakes our answer. */
+  private mayGetMore = false
 
   constructor(socket: Socket, remote: IpAddress, options: HttpListenerOptions, connections: Connections) {
     this.socket = socket
@@ -179,13 +181,15 @@ class Connection {
   }
 
   private send(bytes: Buffer): void {
-    if (this.isOver) this.socket.end(bytes)
+    if (this.isOver && this.mayGetMore) this.socket.end(bytes)
     else this.socket.write(bytes)
+    if (this.isOver && !this.mayGetMore) this.socket.destroySoon()
     if (this.socket.writableLength > maxQueuedBytes) this.socket.destroy()
   }
 
-  private last(answer: PlainAnswer): Buffer {
+  private last(answer: PlainAnswer, mayGetMore = true): Buffer {
     this.isOver = true
+    this.mayGetMore = mayGetMore
     return encodeAnswer(answer, 'close')
   }
 
@@ -203,7 +207,8 @@ class Connection {
     const hasBody = bodyLength !== undefined && bodyLength !== '0'
     if (!hasBody && said.includes('upgrade') && this.upgraded(request, behind)) return undefined
     const answer = this.options.answer(request)
-    if (hasBody || said.includes('close') || (minor === '0' && !said.includes('keep-alive'))) return this.last(answer)
+    const isLast = said.includes('close') || (minor === '0' && !said.includes('keep-alive'))
+    if (hasBody || isLast) return this.last(answer, hasBody)
     return encodeAnswer(answer, minor === '0' ? 'keep-alive' : '')
   }
 
@@ -222,6 +227,12 @@ class Connection {
   }
 }
 
+/** IPv4 is written in one way only. */
+function remoteOf({ remoteAddress = '' }: Socket): IpAddress | undefined {
+  const isPlain = remoteAddress.includes('.') && !remoteAddress.includes(':')
+  return isPlain ? { family: 4, address: remoteAddress } : canonicalAddress(remoteAddress)
+}
+
 function closeServer(server: Server, connections: Connections): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve())
@@ -233,8 +244,8 @@ function closeServer(server: Server, connections: Connections): Promise<void> {
 export function listenHttp(options: HttpListenerOptions): Promise<Result<HttpListener>> {
   const { address, port, idleMs = usualIdleMs } = options
   const connections = new Connections()
-  const server = createServer({ noDelay: true }, (socket) => {
-    const remote = canonicalAddress(socket.remoteAddress ?? '')
+  const server = createServer((socket) => {
+    const remote = remoteOf(socket)
     const connection = remote && new Connection(socket, remote, options, connections)
     if (connection === undefined || !connections.add(connection)) socket.destroy()
   })

@@ -5,6 +5,7 @@ import { assert } from '../base/assert.ts'
 const firstSlots = 16
 /** In thirds of the slots. */
 const fullThirds = 2
+const shardBits = 6
 
 export class HashIndex {
   /** Two words a slot: the hash, and the number plus one; 0: free. */
@@ -89,5 +90,30 @@ export class HashIndex {
     for (let index = 0; index < words.length; index += 2) {
       if (words[index + 1] !== 0) this.put(words[index] as number, words[index + 1] as number)
     }
+  }
+}
+
+/** An index that grows is gone through at once; of 64 small ones no growth is felt. By the hash's highest bits. */
+export class ShardedIndex {
+  private readonly shards: readonly HashIndex[] = Array.from({ length: 2 ** shardBits }, () => new HashIndex())
+  private entries = 0
+
+  get size(): number {
+    return this.entries
+  }
+
+  /** To look in; not for adding or removing. */
+  of(hash: number): HashIndex {
+    return this.shards[hash >>> (32 - shardBits)] as HashIndex
+  }
+
+  add(hash: number, value: number): void {
+    this.of(hash).add(hash, value)
+    this.entries++
+  }
+
+  remove(hash: number, value: number): void {
+    this.of(hash).remove(hash, value)
+    this.entries--
   }
 }

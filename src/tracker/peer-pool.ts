@@ -3,7 +3,7 @@
 // what it returns; an address has a limited number of peers in a swarm. Owns records and lists; swarms are numbers here.
 import { type AddressFamily, addressLength, compactEndpointLength } from '../formats/compact-endpoint.ts'
 import type { Random } from '../ports/random.ts'
-import { HashIndex } from './hash-index.ts'
+import { ShardedIndex } from './hash-index.ts'
 import { newHashKey, tableHash } from './keyed-hash.ts'
 import { longestRun, RecordBlocks } from './record-blocks.ts'
 
@@ -37,8 +37,6 @@ const endpointAt = 10
 const peerIdLength = 20
 const seederFlag = 1
 const partialFlag = 2
-/** An index that grows is gone through at once, so it is one of many. */
-const shardBits = 6
 const noList = 255
 const firstLists = 64
 
@@ -48,7 +46,7 @@ export class PeerPool {
   /** Bytes of an address that count as its owner's. */
   private readonly ownerLength: 4 | 8
   private readonly blocks: RecordBlocks
-  private readonly shards: readonly HashIndex[] = Array.from({ length: 2 ** shardBits }, () => new HashIndex())
+  private readonly index = new ShardedIndex()
   private readonly key: Uint32Array
   private readonly maxListLength: number
   private readonly maxPeersPerAddress: number
@@ -58,7 +56,6 @@ export class PeerPool {
   private powers = new Uint8Array(2 * firstLists).fill(noList)
   private partials = new Uint32Array(firstLists)
   private randomState: number
-  private peers = 0
 
   constructor({ family, random, maxRecords, maxListLength, maxPeersPerAddress }: PeerPoolOptions) {
     this.endpointLength = compactEndpointLength(family)
@@ -73,7 +70,7 @@ export class PeerPool {
 
   /** In all swarms. */
   get size(): number {
-    return this.peers
+    return this.index.size
   }
 
   get byteLength(): number {
@@ -100,7 +97,7 @@ export class PeerPool {
   /** The record of a packed endpoint; -1: it is not in the swarm, -2: nor may it be, for its address has its share. */
   find(swarm: number, endpoint: Uint8Array): number {
     const hash = this.hashOf(swarm, endpoint, 0)
-    const shard = this.shards[hash >>> (32 - shardBits)] as HashIndex
+    const shard = this.index.of(hash)
     let others = 0
     for (let slot = shard.first(hash); slot !== -1; slot = shard.next(slot)) {
       const record = shard.valueAt(slot)
@@ -156,8 +153,7 @@ export class PeerPool {
     this.counts[list] = count + 1
     this.partials[swarm] = this.partialSeeds(swarm) + Number(details.isPartial)
     const hash = this.hashOf(swarm, endpoint, 0)
-    this.shardOf(hash).add(hash, record)
-    this.peers++
+    this.index.add(hash, record)
     return record
   }
 
@@ -166,14 +162,13 @@ export class PeerPool {
     const swarm = this.blocks.wordOf(record, 0)
     const list = 2 * swarm + (this.flagsOf(record) & seederFlag)
     const hash = this.recordHash(record)
-    this.shardOf(hash).remove(hash, record)
+    this.index.remove(hash, record)
     this.partials[swarm] = this.partialSeeds(swarm) - Number(this.isPartial(record))
-    this.peers--
     const left = (this.counts[list] as number) - 1
     const last = (this.starts[list] as number) + left
     if (last !== record) {
       const lastHash = this.recordHash(last)
-      this.shardOf(lastHash).replace(lastHash, last, record)
+      this.index.of(lastHash).replace(lastHash, last, record)
       this.blocks.copy(last, record, 1)
     }
     this.counts[list] = left
@@ -289,10 +284,6 @@ export class PeerPool {
     return this.hashOf(this.blocks.wordOf(record, 0), this.blocks.bytesOf(record), at)
   }
 
-  private shardOf(hash: number): HashIndex {
-    return this.shards[hash >>> (32 - shardBits)] as HashIndex
-  }
-
   /** Gives a list a run of 2^power records; false: there is no room, and nothing changed. */
   private move(list: number, power: number): boolean {
     const start = this.starts[list] as number
@@ -302,7 +293,7 @@ export class PeerPool {
     this.blocks.copy(start, moved, count)
     for (let index = 0; index < count; index++) {
       const hash = this.recordHash(moved + index)
-      this.shardOf(hash).replace(hash, start + index, moved + index)
+      this.index.of(hash).replace(hash, start + index, moved + index)
     }
     this.blocks.free(start, this.powers[list] as number)
     this.starts[list] = moved

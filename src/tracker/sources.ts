@@ -4,7 +4,7 @@
 import { readUint32 } from '../base/bytes.ts'
 import { addressBytes, type IpAddress } from '../formats/compact-endpoint.ts'
 import type { Random } from '../ports/random.ts'
-import { HashIndex } from './hash-index.ts'
+import { ShardedIndex } from './hash-index.ts'
 import { newHashKey, tableHash } from './keyed-hash.ts'
 
 /** An address as bytes; made once and filled again and again. */
@@ -52,7 +52,7 @@ export const tooFast = -2
 export class SourceTable {
   private readonly limits: SourceLimits
   private readonly key: Uint32Array
-  private readonly index = new HashIndex()
+  private readonly index = new ShardedIndex()
   private highs = new Uint32Array(firstRows)
   private lows = new Uint32Array(firstRows)
   private owned = new Uint32Array(firstRows)
@@ -145,8 +145,9 @@ export class SourceTable {
   }
 
   private find(source: Source): number {
-    const { index } = this
-    for (let slot = index.first(this.hashOf(source.high, source.low)); slot !== -1; slot = index.next(slot)) {
+    const hash = this.hashOf(source.high, source.low)
+    const index = this.index.of(hash)
+    for (let slot = index.first(hash); slot !== -1; slot = index.next(slot)) {
       if (this.isRow(index.valueAt(slot), source)) return index.valueAt(slot)
     }
     return -1

@@ -3,7 +3,7 @@
 // stalls; swarm numbers are used again. Owns swarms and peers; what they cost their sources is the server's.
 import { hashLength } from '../formats/tracker/announce.ts'
 import type { Random } from '../ports/random.ts'
-import { HashIndex } from './hash-index.ts'
+import { ShardedIndex } from './hash-index.ts'
 import { newHashKey, tableHash } from './keyed-hash.ts'
 import { PeerPool } from './peer-pool.ts'
 
@@ -32,7 +32,7 @@ export class SwarmTable {
   private readonly onGone: (maker: number) => void
   private readonly tickMs: number
   private readonly key: Uint32Array
-  private readonly index = new HashIndex()
+  private readonly index = new ShardedIndex()
   private hashes = new Uint8Array(hashLength * firstSwarms)
   private downloads = new Uint32Array(firstSwarms)
   private makers = new Uint32Array(firstSwarms)
@@ -64,8 +64,8 @@ export class SwarmTable {
 
   /** By the 20 bytes at `at`; -1: none. */
   find(bytes: Uint8Array, at: number): number {
-    const { index } = this
     const hash = tableHash(this.key, 0, bytes, at, at + hashLength)
+    const index = this.index.of(hash)
     for (let slot = index.first(hash); slot !== -1; slot = index.next(slot)) {
       if (this.hasHash(index.valueAt(slot), bytes, at)) return index.valueAt(slot)
     }
