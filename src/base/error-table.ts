@@ -247,6 +247,18 @@ export const errorTable = {
     meaning: 'A request to our tracker is malformed.',
     remedy: 'The client that sent it is at fault.',
   },
+  'tracker-list': {
+    meaning: 'A list for our tracker, of users or of torrents, is not understood.',
+    remedy: 'Correct the line named; until then the tracker does not start, or goes on with the list it had.',
+  },
+  'tracker-state': {
+    meaning: 'The file with the swarms of our tracker is damaged, or of another kind or version.',
+    remedy: 'Remove it to begin without peers; they come back as they announce.',
+  },
+  'redis-unreachable': {
+    meaning: 'Our tracker cannot reach the Redis server that it is to share its swarms through.',
+    remedy: 'Check the URL given with `--redis`, and that the server runs and lets this machine in.',
+  },
 
   // Web seeds (BEP 19)
   'web-seed-url': {

@@ -6,6 +6,8 @@ export interface CommandContext {
   readonly output: Output
   /** Aborted by Ctrl-C or termination. */
   readonly signal: AbortSignal
+  /** From now on a hang-up (SIGHUP) does this instead of ending the command. */
+  takeHangUp(act: () => void): void
 }
 
 /** The exit code; failures of the whole command are thrown as SwarmbidError. */

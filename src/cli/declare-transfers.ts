@@ -80,15 +80,3 @@ export function addSeed(program: Command, run: RunCommand): void {
     run(async (context) => (await import('./seed-command.ts')).runSeed(names, options, context)),
   )
 }
-
-export function addTracker(program: Command, run: RunCommand): void {
-  program
-    .command('tracker')
-    .summary('run a small tracker')
-    .description('Runs a tracker over HTTP and UDP that remembers nothing beyond its end, until interrupted.')
-    .option('--port <port>', 'of HTTP and UDP; 0: any free one (default: 6969)', parsePortOption)
-    .option('--bind <address>', 'listen on this address (default: this machine only); may be given again', collect)
-    .option('--interval <time>', 'between announces of a peer, such as 30min', parseDuration)
-    .option('--json', jsonOption)
-    .action((options) => run(async (context) => (await import('./tracker-command.ts')).runTracker(options, context)))
-}

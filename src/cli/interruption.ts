@@ -7,6 +7,8 @@ export interface Interruption {
   readonly signal: AbortSignal
   /** The exit code that the signal asks for, once there was one. */
   exitCode(): number | undefined
+  /** From now on a hang-up (SIGHUP) does this instead of ending the command. */
+  takeHangUp(act: () => void): void
 }
 
 const sameKeystrokeMs = 1_000
@@ -16,6 +18,7 @@ export function watchInterruption(): Interruption {
   const controller = new AbortController()
   let code: number | undefined
   let firstMs = 0
+  let hangUp = () => onSignal(exitCodes.hungUp)
 
   function onSignal(signalCode: number): void {
     const nowMs = performance.now()
@@ -30,7 +33,13 @@ export function watchInterruption(): Interruption {
   }
 
   process.on('SIGINT', () => onSignal(exitCodes.interrupted))
-  process.on('SIGHUP', () => onSignal(exitCodes.hungUp))
+  process.on('SIGHUP', () => hangUp())
   process.on('SIGTERM', () => onSignal(exitCodes.terminated))
-  return { signal: controller.signal, exitCode: () => code }
+  return {
+    signal: controller.signal,
+    exitCode: () => code,
+    takeHangUp(act) {
+      hangUp = act
+    },
+  }
 }

@@ -108,3 +108,9 @@ export function collectNode(text: string, nodes: readonly PeerAddress[] = []): P
   if (node === undefined) throw new InvalidArgumentError('Expected HOST:PORT.')
   return [...nodes, node]
 }
+
+export function parseLargeCount(text: string): number {
+  const count = Number(text)
+  if (!/^[0-9]{1,8}$/.test(text) || count < 1) throw new InvalidArgumentError('Expected a number from 1 to 99999999.')
+  return count
+}

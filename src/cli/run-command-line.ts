@@ -9,7 +9,8 @@ import { addDht } from './declare-dht.ts'
 import { addEscrow } from './declare-escrow.ts'
 import { addCreate, addInfo, addMagnet, addVerify } from './declare-files.ts'
 import { addLedger } from './declare-ledger.ts'
-import { addDownload, addSeed, addTracker } from './declare-transfers.ts'
+import { addTracker } from './declare-tracker.ts'
+import { addDownload, addSeed } from './declare-transfers.ts'
 import { addWallet } from './declare-wallet.ts'
 import { jsonLine } from './display-text.ts'
 import { exitCodes } from './exit-code.ts'
@@ -96,7 +97,7 @@ export async function runCommandLine(commandLine: readonly string[]): Promise<vo
     process.exit()
   })
   const program = newProgram(async (command) => {
-    const exitCode = await command({ output, signal: interruption.signal })
+    const exitCode = await command({ output, signal: interruption.signal, takeHangUp: interruption.takeHangUp })
     // What goes on until it is interrupted ends well, and yet says by its code that it was.
     process.exitCode = interruption.exitCode() ?? exitCode
   }, output)

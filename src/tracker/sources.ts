@@ -92,14 +92,17 @@ export class SourceTable {
     return seen < (this.limits.requestsPerSecond * windowMs) / 1_000
   }
 
-  /** The row of a source that may bring in another torrent, which is then counted; else `tooMany` or `tooFast`. */
-  bringTorrent(source: Source, nowMs: number): number {
+  /**
+   * The row of a source that may bring in another torrent, which is then counted; else `tooMany` or `tooFast`. `isTrusted`:
+   * it was let in before, or by another instance.
+   */
+  bringTorrent(source: Source, nowMs: number, isTrusted: boolean): number {
     const { limits } = this
     let row = this.find(source)
     if (row === -1) row = this.add(source, nowMs)
     if (row === -1) return tooMany
     this.refill(row, nowMs)
-    if (!source.isLoopback) {
+    if (!source.isLoopback && !isTrusted) {
       if ((this.owned[row] as number) >= limits.maxTorrents) return tooMany
       if ((this.tokens[row] as number) < 1) return tooFast
     }

@@ -250,8 +250,11 @@ export class TrackerServer {
     const { family, infoHash, endpoint } = change
     const source = new Source()
     if (!source.set({ family, address: formatAddress(endpoint, 0, family) })) return false
-    const swarm = this.swarmOf(infoHash, 0, source, nowMs)
+    const isNew = this.table.find(infoHash, 0) === -1
+    if (isNew && change.event === 'stopped') return false
+    const swarm = this.swarmOf(infoHash, 0, source, nowMs, true)
     if (swarm === -1) return false
+    this.table.touch(swarm, nowMs)
     const { details } = this
     details.isSeeder = change.isSeeder
     details.isPartial = change.isPartial
@@ -262,6 +265,12 @@ export class TrackerServer {
     const tick = (this.table.tickOf(nowMs) - ageTicks) & 0xff
     this.enter(swarm, this.table.pools[family], family, change.event, tick)
     return true
+  }
+
+  /** As `apply`: downloads that were completed elsewhere, or before. */
+  applyDownloads(infoHash: Uint8Array, count: number): void {
+    const swarm = this.table.find(infoHash, 0)
+    if (swarm !== -1) this.table.setDownloads(swarm, Math.max(count, this.table.downloadsOf(swarm)))
   }
 
   metrics(): readonly Metric[] {
@@ -290,7 +299,7 @@ export class TrackerServer {
   }
 
   /** The swarm, made if need be and may be; -1: refused, for the reason in `refusal`. */
-  private swarmOf(bytes: Uint8Array, at: number, source: Source, nowMs: number): number {
+  private swarmOf(bytes: Uint8Array, at: number, source: Source, nowMs: number, isTrusted = false): number {
     const { table, sources } = this
     const known = table.find(bytes, at)
     if (known !== -1) {
@@ -306,7 +315,7 @@ export class TrackerServer {
       return -1
     }
     sources.sweep(sourcesPerSwarmsSwept, nowMs)
-    const maker = sources.bringTorrent(source, nowMs)
+    const maker = sources.bringTorrent(source, nowMs, isTrusted)
     if (maker === tooMany || maker === tooFast) {
       this.refuse(maker === tooMany ? 'too-many-torrents' : 'too-fast')
       return -1

@@ -26,7 +26,7 @@ function started(options: TrackerOptions) {
     endStatus: () => undefined,
     isRead: () => true,
   }
-  const ended = runTracker(options, { output, signal: controller.signal })
+  const ended = runTracker(options, { output, signal: controller.signal, takeHangUp: () => undefined })
   const first = new Promise<unknown>((resolve) => {
     onSaid = () => resolve(said[0])
   })
