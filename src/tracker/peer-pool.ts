@@ -12,6 +12,8 @@ export interface PeerDetails {
   readonly isSeeder: boolean
   /** A partial seed (BEP 21). */
   readonly isPartial: boolean
+  /** It announced to this instance of the tracker. */
+  readonly isOurs: boolean
   /** 32 bits; 0: it gave none. */
   readonly key: number
   /** The 20 bytes at `peerIdAt`. */
@@ -37,6 +39,7 @@ const endpointAt = 10
 const peerIdLength = 20
 const seederFlag = 1
 const partialFlag = 2
+const oursFlag = 4
 const noList = 255
 const firstLists = 64
 
@@ -114,6 +117,10 @@ export class PeerPool {
 
   isPartial(record: number): boolean {
     return (this.flagsOf(record) & partialFlag) !== 0
+  }
+
+  isOurs(record: number): boolean {
+    return (this.flagsOf(record) & oursFlag) !== 0
   }
 
   keyOf(record: number): number {
@@ -253,12 +260,13 @@ export class PeerPool {
     return this.blocks.bytesOf(record)[this.blocks.offsetOf(record) + flagsAt] as number
   }
 
-  private fill(record: number, { isSeeder, isPartial, key, bytes, peerIdAt }: PeerDetails, tick: number): void {
+  private fill(record: number, details: PeerDetails, tick: number): void {
+    const { isSeeder, isPartial, isOurs, key, bytes, peerIdAt } = details
     const target = this.blocks.bytesOf(record)
     const offset = this.blocks.offsetOf(record)
     this.blocks.setWord(record, 1, key)
     target[offset + tickAt] = tick
-    target[offset + flagsAt] = (isSeeder ? seederFlag : 0) | (isPartial ? partialFlag : 0)
+    target[offset + flagsAt] = (isSeeder ? seederFlag : 0) | (isPartial ? partialFlag : 0) | (isOurs ? oursFlag : 0)
     const to = offset + endpointAt + this.endpointLength
     for (let index = 0; index < peerIdLength; index++) target[to + index] = bytes[peerIdAt + index] as number
   }

@@ -25,7 +25,7 @@ export interface SignallingOptions {
 
 interface Peer {
   readonly connection: number
-  readonly peerId: string
+  peerId: string
   isSeeder: boolean
   lastMs: number
   /** Its place among the peers of the swarm. */
@@ -185,6 +185,7 @@ export class Signalling {
       if (event === 'completed' && isSeeder && !known.isSeeder) swarm.downloaded++
       swarm.seeders += Number(isSeeder) - Number(known.isSeeder)
       known.isSeeder = isSeeder
+      known.peerId = peerId
       known.lastMs = nowMs
       return swarm
     }

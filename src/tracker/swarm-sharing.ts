@@ -21,14 +21,16 @@ export interface SwarmExchangeSink {
 }
 
 const batchLength = 65_536
-const mostWaiting = 256
+/** 16 MiB. */
+const usualMostWaiting = 256
 /** While all is said again, this many parts of it a flush. */
 const partsPerFlush = 2
 
 export class SwarmSharing implements SwarmExchangeSink {
   private readonly server: TrackerServer
   private readonly nowMs: () => number
-  private batch = new Uint8Array(batchLength)
+  private readonly mostWaiting: number
+  private readonly batch = new Uint8Array(batchLength)
   private end = 0
   private readonly waiting: Uint8Array[] = []
   private everything: Generator<Uint8Array> | undefined
@@ -38,7 +40,8 @@ export class SwarmSharing implements SwarmExchangeSink {
   private malformed = 0
   private lost = 0
 
-  constructor(server: TrackerServer, nowMs: () => number) {
+  constructor(server: TrackerServer, nowMs: () => number, mostWaiting = usualMostWaiting) {
+    this.mostWaiting = mostWaiting
     this.server = server
     this.nowMs = nowMs
     server.onChange = (change) => this.note(change)
@@ -52,7 +55,8 @@ export class SwarmSharing implements SwarmExchangeSink {
   }
 
   onForgotten(): void {
-    this.everything = changesOf(this.server, this.nowMs)
+    // Not what came from others: who left meanwhile would be back.
+    this.everything = changesOf(this.server, 'ours', this.nowMs)
   }
 
   /** Sends what waits; to be called every fraction of a second. */
@@ -66,7 +70,7 @@ export class SwarmSharing implements SwarmExchangeSink {
       else this.waiting.push(next.value)
     }
     while (this.waiting.length > 0) {
-      const batch = concatBytes(this.waiting.splice(0, 4))
+      const batch = this.waiting.shift() as Uint8Array
       if (await exchange.publish(batch)) {
         this.sent++
       } else {
@@ -94,9 +98,15 @@ export class SwarmSharing implements SwarmExchangeSink {
 
   private cut(): void {
     if (this.end === 0) return
-    this.waiting.push(this.batch.slice(0, this.end))
+    const batch = this.batch.subarray(0, this.end)
     this.end = 0
-    if (this.waiting.length <= mostWaiting) return
+    const last = this.waiting.at(-1)
+    if (last !== undefined && last.length + batch.length <= batchLength) {
+      this.waiting[this.waiting.length - 1] = concatBytes([last, batch])
+      return
+    }
+    this.waiting.push(batch.slice())
+    if (this.waiting.length <= this.mostWaiting) return
     this.waiting.shift()
     this.lost++
   }

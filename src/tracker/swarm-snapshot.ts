@@ -81,7 +81,15 @@ export function applyChanges(
   return applied
 }
 
-function encodeList(server: TrackerServer, swarm: number, family: 4 | 6, isSeeder: boolean, nowMs: number): Uint8Array {
+type Choice = 'all' | 'ours'
+
+function encodeList(
+  server: TrackerServer,
+  swarm: number,
+  [family, isSeeder]: readonly [4 | 6, boolean],
+  choice: Choice,
+  nowMs: number,
+): Uint8Array {
   const { swarms } = server
   const pool = swarms.pools[family]
   const count = isSeeder ? pool.seeders(swarm) : pool.leechers(swarm)
@@ -90,6 +98,7 @@ function encodeList(server: TrackerServer, swarm: number, family: 4 | 6, isSeede
   const first = count === 0 ? 0 : pool.firstRecord(swarm, isSeeder)
   let end = 0
   for (let record = first; record < first + count; record++) {
+    if (choice === 'ours' && !pool.isOurs(record)) continue
     pool.copyEndpoint(record, endpoint, 0)
     const change: PeerChange = {
       family,
@@ -103,7 +112,7 @@ function encodeList(server: TrackerServer, swarm: number, family: 4 | 6, isSeede
     }
     end = encodeChange(bytes, end, change, swarms.ageOf(pool.tickOf(record), nowMs))
   }
-  return bytes
+  return bytes.subarray(0, end)
 }
 
 function encodeDownloads(server: TrackerServer, swarm: number): Uint8Array {
@@ -116,15 +125,20 @@ function encodeDownloads(server: TrackerServer, swarm: number): Uint8Array {
   return bytes
 }
 
-/** Frames of all peers, in parts of about 256 KiB; the server may be used between two of them. */
-export function* changesOf(server: TrackerServer, nowMs: () => number): Generator<Uint8Array> {
+/**
+ * Frames of all peers, or of those that announced to this instance, in parts of about 256 KiB; the server may be used between
+ * two of them.
+ */
+export function* changesOf(server: TrackerServer, choice: Choice, nowMs: () => number): Generator<Uint8Array> {
   const { swarms } = server
   let parts: Uint8Array[] = []
   let length = 0
   for (let swarm = 0; swarm < swarms.end; swarm++) {
     if (!swarms.isLive(swarm)) continue
     for (const family of [4, 6] as const) {
-      parts.push(encodeList(server, swarm, family, true, nowMs()), encodeList(server, swarm, family, false, nowMs()))
+      for (const isSeeder of [true, false]) {
+        parts.push(encodeList(server, swarm, [family, isSeeder], choice, nowMs()))
+      }
     }
     // After its peers, without whom there is no swarm to count for.
     parts.push(encodeDownloads(server, swarm))
@@ -146,7 +160,7 @@ export function* encodeSnapshot(server: TrackerServer, wallMs: number, nowMs: ()
   const check = runningHash('sha256')
   check.update(head)
   yield head
-  for (const part of changesOf(server, nowMs)) {
+  for (const part of changesOf(server, 'all', nowMs)) {
     check.update(part)
     yield part
   }

@@ -67,6 +67,7 @@ const sourcesPerSwarmsSwept = 64
 class Details {
   isSeeder = false
   isPartial = false
+  isOurs = false
   key = 0
   bytes: Uint8Array = emptyBytes
   peerIdAt = 0
@@ -258,6 +259,7 @@ export class TrackerServer {
     const { details } = this
     details.isSeeder = change.isSeeder
     details.isPartial = change.isPartial
+    details.isOurs = false
     details.key = change.key
     details.bytes = change.peerId
     details.peerIdAt = 0
@@ -359,6 +361,7 @@ export class TrackerServer {
     table.touch(swarm, nowMs)
     details.isSeeder = fields.leftBytes === 0
     details.isPartial = fields.leftBytes !== 0 && fields.event === 'paused'
+    details.isOurs = true
     details.key = fields.key
     details.bytes = bytes
     details.peerIdAt = at + hashLength

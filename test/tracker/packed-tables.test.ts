@@ -112,7 +112,7 @@ function packedOf(number: number): Uint8Array {
 }
 
 function detailsOf(number: number, isSeeder: boolean, isPartial = false) {
-  return { isSeeder, isPartial, key: number, bytes: new Uint8Array(20).fill(number), peerIdAt: 0 }
+  return { isSeeder, isPartial, isOurs: true, key: number, bytes: new Uint8Array(20).fill(number), peerIdAt: 0 }
 }
 
 function newPool(): PeerPool {
