@@ -7,6 +7,7 @@ import type { Endpoint } from '../src/formats/compact-endpoint.ts'
 import { encodeAnnounceQuery, parseAnnounceQuery } from '../src/formats/tracker/announce-query.ts'
 import { decodeAnnounceResponse } from '../src/formats/tracker/announce-response.ts'
 import { decodeScrapeResponse, parseScrapeQuery } from '../src/formats/tracker/scrape.ts'
+import { decodeSignalling } from '../src/formats/tracker/signalling.ts'
 import { decodeUrlData, maxUrlDataLength } from '../src/formats/tracker/udp-options.ts'
 import {
   actionAnnounce,
@@ -29,6 +30,8 @@ const text = [
   'info_hash=%124Vx%9A%BC%DE%F1%23Eg%89%AB%CD%EF%124Vx%9A&peer_id=-SW0010-aaaaaaaaaaaa&port=6881&uploaded=0&downloaded=0' +
     '&left=1&compact=1&event=started&numwant=50&key=6F1A2B3C&trackerid=%ff&ipv6=%5B2001%3A%3A1%5D%3A6882&ip=192.0.2.1',
   'info_hash=aaaaaaaaaaaaaaaaaaaa&info_hash=bbbbbbbbbbbbbbbbbbbb',
+  '{"action":"announce","info_hash":"aaaaaaaaaaaaaaaaaaaa","peer_id":"bbbbbbbbbbbbbbbbbbbb","left":0,"event":"started",' +
+    '"offers":[{"offer_id":"c","offer":{"type":"offer","sdp":"v=0"}}]}',
 ].map(fromLatin1)
 
 const datagrams = [
@@ -90,13 +93,22 @@ function checkDatagrams(input: Uint8Array): void {
   }
 }
 
+function checkSignalling(text: string): void {
+  const message = checked(decodeSignalling(text), /^tracker-request$/)
+  if (message?.type === 'announce') assert.ok(message.offers.length <= 10 && message.leftBytes >= 0)
+  if (message?.type === 'scrape') assert.ok(message.infoHashes.every(({ length }) => length === 20))
+}
+
 export const target: FuzzTarget = {
   name: 'tracker',
   seeds: [...text, ...datagrams],
-  tokens: ['8:interval', '5:peers', 'info_hash=', 'peer_id=', '&port=', '%', 'i-1e', 'le', 'de'].map(fromLatin1),
+  tokens: ['8:interval', '5:peers', 'info_hash=', 'peer_id=', '&port=', '%', 'i-1e', 'le', 'de', '"offers":[', '{'].map(
+    fromLatin1,
+  ),
   run(input) {
     checkReplies(input)
     checkQueries(toLatin1(input))
     checkDatagrams(input)
+    checkSignalling(toLatin1(input))
   },
 }
