@@ -126,8 +126,9 @@ class RunningTracker implements TrackerService {
     )
     if (!listening.ok) return listening
     this.listeners = listening.value
-    this.closers.push(() => this.sockets.close())
     for (const listener of this.listeners) this.closers.push(() => listener.close())
+    // Before those: a listener waits for the connections it took.
+    this.closers.push(() => this.sockets.close())
     this.port = this.listeners[0]?.endpoint.port ?? options.port
     this.urls = this.listeners.map(
       ({ endpoint }, index) => `${index % 2 === 0 ? 'http' : 'udp'}://${formatEndpoint(endpoint)}/announce`,
