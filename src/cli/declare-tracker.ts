@@ -1,4 +1,5 @@
-// The tracker as the command line sees it: names, options, help. Its code is loaded when it runs.
+// The tracker as the command line sees it: names, options, help.
+// Its code is loaded when it runs.
 import type { Command } from 'commander'
 import type { RunCommand } from './command-context.ts'
 import { collect, parseDuration, parseLargeCount, parsePortOption } from './option-values.ts'

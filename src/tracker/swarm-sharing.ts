@@ -13,7 +13,7 @@ export interface SwarmExchange {
   close(): Promise<void>
 }
 
-export interface SwarmExchangeSink {
+interface SwarmExchangeSink {
   /** A batch of another instance, said so long ago. */
   onBatch(batch: Uint8Array, ageMs: number): void
   /** What was said before may be forgotten, so everything should be said again. */

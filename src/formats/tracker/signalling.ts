@@ -10,7 +10,7 @@ export interface Description {
   readonly sdp: string
 }
 
-export interface Offer {
+interface Offer {
   readonly offerId: string
   readonly description: Description
 }
