@@ -16,6 +16,8 @@ export interface ContentShape {
   /** Of its files; several make a folder. */
   readonly lengths?: readonly number[]
   readonly isPrivate?: boolean
+  /** Of the DHT (BEP 5). */
+  readonly nodes?: readonly { readonly host: string; readonly port: number }[]
   readonly trackers?: readonly (readonly string[])[]
   /** Version 2: leave the piece layers out of the .torrent. */
   readonly withoutLayers?: boolean
@@ -81,6 +83,7 @@ function contentOf(shape: ContentShape): Content {
     ...(digests === undefined ? {} : { pieces: digests }),
     trackers: shape.trackers ?? [],
     isPrivate: shape.isPrivate ?? false,
+    ...(shape.nodes === undefined ? {} : { nodes: shape.nodes }),
   })
   const parsed = unwrap(parseMetainfo(built))
   const { info } = parsed

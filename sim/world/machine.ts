@@ -150,6 +150,8 @@ export class Machine {
         interfaces: this.interfacesPort(),
         http: this.httpPort(),
         files: this.disk.files(),
+        // Nobody in these worlds signs items.
+        itemSignatures: { verify: () => false },
         memory,
         openHasher: (sink) =>
           new SimulatedHasher({ clock: world.clock, random, memory, sink, known: world.knownPieces }),

@@ -46,7 +46,7 @@ function webSeedReason({ webSeeds, state }: TorrentSnapshot): string | undefined
 
 /** Why nobody is there to get anything from. */
 function lonelyReason(torrent: TorrentSnapshot, isLate: boolean): string {
-  const { trackers, knownPeers } = torrent
+  const { trackers, knownPeers, isInDht } = torrent
   const waiting = knownPeers === 0 ? webSeedReason(torrent) : undefined
   if (waiting !== undefined) return waiting
   const failed = trackers.filter((tracker) => tracker.state === 'failed')
@@ -59,7 +59,9 @@ function lonelyReason(torrent: TorrentSnapshot, isLate: boolean): string {
       ? `no answer from ${counted(knownPeers, 'known peer')} yet`
       : `connecting to peers (${knownPeers} known)`
   }
-  if (trackers.length === 0) return 'no peers, and no tracker to ask (see --tracker, --peer)'
+  if (trackers.length === 0) {
+    return isInDht ? 'the DHT knows no peers yet' : 'no peers, and no tracker to ask (see --tracker, --peer)'
+  }
   return trackers.some(({ state }) => state === 'working') ? 'the trackers know no peers yet' : 'no peers known yet'
 }
 

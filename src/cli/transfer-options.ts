@@ -24,6 +24,9 @@ export interface TransferOptions {
   readonly tracker?: readonly (readonly string[])[]
   /** False: --no-trackers. */
   readonly trackers: boolean
+  /** False: --no-dht. */
+  readonly dht: boolean
+  readonly dhtBootstrap?: readonly PeerAddress[]
   readonly state?: string
   readonly check?: boolean
   readonly quiet?: boolean
@@ -58,6 +61,8 @@ function requestOf(task: TransferTask, options: TransferOptions, intervalMs: num
     peers: (options.peer ?? []).map(formatPeerAddress),
     trackers: options.tracker ?? [],
     usesTrackers: options.trackers,
+    usesDht: options.dht,
+    dhtBootstrap: options.dhtBootstrap ?? [],
     downloadLimit: options.downloadLimit ?? Number.POSITIVE_INFINITY,
     uploadLimit: options.uploadLimit ?? Number.POSITIVE_INFINITY,
     ...(maxPeers === undefined ? {} : { maxPeers }),

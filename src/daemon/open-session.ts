@@ -1,6 +1,7 @@
 // A session on this machine: the ports of Node and one budget of piece memory, put together for the one driver.
 // The session owns what it is given and closes it.
 import type { Result } from '../base/errors.ts'
+import { ed25519 } from '../host/ed25519.ts'
 import { hashWorkers } from '../host/hash-workers.ts'
 import { httpClient } from '../host/http-client.ts'
 import { sharedPieceMemory } from '../host/shared-piece-memory.ts'
@@ -28,6 +29,7 @@ export function systemPorts(): SessionPorts {
     interfaces: systemInterfaces(),
     http: httpClient(),
     files: systemFiles(),
+    itemSignatures: ed25519,
     memory,
     openHasher: (sink) => hashWorkers(memory, sink),
   }

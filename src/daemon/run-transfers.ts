@@ -11,6 +11,7 @@ import type { SessionPorts } from '../session/session-ports.ts'
 import type { Change } from '../session/snapshots.ts'
 import { lacksPieceLayers, usualPriority } from '../session/torrent-facts.ts'
 import { parseTrackerUrl } from '../tracker/tracker-url.ts'
+import { dhtConfig } from './dht-bootstrap.ts'
 import { type LoadedSource, loadSource } from './load-source.ts'
 import { folderOfContent } from './locate-content.ts'
 import { openSystemSession, systemPorts } from './open-session.ts'
@@ -38,6 +39,7 @@ function configOf(request: TransferRequest): SessionConfig {
     // Whoever gives a limit on the command line means it, wherever the peer is.
     exemptLocalNetwork: false,
     ...(encryption === undefined ? {} : { encryption }),
+    dht: dhtConfig(request.usesDht, request.dhtBootstrap, bindTo),
     connections: {
       ...connections,
       maxConnectionsPerTorrent: perTorrent,
@@ -168,7 +170,7 @@ class TransferRun {
         locks: [lock.value],
         lockedNames: infoHashes,
         selectedFiles,
-        hasPeers: loaded.hasPeers || request.peers.length > 0,
+        hasPeers: loaded.hasPeers || request.peers.length > 0 || this.config.dht !== undefined,
         isSelected: metainfo !== undefined,
         onEvent: this.onEvent,
         onSettled: () => this.review(session),

@@ -18,6 +18,7 @@ import { systemRandom } from '../host/system-random.ts'
 import { systemResolver } from '../host/system-resolver.ts'
 import { udpDatagrams } from '../host/udp-datagrams.ts'
 import type { DatagramSocket } from '../ports/datagrams.ts'
+import { wellKnownNodes } from './dht-bootstrap.ts'
 
 export interface DhtServiceOptions {
   /** 0 takes any free one. */
@@ -46,13 +47,6 @@ export interface DhtService {
   close(): Promise<void>
 }
 
-/** Run by those who make BitTorrent clients, for everyone. */
-const wellKnownNodes: readonly PeerAddress[] = [
-  { host: 'dht.libtorrent.org', port: 25_401 },
-  { host: 'router.bittorrent.com', port: 6_881 },
-  { host: 'dht.transmissionbt.com', port: 6_881 },
-  { host: 'router.utorrent.com', port: 6_881 },
-]
 const tablesFile = 'dht-tables'
 const maxTablesBytes = 2_000_000
 const saveIntervalMs = 600_000

@@ -23,7 +23,7 @@ export interface TransferItemOptions {
   readonly lockedNames: readonly string[]
   /** Of the link (BEP 53); what the request selects comes before it. */
   readonly selectedFiles: readonly FileRange[] | undefined
-  /** Somebody named peers of it. */
+  /** Somebody named peers of it, or may yet: the DHT. */
   readonly hasPeers: boolean
   /** What is wanted was said when it was added. */
   readonly isSelected: boolean
@@ -149,7 +149,7 @@ export class TransferItem {
     const { state, isPrivate, isFinished, trackers, connectedPeers, knownPeers, webSeeds } = torrent
     if (request.mode === 'seed' || request.isReachable || isFinished) return false
     if (!['awaiting-metadata', 'awaiting-piece-layers', 'downloading'].includes(state.type)) return false
-    // Peers that somebody named count for nothing in a private torrent (BEP 27).
+    // Peers that anybody but its trackers named count for nothing in a private torrent (BEP 27).
     const isHopeful =
       (hasPeers && !isPrivate) || (state.type === 'downloading' && webSeeds.some((seed) => seed.state !== 'retired'))
     return !isHopeful && trackers.length === 0 && connectedPeers === 0 && knownPeers === 0

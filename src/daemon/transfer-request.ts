@@ -1,6 +1,7 @@
 // What one run of `download` or `seed` is asked to do, and what it tells while it does it. Types only; events are
 // plain values of one moment.
 import type { Endpoint } from '../base/endpoint.ts'
+import type { PeerAddress } from '../formats/magnet.ts'
 import type { EncryptionPolicy } from '../session/session-config.ts'
 import type { PeerRow, Problem, TorrentSnapshot, TrackerRow, WebSeedRow } from '../session/snapshots.ts'
 import type { FileChoice } from './select-files.ts'
@@ -28,6 +29,10 @@ export interface TransferRequest {
   readonly trackers: readonly (readonly string[])[]
   /** False: the trackers that sources name are left out. */
   readonly usesTrackers: boolean
+  /** Peers of torrents that are not private are looked for in the DHT. */
+  readonly usesDht: boolean
+  /** Nodes to begin with; empty: the well-known ones. */
+  readonly dhtBootstrap: readonly PeerAddress[]
   /** Which files are wanted; undefined: all. */
   readonly selection?: readonly FileChoice[]
   readonly isSequential: boolean

@@ -63,6 +63,11 @@ export class DatagramRouting {
     }
   }
 
+  /** Where there are sockets now, in the order they were taken. */
+  get endpoints(): Endpoint[] {
+    return Array.from(this.sockets.values(), ({ socket }) => socket.endpoint)
+  }
+
   endpoint(family: AddressFamily): Endpoint | undefined {
     return this.sockets.get(family)?.socket.endpoint
   }

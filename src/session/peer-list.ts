@@ -10,6 +10,7 @@ import { endpointKey } from '../formats/compact-endpoint.ts'
 import type { OpeningWay } from '../peer/stream-opening.ts'
 import type { Random } from '../ports/random.ts'
 import { peerPriority } from '../swarm/peer-priority.ts'
+import { type Hearsay, HearsayLimits, type HearsaySource } from './hearsay.ts'
 
 export type PeerSource = 'manual' | 'magnet' | 'resume' | 'tracker' | 'lsd' | 'dht' | 'pex' | 'incoming'
 
@@ -31,6 +32,8 @@ export type PeerEnd =
 interface KnownPeer {
   readonly endpoint: Endpoint
   readonly sources: Set<PeerSource>
+  /** It was named by strangers alone, and never connected. */
+  hearsay: Hearsay | undefined
   use: PeerUse
   /** Since a connection that lasted; at most `mostFailures`. */
   failures: number
@@ -72,6 +75,7 @@ const postponedMs = 300_000
 export class PeerList {
   private readonly random: Random
   private readonly maxPeers: number
+  private readonly hearsay: HearsayLimits
   private readonly peers = new Map<string, KnownPeer>()
   /** Addresses, until when. */
   private readonly bans = new Map<string, number>()
@@ -81,12 +85,15 @@ export class PeerList {
   private isSeeding = false
   /** Whether somebody may have become worth less than a stranger since the last time that nobody was. */
   private mayEvict = true
+  /** Whether one of those that strangers named may have failed since the last time that none had. */
+  private hasFailedHearsay = false
   /** When somebody may be dialled; undefined: to be found out. */
   private nextMs: number | undefined = Number.POSITIVE_INFINITY
 
   constructor(options: PeerListOptions) {
     this.random = options.random
     this.maxPeers = options.maxPeers ?? usualMaxPeers
+    this.hearsay = new HearsayLimits(this.maxPeers)
   }
 
   get size(): number {
@@ -97,7 +104,7 @@ export class PeerList {
   setOwnEndpoint(endpoint: Endpoint): void {
     this.ownEndpoints[endpoint.family] = endpoint
     const own = this.peers.get(endpointKey(endpoint))
-    if (own?.use === 'idle') this.peers.delete(endpointKey(endpoint))
+    if (own?.use === 'idle') this.forget(own)
     for (const peer of this.peers.values()) peer.priority = this.priorityOf(peer.endpoint)
     this.nextMs = undefined
   }
@@ -105,6 +112,7 @@ export class PeerList {
   /** Nobody who was named counts any more; connected ones are the caller's to end. Bans stay. */
   forgetAll(): void {
     this.peers.clear()
+    this.hearsay.clear()
     this.nextMs = undefined
   }
 
@@ -116,11 +124,11 @@ export class PeerList {
   }
 
   /**
-   * Somebody named a peer. `origin`: who, for the address classes (S20). False: not kept, because of its address, a ban,
-   * or for want of room. One that is left alone gets one more try for it, when its last pause is over; if it is a person
+   * Somebody named a peer. `origin`: who, for the address classes (S20); `teller`, for what strangers may name. False:
+   * not kept, because of its address, a ban, or for want of room. One that is left alone gets one more try for it, when its last pause is over; if it is a person
    * who names it, at once.
    */
-  add(endpoint: Endpoint, source: PeerSource, origin: PeerOrigin, nowMs: number): boolean {
+  add(endpoint: Endpoint, source: PeerSource, origin: PeerOrigin, nowMs: number, teller?: Endpoint): boolean {
     const own = this.ownEndpoints[endpoint.family]
     const isSelf = (other: Endpoint): boolean => own?.address === other.address && own.port === other.port
     if (!acceptsPeer(endpoint, origin, isSelf) || this.isBanned(endpoint.address, nowMs)) return false
@@ -128,13 +136,20 @@ export class PeerList {
     const known = this.peers.get(key)
     if (known !== undefined) {
       known.sources.add(source)
+      if (!isHearsay(source)) this.trust(known)
       this.forgive(known, source, nowMs)
       return true
     }
-    if (this.peers.size >= this.maxPeers && !this.evict(source)) return false
+    const hearsay = isHearsay(source) ? this.takeHearsay(source, endpoint, teller) : undefined
+    if (isHearsay(source) && hearsay === undefined) return false
+    if (this.peers.size >= this.maxPeers && !this.evict(source)) {
+      if (hearsay !== undefined) this.hearsay.release(hearsay)
+      return false
+    }
     this.peers.set(key, {
       endpoint,
       sources: new Set([source]),
+      hearsay,
       use: 'idle',
       failures: 0,
       connectedMs: 0,
@@ -275,8 +290,8 @@ export class PeerList {
   ban(address: string, untilMs: number): void {
     if (this.bans.size >= mostBans && !this.bans.has(address)) this.dropFirstBan()
     this.bans.set(address, Math.max(untilMs, this.bans.get(address) ?? untilMs))
-    for (const [key, peer] of this.peers) {
-      if (peer.endpoint.address === address && peer.use === 'idle') this.peers.delete(key)
+    for (const peer of [...this.peers.values()]) {
+      if (peer.endpoint.address === address && peer.use === 'idle') this.forget(peer)
     }
     this.nextMs = undefined
   }
@@ -325,6 +340,7 @@ export class PeerList {
 
   private use(peer: KnownPeer, nowMs: number): void {
     peer.use = 'connected'
+    this.trust(peer)
     peer.isSecondTry = false
     peer.wasConnected = true
     peer.connectedMs = nowMs
@@ -335,7 +351,7 @@ export class PeerList {
   private release(peer: KnownPeer): void {
     peer.use = 'idle'
     this.mayEvict = true
-    if (this.bans.has(peer.endpoint.address)) this.peers.delete(endpointKey(peer.endpoint))
+    if (this.bans.has(peer.endpoint.address)) this.forget(peer)
     this.nextMs = undefined
   }
 
@@ -353,6 +369,7 @@ export class PeerList {
     if (peer.isSecondTry) peer.way = undefined
     peer.isSecondTry = false
     peer.failures = Math.min(peer.failures + 1, mostFailures)
+    this.hasFailedHearsay ||= peer.hearsay !== undefined
     const pauseMs = isNamed(peer) ? firstNamedPauseMs : firstPauseMs
     peer.dialAtMs = nowMs + pauseMs * pauseGrowth ** (peer.failures - 1)
   }
@@ -371,21 +388,44 @@ export class PeerList {
   private evict(source: PeerSource): boolean {
     const isTrusted = source === 'manual' || source === 'incoming'
     if (!isTrusted && !this.mayEvict) return false
-    let worst: string | undefined
+    let worst: KnownPeer | undefined
     let worstMerit = isTrusted ? Number.POSITIVE_INFINITY : strangerMerit
-    for (const [key, peer] of this.peers) {
+    for (const peer of this.peers.values()) {
       if (peer.use !== 'idle' || peer.sources.has('manual')) continue
       const merit = this.meritOf(peer)
       if (merit >= worstMerit) continue
-      worst = key
+      worst = peer
       worstMerit = merit
     }
     if (worst === undefined) {
       if (!isTrusted) this.mayEvict = false
       return false
     }
-    this.peers.delete(worst)
+    this.forget(worst)
     return true
+  }
+
+  private forget(peer: KnownPeer): void {
+    this.trust(peer)
+    this.peers.delete(endpointKey(peer.endpoint))
+  }
+
+  /** It takes no place of hearsay any more. */
+  private trust(peer: KnownPeer): void {
+    if (peer.hearsay !== undefined) this.hearsay.release(peer.hearsay)
+    peer.hearsay = undefined
+  }
+
+  /** The places of those that failed are the first to go to others. */
+  private takeHearsay(source: HearsaySource, endpoint: Endpoint, teller: Endpoint | undefined): Hearsay | undefined {
+    if (this.hearsay.isFull(source) && this.hasFailedHearsay) {
+      const failed = [...this.peers.values()].find(
+        (peer) => peer.hearsay?.source === source && peer.use === 'idle' && peer.failures > 0,
+      )
+      if (failed === undefined) this.hasFailedHearsay = false
+      else this.forget(failed)
+    }
+    return this.hearsay.take(source, endpoint, teller)
   }
 
   private meritOf(peer: KnownPeer): number {
@@ -399,6 +439,10 @@ export class PeerList {
       return
     }
   }
+}
+
+function isHearsay(source: PeerSource): source is HearsaySource {
+  return source === 'dht' || source === 'pex' || source === 'lsd'
 }
 
 function isNamed(peer: KnownPeer): boolean {

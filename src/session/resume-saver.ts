@@ -2,9 +2,9 @@
 // seconds after a change, when a torrent stops, and at the end; read once, at the start.
 // Guarantees: a record claims only what was on the disk before it was written; each file is replaced whole; records
 // that cannot be read cost one torrent's state, never another's. Owns the files in the state folder.
-import { type Failure, failure, type Result, success } from '../base/errors.ts'
-import type { FileRoot, RelativePath, TransferSink } from '../ports/files.ts'
+import { type Result, success } from '../base/errors.ts'
 import { decodeResumeRecord, encodeResumeRecord, maxKeptPeers } from '../storage/resume-record.ts'
+import { readWhole } from './read-whole.ts'
 import type { SessionRoom } from './session-room.ts'
 import type { Torrent } from './torrent.ts'
 import { metainfoFile, type RestoredTorrent, recordOf, restoreTorrent } from './torrent-record.ts'
@@ -101,8 +101,8 @@ export class ResumeSaver {
   /** What is kept of one torrent. Errors: resume-damaged, also when there is nothing. */
   async loadOne(id: string): Promise<Result<RestoredTorrent>> {
     const { stateRoot, config, ports } = this.room
-    const record = await readWhole(stateRoot, [id + recordSuffix])
-    const torrentFile = await readWhole(stateRoot, [id + metainfoSuffix])
+    const record = await readWhole(stateRoot, [id + recordSuffix], maxFileBytes)
+    const torrentFile = await readWhole(stateRoot, [id + metainfoSuffix], maxFileBytes)
     const decoded = record.ok ? decodeResumeRecord(record.value) : record
     return restoreTorrent(
       id,
@@ -157,27 +157,4 @@ export class ResumeSaver {
     })
     return saving
   }
-}
-
-/** A whole file of at most 128 MiB. Errors: file-not-found and others of the disk; file-unreadable when it is larger. */
-async function readWhole(root: FileRoot, path: RelativePath): Promise<Result<Uint8Array>> {
-  const { promise: transferred, resolve: finish } = Promise.withResolvers<Result<number>>()
-  const sink: TransferSink = {
-    onRead: (_ticket, bytes) => finish(success(bytes)),
-    onWritten: () => undefined,
-    onTransferFailed: (_ticket, why: Failure) => finish(why),
-  }
-  const file = await root.open(path, 'read', sink)
-  if (!file.ok) return file
-  const status = await file.value.status()
-  let outcome: Result<Uint8Array> = status.ok ? failure('file-unreadable', 'larger than any record') : status
-  if (status.ok && status.value.lengthBytes <= maxFileBytes) {
-    const bytes = new Uint8Array(status.value.lengthBytes)
-    if (bytes.length > 0) file.value.read(0, 0, bytes)
-    else finish(success(0))
-    const read = await transferred
-    outcome = read.ok ? success(bytes.subarray(0, read.value)) : read
-  }
-  await file.value.close()
-  return outcome
 }

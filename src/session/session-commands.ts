@@ -108,6 +108,7 @@ export class SessionCommands {
         return this.change(torrent, (nowMs) => {
           const type = torrent.isRunning ? 'announce-now' : 'scrape-now'
           torrent.contacts.announcing.handle({ type }, nowMs)
+          torrent.contacts.dht.again(nowMs)
         })
       case 'set-priorities': {
         const checked = checkPriorities(command.priorities, torrent.info?.files.length ?? Number.MAX_SAFE_INTEGER)

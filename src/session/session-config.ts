@@ -1,5 +1,6 @@
 // What a session can be told about itself, with defaults. Structured-cloneable; rates in bytes a second, times in
 // milliseconds unless the name says otherwise, Infinity: no limit. Limits may change while it runs (see commands.ts).
+import type { PeerAddress } from '../formats/magnet.ts'
 
 /** Limits of the whole session, of one torrent, or of the alternative set. */
 export interface RateLimits {
@@ -36,6 +37,14 @@ export interface QueueLimits {
  */
 export type EncryptionPolicy = 'allow' | 'prefer' | 'require' | 'off'
 
+/** Taking part in the DHT (BEP 5), which finds peers of torrents that are not private without any tracker. */
+export interface DhtConfig {
+  /** Where to ask for the first nodes while too few are known, in addition to those remembered. */
+  readonly bootstrap: readonly PeerAddress[]
+  /** A person named them: they may be in the local network. */
+  readonly mayBootstrapLocally: boolean
+}
+
 export interface SessionConfig {
   /** Absolute path of the folder for what the session remembers. */
   readonly stateFolder: string
@@ -70,6 +79,8 @@ export interface SessionConfig {
   readonly allowLocal: boolean
   /** Dial peers that are known; false: only accept, for tests and firewalled seeds. */
   readonly dialPeers: boolean
+  /** Undefined: no part in the DHT. */
+  readonly dht: DhtConfig | undefined
   readonly handshakeTimeoutMs: number
   readonly dialTimeoutMs: number
   /** How long a change may wait until its way into the resume record begins; the disk takes some time, too. */
@@ -112,6 +123,7 @@ const defaultConfig: Omit<SessionConfig, 'stateFolder' | 'downloadFolder'> = {
   seedGoals: noSeedGoals,
   allowLocal: false,
   dialPeers: true,
+  dht: undefined,
   handshakeTimeoutMs: 10_000,
   dialTimeoutMs: 10_000,
   saveIntervalMs: 4_000,

@@ -6,6 +6,7 @@ import type { Files } from '../ports/files.ts'
 import type { Hasher, HasherSink } from '../ports/hasher.ts'
 import type { Http } from '../ports/http.ts'
 import type { Interfaces } from '../ports/interfaces.ts'
+import type { ItemSignatures } from '../ports/item-signatures.ts'
 import type { PieceMemory } from '../ports/piece-memory.ts'
 import type { Random } from '../ports/random.ts'
 import type { Resolver } from '../ports/resolver.ts'
@@ -20,6 +21,8 @@ export interface SessionPorts {
   readonly interfaces: Interfaces
   readonly http: Http
   readonly files: Files
+  /** Of items that others store here (BEP 44). */
+  readonly itemSignatures: ItemSignatures
   /** Its budget is the session's: all pieces in memory of all torrents. */
   readonly memory: PieceMemory
   /** Hashes slots of `memory`. Called once; the session closes what it returns. */

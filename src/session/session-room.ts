@@ -10,6 +10,7 @@ import type { SlotPool } from '../storage/slot-pool.ts'
 import type { Bandwidth } from './bandwidth.ts'
 import type { ChangeLog } from './change-log.ts'
 import type { TorrentId } from './commands.ts'
+import type { DhtDriver } from './dht-driver.ts'
 import type { DiskDemands } from './disk-demands.ts'
 import type { LaneJob, RequestLane } from './request-lanes.ts'
 import type { SessionConfig } from './session-config.ts'
@@ -33,6 +34,7 @@ export interface SessionRoom {
   readonly diskDemands: DiskDemands
   readonly files: FilePool
   readonly trackers: TrackerDriver
+  readonly dht: DhtDriver
   readonly bandwidth: Bandwidth
   /** Requests to web seeds, of all torrents. */
   readonly webRequests: RequestLane<LaneJob>

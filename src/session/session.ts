@@ -15,6 +15,7 @@ import { ChangeLog } from './change-log.ts'
 import type { Command, Outcome, TorrentId } from './commands.ts'
 import { Connections } from './connections.ts'
 import { DatagramRouting } from './datagram-routing.ts'
+import { DhtDriver } from './dht-driver.ts'
 import { DiskDemands } from './disk-demands.ts'
 import { localAddress } from './listening.ts'
 import { ListeningSockets } from './listening-sockets.ts'
@@ -63,6 +64,7 @@ export class Session implements TorrentHost, CommandTarget {
   private readonly commands: SessionCommands
   private readonly saver: ResumeSaver
   private readonly datagrams: DatagramRouting
+  private readonly dht: DhtDriver
   private readonly folders = new Map<string, Promise<Result<FileRoot>>>()
   private readonly ownAddresses: IpAddress[] = []
   private readonly sockets: ListeningSockets
@@ -100,7 +102,17 @@ export class Session implements TorrentHost, CommandTarget {
     this.datagrams = new DatagramRouting({
       onDatagram: (kind, bytes, address, port) => {
         if (kind === 'tracker') this.turns.run(() => trackers.receiveDatagram(bytes, address, port))
+        else if (kind === 'dht') this.turns.run((atMs) => this.dht.receive(bytes, address, port, atMs))
       },
+    })
+    this.dht = new DhtDriver({
+      turns: this.turns,
+      ports,
+      config,
+      stateRoot,
+      datagrams: this.datagrams,
+      touch: (settling) => void this.touched.add(settling),
+      noteOwnAddress: (ip) => this.noteOwnAddress(ip),
     })
     this.queue = new RunningQueue(config.queue)
     this.room = this.makeRoom(trackers, stateRoot, nowMs)
@@ -111,6 +123,7 @@ export class Session implements TorrentHost, CommandTarget {
       datagrams: this.datagrams,
       accept: (stream) => this.connections.accept(stream),
       onChanged: (atMs) => {
+        this.dht.socketsChanged(atMs)
         this.connections.wayChanged(atMs)
         this.room.log.add({ type: 'session' })
       },
@@ -136,6 +149,7 @@ export class Session implements TorrentHost, CommandTarget {
     const { config } = this
     const opened = await this.sockets.open()
     if (!opened.ok) return opened
+    await this.dht.open()
     const restored = config.restoresAll ? await this.saver.load() : success([])
     if (!restored.ok) return restored
     this.turns.run((nowMs) => {
@@ -164,6 +178,7 @@ export class Session implements TorrentHost, CommandTarget {
       externalAddresses: this.ownAddresses.map(({ address }) => address),
       bannedAddresses: this.bannedAddresses(nowMs),
       torrents,
+      dht: this.dht.snapshot(),
       connections: this.connections.count,
       halfOpen: this.connections.halfOpenCount,
       rates: this.currentRates(),
@@ -279,6 +294,7 @@ export class Session implements TorrentHost, CommandTarget {
       diskDemands: new DiskDemands(),
       files: new FilePool(),
       trackers,
+      dht: this.dht,
       bandwidth: new Bandwidth(turns, this.currentRates(), nowMs),
       webRequests: new RequestLane<LaneJob>(webRequestLimits, (job) => job.begin()),
       log: new ChangeLog(),
@@ -383,6 +399,7 @@ export class Session implements TorrentHost, CommandTarget {
     await Promise.all(ends)
     for (const torrent of torrents) torrent.contacts.announcing.close()
     this.room.trackers.close()
+    await this.dht.close()
     await this.datagrams.close()
     await this.room.hashes.close()
     this.turns.close()

@@ -3,6 +3,7 @@
 // restarts included, unless the name says otherwise.
 import type { Endpoint } from '../base/endpoint.ts'
 import type { ErrorCode } from '../base/errors.ts'
+import type { DhtSnapshot } from '../dht/dht-events.ts'
 import type { TorrentVersion } from '../formats/metainfo/metainfo.ts'
 import type { FilePriority, TorrentId, TorrentLimits } from './commands.ts'
 import type { RateLimits, SeedGoals } from './session-config.ts'
@@ -133,6 +134,8 @@ export interface TorrentSnapshot extends TorrentSummary {
   readonly trackers: readonly TrackerRow[]
   readonly namedPeers: readonly NamedPeerRow[]
   readonly webSeeds: readonly WebSeedRow[]
+  /** The DHT is asked for peers while it runs. */
+  readonly isInDht: boolean
   readonly limits: TorrentLimits
   readonly seedGoals: SeedGoals
   readonly sequential: boolean
@@ -155,6 +158,8 @@ export interface SessionSnapshot extends Traffic {
   /** Nobody there is dialled or accepted: banned by a person, or by a torrent for a while. Sorted. */
   readonly bannedAddresses: readonly string[]
   readonly torrents: readonly TorrentSummary[]
+  /** Undefined: the session takes no part in the DHT. */
+  readonly dht: DhtSnapshot | undefined
   readonly connections: number
   readonly halfOpen: number
   readonly rates: RateLimits

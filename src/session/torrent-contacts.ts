@@ -11,6 +11,7 @@ import { privatePeersFailure, unlistedFailure } from './named-peers.ts'
 import { PeerList } from './peer-list.ts'
 import type { SessionRoom } from './session-room.ts'
 import { type AnnouncedTorrent, TorrentAnnouncing } from './torrent-announcing.ts'
+import { type SoughtTorrent, TorrentDht } from './torrent-dht.ts'
 import { type ExchangePeers, idleExchange, type LinkedPeer } from './torrent-exchange.ts'
 import { type TorrentFacts, wireHashes } from './torrent-facts.ts'
 import { type LinksTorrent, TorrentLinks } from './torrent-links.ts'
@@ -29,12 +30,13 @@ export interface ContactedTorrent {
 /** How long an address that lied is left alone. */
 const banMs = 3_600_000
 
-export class TorrentContacts implements LinksTorrent, AnnouncedTorrent, ExchangePeers {
+export class TorrentContacts implements LinksTorrent, AnnouncedTorrent, SoughtTorrent, ExchangePeers {
   readonly peerId: PeerId
   readonly peers: PeerList
   readonly bandwidth: BandwidthGroup
   readonly links: TorrentLinks
   readonly announcing: TorrentAnnouncing
+  readonly dht: TorrentDht
   private readonly room: SessionRoom
   private readonly torrent: ContactedTorrent
 
@@ -46,6 +48,7 @@ export class TorrentContacts implements LinksTorrent, AnnouncedTorrent, Exchange
     this.bandwidth = room.bandwidth.openGroup(torrent.facts.limits, nowMs)
     this.links = new TorrentLinks(room, this, idleExchange)
     this.announcing = new TorrentAnnouncing(room, this)
+    this.dht = new TorrentDht(room, this)
   }
 
   get facts(): TorrentFacts {
@@ -88,6 +91,7 @@ export class TorrentContacts implements LinksTorrent, AnnouncedTorrent, Exchange
   /** The torrent runs now. */
   start(nowMs: number): void {
     this.announcing.handle({ type: 'start' }, nowMs)
+    this.dht.start(nowMs)
     this.announcing.tellDemand(nowMs)
     this.room.reviewDialling()
   }
@@ -95,12 +99,14 @@ export class TorrentContacts implements LinksTorrent, AnnouncedTorrent, Exchange
   /** The torrent runs no more; trackers are told in the background. */
   stop(nowMs: number): void {
     this.links.endAll(failure('interrupted', 'the torrent was stopped'), nowMs)
+    this.dht.stop(nowMs)
     void this.announcing.stop(this.room.config.stopTimeoutMs, nowMs)
   }
 
   /** The metadata is here. What was learnt from anybody but trackers does not count for a private torrent. */
   identify({ isPrivate, pieceCount }: TorrentInfo, nowMs: number): void {
     if (isPrivate) this.forgetPeers(nowMs)
+    this.dht.identify(nowMs)
     this.links.setPieceCount(pieceCount, nowMs)
     this.announcing.handle({ type: 'identify', infoHashes: wireHashes(this.facts), isPrivate }, nowMs)
   }
@@ -109,6 +115,8 @@ export class TorrentContacts implements LinksTorrent, AnnouncedTorrent, Exchange
   namePeer(endpoint: Endpoint, source: 'manual' | 'magnet', nowMs: number): Failure | undefined {
     if (this.isPrivate) return privatePeersFailure
     const isListed = this.peers.add(endpoint, source, 'user', nowMs)
+    // Most peers are nodes of the DHT as well, at the same port (BEP 5).
+    if (source === 'magnet') this.room.dht.addNode(endpoint, 'user', nowMs)
     this.room.reviewDialling()
     return isListed ? undefined : unlistedFailure(endpoint, this.peers.isBanned(endpoint.address, nowMs))
   }

@@ -42,7 +42,7 @@ const maxMetadataMessageBytes = metadataPieceLengthBytes + 1_024
 const doubtfulMs = 10_000
 /** Ends that say nothing about the peer. */
 const ourReasons: ReadonlySet<string> = new Set(['interrupted', 'peer-surplus', 'peer-duplicate'])
-const fastFlags = { extensionProtocol: true, fast: true, dht: false }
+const usualFlags = { extensionProtocol: true, fast: true }
 
 export class TorrentLinks implements ConnectionOwner, Settling {
   /** Past the handshake, in the order they connected. */
@@ -139,7 +139,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
   }
 
   localHandshake(): LocalHandshake {
-    return { flags: fastFlags, peerId: this.torrent.peerId, hashes: this.torrent.hashes }
+    return { flags: { ...usualFlags, dht: this.usesDht }, peerId: this.torrent.peerId, hashes: this.torrent.hashes }
   }
 
   opened(connection: Connection, remote: Handshake, isV2: boolean, nowMs: number): PeerConnection | Failure {
@@ -151,7 +151,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     const peer = new PeerConnection({
       sink: connection,
       stage: connection.encryptionStage,
-      local: fastFlags,
+      local: usualFlags,
       remote,
       isV2,
       ...(torrent.info === undefined ? {} : { pieceCount: torrent.info.pieceCount }),
@@ -160,7 +160,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
       extension: {
         onExtensionHandshake: (handshake) => this.takeExtensionHandshake(link, handshake),
         onExtension: (name, payload) => this.takeExtension(link, name, payload),
-        onDhtPort: () => undefined,
+        onDhtPort: (port) => this.takeDhtPort(link, port),
       },
       hashAnswers: {
         onHashes: (range, hashes) => this.exchange.takeHashes(link, range, hashes, room.turns.nowMs()),
@@ -298,6 +298,11 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     return this.room.config.exemptLocalNetwork && isLocalClass(addressClass(connection.remote.address))
   }
 
+  /** BEP 27. */
+  private get usesDht(): boolean {
+    return this.room.dht.isOn && this.torrent.info?.isPrivate !== true
+  }
+
   private get offersMetadata(): boolean {
     return this.torrent.info?.isPrivate !== true
   }
@@ -314,6 +319,8 @@ export class TorrentLinks implements ConnectionOwner, Settling {
       ...(port === 0 ? {} : { listenPort: port }),
       ...(torrent.info === undefined || !this.offersMetadata ? {} : { metadataLengthBytes: torrent.info.raw.length }),
     })
+    const dhtPort = this.usesDht ? room.dht.port(remote.family) : undefined
+    if (dhtPort !== undefined) link.peer.dhtPort(dhtPort)
   }
 
   private takeExtensionHandshake(link: LinkedPeer, handshake: ExtensionHandshake): void {
@@ -328,6 +335,12 @@ export class TorrentLinks implements ConnectionOwner, Settling {
       link.metadataLengthBytes = handshake.metadataLengthBytes
       link.exchange.takeMetadataLength(link, nowMs)
     }
+  }
+
+  /** BEP 5: its node, which is at the address the peer has. */
+  private takeDhtPort({ connection: { remote } }: LinkedPeer, port: number): void {
+    const { family, address } = remote
+    if (this.usesDht) this.room.dht.addNode({ family, address, port }, { address }, this.room.turns.nowMs())
   }
 
   private takeExtension(link: LinkedPeer, name: string, payload: Uint8Array): void {

@@ -132,6 +132,7 @@ export function torrentSnapshot(
     peers: peerRows(torrent, swarm),
     namedPeers: torrent.contacts.links.named.rows(),
     webSeeds: webSeedRows(torrent, swarm),
+    isInDht: torrent.contacts.dht.isWelcome,
     trackers: torrent.contacts.announcing.snapshot(nowMs).map(trackerRow),
     limits: { ...facts.limits },
     seedGoals: { ...defaultGoals, ...facts.seedGoals },

@@ -363,6 +363,7 @@ export class Torrent implements TransferOwner, ContactedTorrent {
     this.leavePhase(nowMs, how)
     this.phase = { type: 'closed' }
     this.contacts.links.close()
+    this.contacts.dht.close()
     this.room.turns.unregister(this.retryOwner)
     return await this.filesLeft
   }

@@ -53,6 +53,7 @@ function snapshot(changes: Partial<TorrentSnapshot> = {}): TorrentSnapshot {
     totalBytes: 10_485_760,
     isFinished: false,
     isPrivate: false,
+    isInDht: false,
     etaSeconds: 125,
     connectedPeers: 2,
     connectedSeeds: 1,

@@ -1,0 +1,24 @@
+// Where nodes of the DHT begin that know nobody yet. Pure.
+import { addressClass } from '../formats/address-class.ts'
+import type { PeerAddress } from '../formats/magnet.ts'
+import type { DhtConfig } from '../session/session-config.ts'
+
+/** Run by those who make BitTorrent clients, for everyone. */
+export const wellKnownNodes: readonly PeerAddress[] = [
+  { host: 'dht.libtorrent.org', port: 25_401 },
+  { host: 'router.bittorrent.com', port: 6_881 },
+  { host: 'dht.transmissionbt.com', port: 6_881 },
+  { host: 'router.utorrent.com', port: 6_881 },
+]
+
+/** A session's part in the DHT; undefined: none. From this machine's own addresses only nodes that are named lead on. */
+export function dhtConfig(
+  isWanted: boolean,
+  named: readonly PeerAddress[],
+  bindTo: string | undefined,
+): DhtConfig | undefined {
+  const isNamed = named.length > 0
+  const isBoundToItself = bindTo !== undefined && addressClass(bindTo) === 'loopback'
+  if (!isWanted || (isBoundToItself && !isNamed)) return undefined
+  return { bootstrap: isNamed ? named : wellKnownNodes, mayBootstrapLocally: isNamed }
+}
