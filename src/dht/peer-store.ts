@@ -1,8 +1,9 @@
 // Peers that were announced to this node (BEP 5, 33), by info hash and address family.
-// Guarantees: one entry an address and info hash; peers go 45 minutes after their last announce; info hashes, peers of
+// Guarantees: one entry an address and info hash, but of local addresses one a port; peers go 45 minutes after their last announce; info hashes, peers of
 // one and peers in all are capped, the info hash longest not announced giving way. Owns all of them.
 import { toLatin1 } from '../base/bytes.ts'
-import { type AddressFamily, addressLength, compactEndpointLength } from '../formats/compact-endpoint.ts'
+import { addressClass } from '../formats/address-class.ts'
+import { type AddressFamily, addressLength, compactEndpointLength, decodeAddress } from '../formats/compact-endpoint.ts'
 import { addToBloomFilter, emptyBloomFilter } from '../formats/krpc/bloom-filter.ts'
 import { nodeIdLength } from '../formats/krpc/message.ts'
 import type { Random } from '../ports/random.ts'
@@ -17,6 +18,8 @@ export interface PeerStoreOptions {
 const usualPeerStore: PeerStoreOptions = { maxInfoHashes: 20_000, maxPeersEach: 2_000, maxPeers: 200_000 }
 
 interface Peer {
+  /** What there is one entry of. */
+  readonly key: string
   /** Compact endpoint. */
   readonly packed: Uint8Array
   isSeed: boolean
@@ -25,8 +28,8 @@ interface Peer {
 
 /** The peers of one family, and their places in a list to choose from. */
 interface Side {
-  /** By address, the longest not announced first. */
-  readonly byAddress: Map<string, number>
+  /** By `Peer.key`, the longest not announced first. */
+  readonly byKey: Map<string, number>
   readonly peers: Peer[]
 }
 
@@ -50,7 +53,13 @@ const samplesLastMs = 3_600_000
 export const samplesIntervalSeconds = samplesLastMs / 1_000
 
 function newSide(): Side {
-  return { byAddress: new Map(), peers: [] }
+  return { byKey: new Map(), peers: [] }
+}
+
+/** Anyone can have many ports at an address of the world; in a local network they are as many programs. */
+function keyOf(packed: Uint8Array, family: AddressFamily): string {
+  const address = decodeAddress(packed.subarray(0, addressLength(family)))?.address ?? ''
+  return toLatin1(packed, 0, addressClass(address) === 'global' ? addressLength(family) : packed.length)
 }
 
 export class PeerStore {
@@ -93,20 +102,20 @@ export class PeerStore {
     this.swarms.delete(key)
     this.swarms.set(key, swarm)
     const side = swarm.sides[family]
-    const address = toLatin1(packed, 0, addressLength(family))
-    const place = side.byAddress.get(address)
+    const peerKey = keyOf(packed, family)
+    const place = side.byKey.get(peerKey)
     if (place === undefined && side.peers.length >= this.options.maxPeersEach) return false
     swarm.filters = undefined
-    const peer = { packed: packed.slice(), isSeed, announcedMs: nowMs }
+    const peer = { key: peerKey, packed: packed.slice(), isSeed, announcedMs: nowMs }
     if (place === undefined) {
       this.makeRoom(key)
       side.peers.push(peer)
       this.peerCount++
     } else {
       side.peers[place] = peer
-      side.byAddress.delete(address)
+      side.byKey.delete(peerKey)
     }
-    side.byAddress.set(address, place ?? side.peers.length - 1)
+    side.byKey.set(peerKey, place ?? side.peers.length - 1)
     return true
   }
 
@@ -198,17 +207,17 @@ export class PeerStore {
 
   private expire(swarm: Swarm, nowMs: number): void {
     for (const family of [4, 6] as const) {
-      const { byAddress, peers } = swarm.sides[family]
-      for (const [address, place] of byAddress) {
+      const { byKey, peers } = swarm.sides[family]
+      for (const [key, place] of byKey) {
         if ((peers[place] as Peer).announcedMs > nowMs - expiresAfterMs) break
-        byAddress.delete(address)
+        byKey.delete(key)
         swarm.filters = undefined
         this.peerCount--
         const moved = peers.pop() as Peer
         if (place === peers.length) continue
         peers[place] = moved
         // Setting a key that is there keeps its place in the order.
-        byAddress.set(toLatin1(moved.packed, 0, addressLength(family)), place)
+        byKey.set(moved.key, place)
       }
     }
   }

@@ -32,6 +32,16 @@ describe('peer store', () => {
     assert.deepEqual(store.peers(hash(2), 4, 10, false, 2), [])
   })
 
+  test('in a local network, each port is a peer of its own', () => {
+    const store = new PeerStore(simulatedRandom(1))
+    const local = (port: number) => Uint8Array.of(127, 0, 0, 1, 0, port)
+    for (const port of [7, 8, 7]) store.announce(hash(1), local(port), false, port)
+    assert.equal(store.size, 2)
+    assert.equal(store.peers(hash(1), 4, 10, false, 9).length, 2)
+    store.sweep(46 * minute)
+    assert.equal(store.size, 0)
+  })
+
   test('each is handed out about as often as any other', () => {
     const store = new PeerStore(simulatedRandom(1))
     for (let host = 0; host < 200; host++) store.announce(hash(1), peer(host), false, 0)
