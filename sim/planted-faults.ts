@@ -251,4 +251,22 @@ export const plantedFaults: readonly PlantedFault[] = [
     scenarios: ['late-seed'],
     finder: 'finishes-honestly',
   },
+  {
+    name: 'private-in-dht',
+    what: 'private torrents are announced in the DHT',
+    file: 'session/torrent-dht.ts',
+    find: 'this.room.dht.isOn && this.torrent.facts.metainfo?.info.isPrivate !== true',
+    replace: 'this.room.dht.isOn',
+    scenarios: ['private-in-dht'],
+    finder: 'private-in-dht',
+  },
+  {
+    name: 'announces-a-dead-port',
+    what: 'the DHT is told a port at which nobody listens',
+    file: 'session/torrent-dht.ts',
+    find: "{ type: 'announce', infoHash, port, isSeed",
+    replace: "{ type: 'announce', infoHash, port: 9, isSeed",
+    scenarios: ['links-in-dht'],
+    finder: 'links-in-dht',
+  },
 ]

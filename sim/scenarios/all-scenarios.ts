@@ -21,6 +21,7 @@ import { hundredPeers } from './hundred-peers.ts'
 import { lateAnswers } from './late-answers.ts'
 import { lateSeed } from './late-seed.ts'
 import { linksInDetail } from './links-in-detail.ts'
+import { linksInDht } from './links-in-dht.ts'
 import { localNetwork } from './local-network.ts'
 import { lossyLinks } from './lossy-links.ts'
 import { magnets } from './magnets.ts'
@@ -31,6 +32,7 @@ import { partition } from './partition.ts'
 import { peopleMeddle } from './people-meddle.ts'
 import { powerCuts } from './power-cuts.ts'
 import { powerLoss } from './power-loss.ts'
+import { privateInDht } from './private-in-dht.ts'
 import { privateTracker } from './private-tracker.ts'
 import { queueOfTorrents } from './queue-of-torrents.ts'
 import { rateLimited } from './rate-limited.ts'
@@ -65,6 +67,8 @@ const scenarios: readonly Scenario[] = [
   contradictoryHybrid,
   selection,
   privateTracker,
+  linksInDht,
+  privateInDht,
   udpTrackers,
   motleyTrackers,
   encryptedPeers,

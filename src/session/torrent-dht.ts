@@ -22,7 +22,7 @@ export interface SoughtTorrent {
 
 const usualPauseMs = 900_000
 /** While it is short of peers, twice as long each time. */
-const shortPauseMs = 15_000
+const shortPauseMs = 5_000
 /** Part of a pause, up and down, by lot. */
 const jitter = 0.125
 /** After being told to look again, at least. */

@@ -1,0 +1,131 @@
+// Peers found without any tracker, by real processes on loopback: a bare link, and the DHT of ours or of libtorrent.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, type TestContext, test } from 'node:test'
+import { isLibtorrentMissing, startLibtorrent } from '../foreign/libtorrent.ts'
+import { startLibtorrentDht } from '../foreign/libtorrent-dht.ts'
+import { fillerBytes, temporaryFolder, writeFiles } from '../host/temporary-folder.ts'
+import { type RunOptions, startSwarmbid, swarmbid } from './run-swarmbid.ts'
+
+const content = fillerBytes(3_000_000, 7)
+const infoHashes = ['--v1', '--hybrid', '--v2'] as const
+
+interface Place {
+  readonly folder: string
+  readonly torrent: string
+  /** Nothing but its info hashes. */
+  readonly link: string
+}
+
+async function makePlace(t: TestContext, version: (typeof infoHashes)[number] = '--v1'): Promise<Place> {
+  const folder = temporaryFolder(t)
+  writeFiles(join(folder, 'seed'), { 'content.bin': content })
+  const torrent = join(folder, 'content.torrent')
+  const options = ['--format', version.slice(2), '-l', '64KiB', '-q', '-o', torrent]
+  const made = await swarmbid(['create', join(folder, 'seed', 'content.bin'), ...options])
+  assert.equal(made.exitCode, 0, made.stderr)
+  const { stdout } = await swarmbid(['magnet', torrent])
+  const link = stdout.trim().replace(/&(?!xt=).*$/, '')
+  return { folder, torrent, link }
+}
+
+function started(t: TestContext, words: readonly string[], options: Pick<RunOptions, 'cwd'> = {}) {
+  const child = startSwarmbid([...words, '--json'], options)
+  t.after(() => child.end('SIGKILL'))
+  return child
+}
+
+/** Only this machine, and a state of its own. */
+function localOptions({ folder }: Place, name: string, bootstrapPort: number): string[] {
+  const state = join(folder, `${name}-state`)
+  return ['--bind', '127.0.0.1', '--state', state, '--dht-bootstrap', `127.0.0.1:${bootstrapPort}`]
+}
+
+async function downloaded(place: Place, bootstrapPort: number): Promise<void> {
+  const into = join(place.folder, 'leech')
+  const options = ['--dir', into, ...localOptions(place, 'leech', bootstrapPort)]
+  const { exitCode, stderr } = await swarmbid(['download', place.link, ...options])
+  assert.equal(exitCode, 0, stderr)
+  assert.ok(readFileSync(join(into, 'content.bin')).equals(content))
+}
+
+describe('from nothing but a link', () => {
+  for (const version of infoHashes) {
+    test(`through our DHT alone: a ${version.slice(2)} torrent`, async (t) => {
+      const place = await makePlace(t, version)
+      assert.match(place.link, /^magnet:\?xt=urn:[^&]+(&xt=urn:[^&]+)?$/)
+      const dhtOptions = ['--bind', '127.0.0.1', '--port', '0', '--bootstrap', '127.0.0.1:9']
+      const node = started(t, ['dht', 'run', ...dhtOptions, '--state', join(place.folder, 'node-state')])
+      const { port = 0 } = await node.line('listening')
+      started(t, ['seed', place.torrent, join(place.folder, 'seed'), ...localOptions(place, 'seed', port)])
+      await downloaded(place, port)
+    })
+  }
+
+  test('through libtorrent’s DHT alone: our seed and our leecher know its node and nobody else', async (t) => {
+    if (isLibtorrentMissing(t)) return
+    const place = await makePlace(t)
+    const theirs = await startLibtorrentDht()
+    t.after(() => theirs.end())
+    started(t, ['seed', place.torrent, join(place.folder, 'seed'), ...localOptions(place, 'seed', theirs.port)])
+    await downloaded(place, theirs.port)
+  })
+
+  test('through the DHT, a libtorrent seed to our leecher, and our seed to a libtorrent leecher', async (t) => {
+    if (isLibtorrentMissing(t)) return
+    const place = await makePlace(t)
+    const dhtOptions = ['--bind', '127.0.0.1', '--port', '0', '--bootstrap', '127.0.0.1:9']
+    const node = started(t, ['dht', 'run', ...dhtOptions, '--state', join(place.folder, 'node-state')])
+    const { port = 0 } = await node.line('listening')
+    const settings = {
+      enable_dht: true,
+      dht_bootstrap_nodes: `127.0.0.1:${port}`,
+      dht_restrict_routing_ips: false,
+      dht_restrict_search_ips: false,
+      dht_enforce_node_id: false,
+      dht_ignore_dark_internet: false,
+      dht_prefer_verified_node_ids: false,
+      // It looks up before it knows a node, and then not for a quarter of an hour.
+      dht_announce_interval: 3,
+    }
+    const seed = await startLibtorrent({
+      source: place.torrent,
+      folder: join(place.folder, 'seed'),
+      isSeed: true,
+      settings,
+    })
+    await downloaded(place, port)
+    await seed.end()
+    started(t, ['seed', place.torrent, join(place.folder, 'seed'), ...localOptions(place, 'second', port)])
+    const leech = await startLibtorrent({
+      source: place.link,
+      folder: join(place.folder, 'theirs'),
+      isSeed: false,
+      settings,
+    })
+    t.after(() => leech.end())
+    await leech.line('done', 60_000)
+    assert.ok(readFileSync(join(place.folder, 'theirs', 'content.bin')).equals(content))
+  })
+
+  test('a private torrent is not looked for, and says so at once', async (t) => {
+    const folder = temporaryFolder(t)
+    writeFiles(folder, { 'content.bin': content })
+    const torrent = join(folder, 'content.torrent')
+    await swarmbid(['create', join(folder, 'content.bin'), '--private', '-q', '-o', torrent])
+    const place = { folder, torrent, link: '' }
+    const options = ['--dir', join(folder, 'leech'), ...localOptions(place, 'leech', 9)]
+    const { exitCode, stderr } = await swarmbid(['download', torrent, ...options])
+    assert.equal(exitCode, 1)
+    assert.match(stderr, /\(torrent-unreachable\)/)
+  })
+
+  test('--no-dht: nothing is looked for', async (t) => {
+    const place = await makePlace(t)
+    const options = ['--dir', join(place.folder, 'leech'), ...localOptions(place, 'leech', 9), '--no-dht']
+    const { exitCode, stderr } = await swarmbid(['download', place.link, ...options])
+    assert.equal(exitCode, 1)
+    assert.match(stderr, /\(torrent-unreachable\)/)
+  })
+})
