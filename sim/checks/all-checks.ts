@@ -6,6 +6,7 @@ import { asksPolitely } from './asks-politely.ts'
 import { bansNobodyHonest } from './bans-nobody-honest.ts'
 import type { CheckMaker } from './check.ts'
 import { countsBytes } from './counts-bytes.ts'
+import { exchangesPolitely } from './exchanges-politely.ts'
 import { finishesHonestly } from './finishes-honestly.ts'
 import { keepsRates } from './keeps-rates.ts'
 import { keepsSlots } from './keeps-slots.ts'
@@ -25,6 +26,7 @@ export const allChecks: readonly CheckMaker[] = [
   countsBytes,
   announcesInOrder,
   bansNobodyHonest,
+  exchangesPolitely,
   keepsTalking,
   releasesAll,
 ]

@@ -45,6 +45,8 @@ export interface WireObserver {
   ): void
   /** All of a block is there. */
   onBlockEnd?(connection: TappedConnection, way: Way, piece: number, begin: number, length: number): void
+  /** A message of an extension by its name, BEP 10's own handshake excepted. Valid until the call returns. */
+  onExtension?(connection: TappedConnection, way: Way, name: string, payload: Uint8Array): void
   /** What the session was sent or sent that is no message of the protocol. */
   onGarbage?(connection: TappedConnection, way: Way, detail: string): void
   /** The session ended it: what comes from now on it does not look at. */
@@ -66,6 +68,7 @@ const told = [
   'onBlock',
   'onBlockBytes',
   'onBlockEnd',
+  'onExtension',
   'onGarbage',
   'onHungUp',
   'onClosed',
@@ -343,10 +346,14 @@ export class TappedConnection {
       if (!handshake.ok) return
       for (const [name, number] of handshake.value.extensions) side.extensionNames.set(number, name)
       side.requestQueueLength = handshake.value.requestQueueLength ?? side.requestQueueLength
-    } else if (other.extensionNames.get(id) === donthaveExtension && side.have !== undefined) {
-      const piece = decodeDonthave(payload.slice(), side.have.length)
-      if (piece.ok) side.have.clear(piece.value)
+      return
     }
+    const name = other.extensionNames.get(id)
+    if (name === undefined) return
+    for (const observer of this.observers.onExtension) observer.onExtension(this, way, name, payload)
+    if (name !== donthaveExtension || side.have === undefined) return
+    const piece = decodeDonthave(payload.slice(), side.have.length)
+    if (piece.ok) side.have.clear(piece.value)
   }
 }
 

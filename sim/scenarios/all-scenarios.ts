@@ -9,6 +9,7 @@ import { contradictoryHybrid } from './contradictory-hybrid.ts'
 import { corruptPeer } from './corrupt-peer.ts'
 import { damagedRecords } from './damaged-records.ts'
 import { encryptedPeers } from './encrypted-peers.ts'
+import { exchangeAlone } from './exchange-alone.ts'
 import { failingDisk } from './failing-disk.ts'
 import { fewPlaces } from './few-places.ts'
 import { filesVanish } from './files-vanish.ts'
@@ -69,6 +70,7 @@ const scenarios: readonly Scenario[] = [
   privateTracker,
   linksInDht,
   privateInDht,
+  exchangeAlone,
   udpTrackers,
   motleyTrackers,
   encryptedPeers,

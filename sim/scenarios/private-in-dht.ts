@@ -1,11 +1,11 @@
-// A private torrent (BEP 27) among sessions that are all nodes of the DHT: its tracker names some of the peers at a time,
-// and nothing of the torrent is ever said to the DHT, or to a peer about another one.
+// A private torrent (BEP 27) among sessions that are all nodes of the DHT and exchange peers: its tracker names some of
+// the peers at a time, and nothing of the torrent is ever said to the DHT, or to a peer about another one.
 import type { Scenario } from '../scenario.ts'
 import { dhtRouter, inDht } from './dht-router.ts'
 
 export const privateInDht: Scenario = {
   name: 'private-in-dht',
-  about: 'a private torrent in sessions that take part in the DHT; nothing of it is said there, all finish',
+  about: 'a private torrent in sessions that use the DHT and exchange peers; nothing of it is said there, all finish',
   peers: 8,
   contentBytes: 800_000,
   pieceLengthBytes: 32_768,
@@ -14,7 +14,7 @@ export const privateInDht: Scenario = {
     stage.tracker({ maxPeersPerReply: 4, intervalSeconds: 60 })
     stage.setContent({ isPrivate: true })
     const router = await dhtRouter(stage)
-    const config = inDht(router)
+    const config = { ...inDht(router), exchangesPeers: true }
     const joining = { config, uploadBytesPerSecond: 100_000 }
     await stage.seed({ ...joining, uploadBytesPerSecond: 200_000 })
     await stage.leechers(stage.peers, () => ({ ...joining, latencyMs: 5 + stage.random.below(60) }))

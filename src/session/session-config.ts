@@ -79,6 +79,8 @@ export interface SessionConfig {
   readonly allowLocal: boolean
   /** Dial peers that are known; false: only accept, for tests and firewalled seeds. */
   readonly dialPeers: boolean
+  /** Peers of torrents that are not private tell each other of peers (BEP 11). */
+  readonly exchangesPeers: boolean
   /** Undefined: no part in the DHT. */
   readonly dht: DhtConfig | undefined
   readonly handshakeTimeoutMs: number
@@ -123,6 +125,7 @@ const defaultConfig: Omit<SessionConfig, 'stateFolder' | 'downloadFolder'> = {
   seedGoals: noSeedGoals,
   allowLocal: false,
   dialPeers: true,
+  exchangesPeers: false,
   dht: undefined,
   handshakeTimeoutMs: 10_000,
   dialTimeoutMs: 10_000,

@@ -9,9 +9,11 @@ import type { TorrentInfo } from '../formats/metainfo/metainfo.ts'
 import type { ExtensionHandshake } from '../formats/peer/extension-handshake.ts'
 import type { Handshake } from '../formats/peer/handshake.ts'
 import { metadataExtension, metadataPieceLengthBytes } from '../formats/peer/metadata-message.ts'
+import { peerExchangeExtension } from '../formats/peer/peer-exchange.ts'
 import { MetadataServing } from '../peer/metadata-exchange.ts'
 import { PeerConnection } from '../peer/peer-connection.ts'
 import type { LocalHandshake, TorrentHashes } from '../peer/peer-opening.ts'
+import type { ExtensionOffer } from '../peer/peer-receiver.ts'
 import type { BandwidthGroup } from './bandwidth.ts'
 import type { Connection, ConnectionOwner } from './connection.ts'
 import { otherWay } from './encryption-gate.ts'
@@ -19,9 +21,10 @@ import { NamedPeers, type NamingTorrent } from './named-peers.ts'
 import type { PeerEnd, PeerList } from './peer-list.ts'
 import type { SessionRoom, Settling } from './session-room.ts'
 import type { LinkedPeer, TorrentExchange } from './torrent-exchange.ts'
+import { type ExchangingTorrent, maxExchangePayloadBytes, TorrentPeerExchange } from './torrent-peer-exchange.ts'
 import { isCrowded, leastUseful } from './useless-peers.ts'
 
-export interface LinksTorrent extends NamingTorrent {
+export interface LinksTorrent extends NamingTorrent, ExchangingTorrent {
   readonly peerId: PeerId
   readonly peers: PeerList
   readonly bandwidth: BandwidthGroup
@@ -55,6 +58,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
   readonly named: NamedPeers
   private readonly room: SessionRoom
   private readonly torrent: LinksTorrent
+  private readonly peerExchange: TorrentPeerExchange
   private exchange: TorrentExchange
   /** Peers with messages that wait, in the order they began to. */
   private readonly waiting: LinkedPeer[] = []
@@ -65,6 +69,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     this.torrent = torrent
     this.exchange = exchange
     this.named = new NamedPeers(room, torrent)
+    this.peerExchange = new TorrentPeerExchange(room, torrent, () => this.linked.values())
   }
 
   get count(): number {
@@ -126,6 +131,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
   /** The torrent is not there any more. */
   close(): void {
     this.named.close()
+    this.peerExchange.close()
   }
 
   settle(nowMs: number): void {
@@ -155,7 +161,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
       remote,
       isV2,
       ...(torrent.info === undefined ? {} : { pieceCount: torrent.info.pieceCount }),
-      offers: this.offersMetadata ? [{ name: metadataExtension, maxPayloadBytes: maxMetadataMessageBytes }] : [],
+      offers: this.offers(),
       requestQueueLength: room.config.requestQueueLength,
       extension: {
         onExtensionHandshake: (handshake) => this.takeExtensionHandshake(link, handshake),
@@ -191,6 +197,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     this.exchange.join(link, nowMs)
     this.sayHello(link)
     this.torrent.peerConnected(nowMs)
+    this.peerExchange.changed(nowMs)
     this.named.connected(connection.remote)
     return peer
   }
@@ -225,6 +232,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     this.byId.delete(link.id)
     this.room.bandwidth.leave(link.share)
     link.exchange.leave(link, nowMs)
+    this.peerExchange.leave(link, nowMs)
     this.room.touch(this)
     const endpoint = link.endpoint ?? connection.remote
     const { swarmPeer } = link
@@ -303,6 +311,19 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     return this.room.dht.isOn && this.torrent.info?.isPrivate !== true
   }
 
+  /** BEP 27. */
+  private get exchangesPeers(): boolean {
+    return this.room.config.exchangesPeers && this.torrent.info?.isPrivate !== true
+  }
+
+  /** That of metadata first, as it always was. */
+  private offers(): ExtensionOffer[] {
+    return [
+      ...(this.offersMetadata ? [{ name: metadataExtension, maxPayloadBytes: maxMetadataMessageBytes }] : []),
+      ...(this.exchangesPeers ? [{ name: peerExchangeExtension, maxPayloadBytes: maxExchangePayloadBytes }] : []),
+    ]
+  }
+
   private get offersMetadata(): boolean {
     return this.torrent.info?.isPrivate !== true
   }
@@ -331,6 +352,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
       link.endpoint = { family: remote.family, address: remote.address, port: handshake.listenPort }
       this.torrent.peers.listensAt(link.endpoint, { address: remote.address }, nowMs)
     }
+    if (this.exchangesPeers) this.peerExchange.join(link, nowMs)
     if (handshake.metadataLengthBytes !== undefined && link.peer.supports(metadataExtension)) {
       link.metadataLengthBytes = handshake.metadataLengthBytes
       link.exchange.takeMetadataLength(link, nowMs)
@@ -344,8 +366,9 @@ export class TorrentLinks implements ConnectionOwner, Settling {
   }
 
   private takeExtension(link: LinkedPeer, name: string, payload: Uint8Array): void {
-    if (name !== metadataExtension) return
     const nowMs = this.room.turns.nowMs()
+    if (name === peerExchangeExtension && this.exchangesPeers) this.peerExchange.take(link, payload, nowMs)
+    if (name !== metadataExtension) return
     const answer = link.serving.answer(this.offersMetadata ? this.torrent.info?.raw : undefined, payload, nowMs)
     if (answer === undefined) {
       link.hasSentMetadata = true

@@ -8,12 +8,15 @@ import { settlePromises } from '../../sim/command-line/settle-promises.ts'
 import { type PlantedFault, plantedFaults } from '../../sim/planted-faults.ts'
 import { runScenario } from '../../sim/run-scenario.ts'
 import { corruptPeer } from '../../sim/scenarios/corrupt-peer.ts'
+import { exchangeAlone } from '../../sim/scenarios/exchange-alone.ts'
 import { filesVanish } from '../../sim/scenarios/files-vanish.ts'
 import { flashCrowd } from '../../sim/scenarios/flash-crowd.ts'
 import { lateSeed } from '../../sim/scenarios/late-seed.ts'
+import { linksInDht } from '../../sim/scenarios/links-in-dht.ts'
 import { localNetwork } from '../../sim/scenarios/local-network.ts'
 import { newcomer } from '../../sim/scenarios/newcomer.ts'
 import { powerLoss } from '../../sim/scenarios/power-loss.ts'
+import { privateInDht } from '../../sim/scenarios/private-in-dht.ts'
 import { rateLimited } from '../../sim/scenarios/rate-limited.ts'
 import { silentSeeds } from '../../sim/scenarios/silent-seeds.ts'
 import { slowSeeds } from '../../sim/scenarios/slow-seeds.ts'
@@ -21,13 +24,16 @@ import type { FaultOutcome, FaultTask } from './planted-fault-worker.ts'
 
 const lastSeed = 200
 const scenarios = [
+  exchangeAlone,
   filesVanish,
   flashCrowd,
   corruptPeer,
   lateSeed,
+  linksInDht,
   localNetwork,
   newcomer,
   powerLoss,
+  privateInDht,
   rateLimited,
   silentSeeds,
   slowSeeds,
