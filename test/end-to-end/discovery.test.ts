@@ -42,6 +42,27 @@ function localOptions({ folder }: Place, name: string, bootstrapPort: number): s
   return ['--bind', '127.0.0.1', '--state', state, '--dht-bootstrap', `127.0.0.1:${bootstrapPort}`]
 }
 
+/** Found by nobody who is not told. */
+function aloneOptions({ folder }: Place, name: string): string[] {
+  return ['--bind', '127.0.0.1', '--state', join(folder, `${name}-state`), '--no-dht']
+}
+
+async function seedingAlone(t: TestContext, place: Place): Promise<number> {
+  const options = aloneOptions(place, 'seed')
+  const seed = started(t, ['seed', place.torrent, join(place.folder, 'seed'), ...options])
+  const { port = 0 } = await seed.line('listening')
+  return port
+}
+
+/** With one peer named, and nothing else known but the link. */
+async function downloadedFrom(place: Place, port: number): Promise<void> {
+  const into = join(place.folder, 'leech')
+  const options = ['--dir', into, ...aloneOptions(place, 'leech'), '--peer', `127.0.0.1:${port}`]
+  const { exitCode, stderr } = await swarmbid(['download', place.link, ...options])
+  assert.equal(exitCode, 0, stderr)
+  assert.ok(readFileSync(join(into, 'content.bin')).equals(content))
+}
+
 async function downloaded(place: Place, bootstrapPort: number): Promise<void> {
   const into = join(place.folder, 'leech')
   const options = ['--dir', into, ...localOptions(place, 'leech', bootstrapPort)]
@@ -105,6 +126,49 @@ describe('from nothing but a link', () => {
       settings,
     })
     t.after(() => leech.end())
+    await leech.line('done', 60_000)
+    assert.ok(readFileSync(join(place.folder, 'theirs', 'content.bin')).equals(content))
+  })
+
+  // The peer that is named gives next to nothing itself: three megabytes would take it most of an hour.
+  test('through peer exchange alone: the peer that is named tells of the seed', async (t) => {
+    const place = await makePlace(t)
+    const seedPort = await seedingAlone(t, place)
+    const slow = ['--download-limit', '1KiB', '--upload-limit', '1KiB', '--port', '0']
+    const hubOptions = ['--dir', join(place.folder, 'hub'), ...aloneOptions(place, 'hub'), ...slow]
+    const hub = started(t, ['download', place.torrent, '--peer', `127.0.0.1:${seedPort}`, ...hubOptions])
+    const { port: hubPort = 0 } = await hub.line('listening')
+    await downloadedFrom(place, hubPort)
+  })
+
+  test('through peer exchange alone: libtorrent tells ours of the seed', async (t) => {
+    if (isLibtorrentMissing(t)) return
+    const place = await makePlace(t)
+    const seedPort = await seedingAlone(t, place)
+    const hub = await startLibtorrent({
+      source: place.torrent,
+      folder: join(place.folder, 'hub'),
+      isSeed: false,
+      uploadLimit: 1_024,
+      downloadLimit: 1_024,
+    })
+    t.after(() => hub.end())
+    hub.connect('127.0.0.1', seedPort)
+    await hub.line('connected')
+    await downloadedFrom(place, hub.port)
+  })
+
+  test('through peer exchange alone: ours tells libtorrent of the seed', async (t) => {
+    if (isLibtorrentMissing(t)) return
+    const place = await makePlace(t)
+    const seedPort = await seedingAlone(t, place)
+    const slow = ['--download-limit', '1KiB', '--upload-limit', '1KiB', '--port', '0']
+    const hubOptions = ['--dir', join(place.folder, 'hub'), ...aloneOptions(place, 'hub'), ...slow]
+    const hub = started(t, ['download', place.torrent, '--peer', `127.0.0.1:${seedPort}`, ...hubOptions])
+    const { port: hubPort = 0 } = await hub.line('listening')
+    const leech = await startLibtorrent({ source: place.link, folder: join(place.folder, 'theirs'), isSeed: false })
+    t.after(() => leech.end())
+    leech.connect('127.0.0.1', hubPort)
     await leech.line('done', 60_000)
     assert.ok(readFileSync(join(place.folder, 'theirs', 'content.bin')).equals(content))
   })

@@ -37,6 +37,7 @@ else:
     wanted.ti = lt.torrent_info(options['source'])
 wanted.save_path = options['folder']
 wanted.upload_limit = options['uploadLimit']
+wanted.download_limit = options['downloadLimit']
 wanted.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
 if options['isSeed']:
     wanted.flags |= lt.torrent_flags.seed_mode
@@ -99,6 +100,7 @@ export interface LibtorrentOptions {
   readonly family?: 4 | 6
   /** Bytes a second of the torrent; limits of the settings pack do not count for peers on loopback. */
   readonly uploadLimit?: number
+  readonly downloadLimit?: number
   /** Of libtorrent's settings pack. */
   readonly settings?: Readonly<Record<string, string | number | boolean>>
   readonly isVerbose?: boolean
@@ -127,7 +129,15 @@ export function isLibtorrentMissing(t: TestContext): boolean {
 }
 
 export async function startLibtorrent(options: LibtorrentOptions): Promise<Libtorrent> {
-  const settings = { isSuperSeed: false, uploadLimit: -1, family: 4, settings: {}, isVerbose: false, ...options }
+  const settings = {
+    isSuperSeed: false,
+    uploadLimit: -1,
+    downloadLimit: -1,
+    family: 4,
+    settings: {},
+    isVerbose: false,
+    ...options,
+  }
   const started = startJsonProcess<LibtorrentLine>(
     python,
     ['-X', 'faulthandler', '-c', program, JSON.stringify(settings)],
