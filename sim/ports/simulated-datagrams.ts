@@ -1,9 +1,10 @@
 // UDP between simulated hosts: lost, doubled, overtaken, in fragments above 1,500 bytes, translated by routers.
 // Guarantees: a datagram is copied when it is sent, and its view is overwritten after it was told; a closed socket
-// neither sends nor hears. Groups (multicast) reach nobody. Owns the sockets.
+// neither sends nor hears. What is sent to a group (multicast) comes to its members in the same network, the sender's
+// own machine included: the same /24 or /64, behind the same router if behind one. Owns the sockets.
 import type { Endpoint } from '../../src/base/endpoint.ts'
 import { failure, success } from '../../src/base/errors.ts'
-import type { DatagramSink, Datagrams } from '../../src/ports/datagrams.ts'
+import type { DatagramSink, DatagramSocket, Datagrams } from '../../src/ports/datagrams.ts'
 import type { Planned } from './simulated-clock.ts'
 import { familyOf, isAnyAddress, type SimulatedHost } from './simulated-hosts.ts'
 import type { NetworkParts } from './simulated-tcp-sender.ts'
@@ -14,6 +15,15 @@ const fragmentBytes = 1_472
 /** Queues longer than that, in time, drop datagrams, as long as they hold a few. */
 const maxQueueMs = 500
 const leastQueueBytes = 65_536
+
+/** A socket that hears a group. */
+interface Member {
+  readonly host: SimulatedHost
+  readonly address: string
+  readonly group: string
+  readonly port: number
+  readonly sink: DatagramSink
+}
 
 class Datagram implements Planned {
   private readonly network: SimulatedUdp
@@ -26,6 +36,8 @@ class Datagram implements Planned {
   fromPort = 0
   toAddress = ''
   toPort = 0
+  /** Of the group it was sent to; undefined: it was sent to one address. */
+  member: Member | undefined
 
   constructor(network: SimulatedUdp) {
     this.network = network
@@ -40,6 +52,7 @@ class Datagram implements Planned {
 export class SimulatedUdp {
   private readonly parts: NetworkParts
   private readonly bound = new Map<SimulatedHost, Map<string, DatagramSink>>()
+  private readonly members = new Set<Member>()
   private readonly free: Datagram[] = []
 
   constructor(parts: NetworkParts) {
@@ -57,6 +70,9 @@ export class SimulatedUdp {
         }
         if (!host.addresses.includes(own)) return failure('address-unavailable', `no address ${address} here`)
         const port = options.port === 0 ? host.nextPort++ : options.port
+        if (options.multicastGroup !== undefined) {
+          return success(this.join({ host, address: own, group: options.multicastGroup, port, sink }))
+        }
         const keys = [`${address}|${port}`, `${isAnyAddress(address) ? own : anyOf(own)}|${port}`]
         if (keys.some((key) => sockets.has(key))) return failure('address-in-use', `port ${port} is taken`)
         const key = `${address}|${port}`
@@ -82,12 +98,14 @@ export class SimulatedUdp {
 
   crash(host: SimulatedHost): void {
     this.socketsOf(host).clear()
+    for (const member of [...this.members]) if (member.host === host) this.members.delete(member)
   }
 
   due(datagram: Datagram): boolean {
     const { hosts, clock } = this.parts
     const { from, fromAddress, fromPort, toAddress, toPort, length } = datagram
     if (from === undefined) return false
+    if (datagram.member !== undefined) return this.hear(datagram, datagram.member)
     const seen = { address: fromAddress, port: fromPort }
     const route = hosts.route(from, { address: toAddress, port: toPort }, 'udp', seen)
     if (route.type === 'refused-by-nat') hosts.faults.refusedByNat++
@@ -161,11 +179,63 @@ export class SimulatedUdp {
       datagram.from = from
       datagram.fromAddress = seenAddress
       datagram.fromPort = seenPort
+      datagram.member = undefined
       datagram.toAddress = toAddress
       datagram.toPort = toPort
       const travelMs = hosts.delayMs(from, to ?? from) + (to?.downloadMs(bytes.length) ?? 0)
       clock.plan(datagram, leftMs + travelMs)
     }
+  }
+
+  /** Shares its port with other programs, and sends from it like any other socket. */
+  private join(member: Member): DatagramSocket {
+    const { members } = this
+    const { host, address, port } = member
+    members.add(member)
+    const endpoint: Endpoint = { family: familyOf(address), address, port }
+    return {
+      endpoint,
+      send: (bytes, toAddress, toPort) => {
+        if (!members.has(member) || !host.addresses.includes(address)) return true
+        this.parts.observer?.datagram?.(endpoint, toAddress, toPort, bytes)
+        if (toAddress === member.group) this.sendToGroup(member, bytes, toPort)
+        else this.send(host, address, port, bytes, toAddress, toPort)
+        return true
+      },
+      close: async () => void members.delete(member),
+    }
+  }
+
+  private sendToGroup(from: Member, bytes: Uint8Array, toPort: number): void {
+    const { hosts, clock, pool } = this.parts
+    const { host, address, port, group } = from
+    const leftMs = host.occupyUplink(clock.nowMs(), bytes.length)
+    host.sentDatagramBytes += bytes.length
+    for (const member of this.members) {
+      if (member.group !== group || member.port !== toPort || !areNeighbours(from, member)) continue
+      const datagram = this.free.pop() ?? new Datagram(this)
+      datagram.member = member
+      datagram.buffer = pool.takeBuffer(bytes.length)
+      datagram.buffer.set(bytes)
+      datagram.length = bytes.length
+      datagram.from = host
+      datagram.fromAddress = address
+      datagram.fromPort = port
+      clock.plan(datagram, leftMs + hosts.delayMs(host, member.host))
+    }
+  }
+
+  private hear(datagram: Datagram, member: Member): boolean {
+    const { from, buffer, length, fromAddress, fromPort } = datagram
+    const { hosts } = this.parts
+    const comes = from !== undefined && this.members.has(member) && hosts.reaches(from, member.host)
+    if (!comes || hosts.lostPackets(from, member.host, 1) > 0) return this.drop(datagram)
+    member.host.readDatagramBytes += length
+    const view = buffer.subarray(0, length)
+    member.sink.onDatagram(view, fromAddress, fromPort)
+    view.fill(0xee)
+    this.drop(datagram)
+    return true
   }
 
   private drop(datagram: Datagram): false {
@@ -181,6 +251,14 @@ export class SimulatedUdp {
     this.bound.set(host, made)
     return made
   }
+}
+
+function areNeighbours(a: Member, b: Member): boolean {
+  return a.host.router === b.host.router && networkOf(a.address) === networkOf(b.address)
+}
+
+function networkOf(address: string): string {
+  return familyOf(address) === 4 ? address.replace(/[0-9]+$/, '') : address.split(':').slice(0, 4).join(':')
 }
 
 function anyOf(address: string): string {

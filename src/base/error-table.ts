@@ -224,6 +224,10 @@ export const errorTable = {
   },
   'peer-extension': { meaning: 'An extension message from a peer is malformed.', remedy: badPeer },
 
+  'local-announce': {
+    meaning: 'A message of local discovery (BEP 14) is malformed.',
+    remedy: 'Nothing to do: the message is dropped.',
+  },
   'endpoint-list': {
     meaning: 'A list of compact endpoints has a length that fits no whole number of them.',
     remedy: 'Nothing to do: the list is dropped.',

@@ -39,6 +39,8 @@ function addTransferOptions(command: Command): Command {
     .option('-t, --tracker <url>', 'a further tracker; again for another tier, commas within one', collectTier)
     .addOption(new Option('--no-trackers', 'leave out the trackers that the torrent names'))
     .addOption(new Option('--no-dht', 'look for no peers in the DHT, and be no node of it'))
+    .option('--local-discovery', 'look for peers in the local network (default, unless bound to loopback)')
+    .addOption(new Option('--no-local-discovery', 'look for none there'))
     .option('--dht-bootstrap <host:port>', 'a DHT node to begin with; may be given again', collectNode)
     .option('--state <dir>', "where to remember what is here (default: the system's place for it)")
     .option('--check', 'hash what is on disk, whatever is remembered of it')

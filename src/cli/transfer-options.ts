@@ -27,6 +27,8 @@ export interface TransferOptions {
   /** False: --no-dht. */
   readonly dht: boolean
   readonly dhtBootstrap?: readonly PeerAddress[]
+  /** --local-discovery, --no-local-discovery. */
+  readonly localDiscovery?: boolean
   readonly state?: string
   readonly check?: boolean
   readonly quiet?: boolean
@@ -43,7 +45,7 @@ export type TransferTask = Pick<TransferRequest, 'mode' | 'sources' | 'path'> &
   >
 
 function requestOf(task: TransferTask, options: TransferOptions, intervalMs: number): TransferRequest {
-  const { port, bind, maxPeers, encryption, seedRatio, seedTime } = options
+  const { port, bind, maxPeers, encryption, seedRatio, seedTime, localDiscovery } = options
   const stateFolder = options.state ?? defaultStateFolder(process.platform, process.env, homedir())
   return {
     webSeeds: [],
@@ -62,6 +64,7 @@ function requestOf(task: TransferTask, options: TransferOptions, intervalMs: num
     trackers: options.tracker ?? [],
     usesTrackers: options.trackers,
     usesDht: options.dht,
+    ...(localDiscovery === undefined ? {} : { discoversLocally: localDiscovery }),
     dhtBootstrap: options.dhtBootstrap ?? [],
     downloadLimit: options.downloadLimit ?? Number.POSITIVE_INFINITY,
     uploadLimit: options.uploadLimit ?? Number.POSITIVE_INFINITY,

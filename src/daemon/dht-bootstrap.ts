@@ -11,6 +11,11 @@ export const wellKnownNodes: readonly PeerAddress[] = [
   { host: 'router.utorrent.com', port: 6_881 },
 ]
 
+/** Nobody but programs of this machine can be reached. */
+export function isBoundToItself(bindTo: string | undefined): boolean {
+  return bindTo !== undefined && addressClass(bindTo) === 'loopback'
+}
+
 /** A session's part in the DHT; undefined: none. From this machine's own addresses only nodes that are named lead on. */
 export function dhtConfig(
   isWanted: boolean,
@@ -18,7 +23,6 @@ export function dhtConfig(
   bindTo: string | undefined,
 ): DhtConfig | undefined {
   const isNamed = named.length > 0
-  const isBoundToItself = bindTo !== undefined && addressClass(bindTo) === 'loopback'
-  if (!isWanted || (isBoundToItself && !isNamed)) return undefined
+  if (!isWanted || (isBoundToItself(bindTo) && !isNamed)) return undefined
   return { bootstrap: isNamed ? named : wellKnownNodes, mayBootstrapLocally: isNamed }
 }

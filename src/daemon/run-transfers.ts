@@ -11,7 +11,7 @@ import type { SessionPorts } from '../session/session-ports.ts'
 import type { Change } from '../session/snapshots.ts'
 import { lacksPieceLayers, usualPriority } from '../session/torrent-facts.ts'
 import { parseTrackerUrl } from '../tracker/tracker-url.ts'
-import { dhtConfig } from './dht-bootstrap.ts'
+import { dhtConfig, isBoundToItself } from './dht-bootstrap.ts'
 import { type LoadedSource, loadSource } from './load-source.ts'
 import { folderOfContent } from './locate-content.ts'
 import { openSystemSession, systemPorts } from './open-session.ts'
@@ -40,6 +40,7 @@ function configOf(request: TransferRequest): SessionConfig {
     exemptLocalNetwork: false,
     ...(encryption === undefined ? {} : { encryption }),
     exchangesPeers: true,
+    discoversLocally: request.discoversLocally ?? !isBoundToItself(bindTo),
     dht: dhtConfig(request.usesDht, request.dhtBootstrap, bindTo),
     connections: {
       ...connections,
@@ -141,6 +142,7 @@ class TransferRun {
 
   private async add(session: Session, loaded: LoadedSource): Promise<void> {
     const { request } = this
+    const { dht, discoversLocally } = this.config
     const { source, content, infoHashes, metainfo, selectedFiles } = loaded
     await this.attempt(source, async () => {
       // Named twice; the session knows it by any of its hashes.
@@ -171,7 +173,7 @@ class TransferRun {
         locks: [lock.value],
         lockedNames: infoHashes,
         selectedFiles,
-        hasPeers: loaded.hasPeers || request.peers.length > 0 || this.config.dht !== undefined,
+        mayFindPeers: loaded.hasPeers || request.peers.length > 0 || dht !== undefined || discoversLocally,
         isSelected: metainfo !== undefined,
         onEvent: this.onEvent,
         onSettled: () => this.review(session),

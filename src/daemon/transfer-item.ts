@@ -23,8 +23,8 @@ export interface TransferItemOptions {
   readonly lockedNames: readonly string[]
   /** Of the link (BEP 53); what the request selects comes before it. */
   readonly selectedFiles: readonly FileRange[] | undefined
-  /** Somebody named peers of it, or may yet: the DHT. */
-  readonly hasPeers: boolean
+  /** Somebody named peers of it, or may yet: the DHT, the local network. */
+  readonly mayFindPeers: boolean
   /** What is wanted was said when it was added. */
   readonly isSelected: boolean
   readonly onEvent: (event: TransferEvent) => void
@@ -145,13 +145,14 @@ export class TransferItem {
 
   /** It would wait for ever: there is nobody to ask, nobody to call, and nobody knows where this listens. */
   private isUnreachable(torrent: TorrentSnapshot): boolean {
-    const { request, hasPeers } = this.options
+    const { request, mayFindPeers } = this.options
     const { state, isPrivate, isFinished, trackers, connectedPeers, knownPeers, webSeeds } = torrent
     if (request.mode === 'seed' || request.isReachable || isFinished) return false
     if (!['awaiting-metadata', 'awaiting-piece-layers', 'downloading'].includes(state.type)) return false
     // Peers that anybody but its trackers named count for nothing in a private torrent (BEP 27).
     const isHopeful =
-      (hasPeers && !isPrivate) || (state.type === 'downloading' && webSeeds.some((seed) => seed.state !== 'retired'))
+      (mayFindPeers && !isPrivate) ||
+      (state.type === 'downloading' && webSeeds.some((seed) => seed.state !== 'retired'))
     return !isHopeful && trackers.length === 0 && connectedPeers === 0 && knownPeers === 0
   }
 

@@ -31,6 +31,8 @@ export interface TransferRequest {
   readonly usesTrackers: boolean
   /** Peers of torrents that are not private are looked for in the DHT. */
   readonly usesDht: boolean
+  /** Peers of the local network are looked for; undefined: unless it is bound to this machine's own addresses. */
+  readonly discoversLocally?: boolean
   /** Nodes to begin with; empty: the well-known ones. */
   readonly dhtBootstrap: readonly PeerAddress[]
   /** Which files are wanted; undefined: all. */

@@ -81,6 +81,8 @@ export interface SessionConfig {
   readonly dialPeers: boolean
   /** Peers of torrents that are not private tell each other of peers (BEP 11). */
   readonly exchangesPeers: boolean
+  /** Peers of the local network are looked for by multicast (BEP 14). */
+  readonly discoversLocally: boolean
   /** Undefined: no part in the DHT. */
   readonly dht: DhtConfig | undefined
   readonly handshakeTimeoutMs: number
@@ -126,6 +128,7 @@ const defaultConfig: Omit<SessionConfig, 'stateFolder' | 'downloadFolder'> = {
   allowLocal: false,
   dialPeers: true,
   exchangesPeers: false,
+  discoversLocally: false,
   dht: undefined,
   handshakeTimeoutMs: 10_000,
   dialTimeoutMs: 10_000,

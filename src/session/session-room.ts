@@ -12,6 +12,7 @@ import type { ChangeLog } from './change-log.ts'
 import type { TorrentId } from './commands.ts'
 import type { DhtDriver } from './dht-driver.ts'
 import type { DiskDemands } from './disk-demands.ts'
+import type { LocalDiscoveryDriver } from './local-discovery-driver.ts'
 import type { LaneJob, RequestLane } from './request-lanes.ts'
 import type { SessionConfig } from './session-config.ts'
 import type { SessionPorts } from './session-ports.ts'
@@ -35,6 +36,7 @@ export interface SessionRoom {
   readonly files: FilePool
   readonly trackers: TrackerDriver
   readonly dht: DhtDriver
+  readonly localDiscovery: LocalDiscoveryDriver
   readonly bandwidth: Bandwidth
   /** Requests to web seeds, of all torrents. */
   readonly webRequests: RequestLane<LaneJob>

@@ -19,6 +19,7 @@ import { DhtDriver } from './dht-driver.ts'
 import { DiskDemands } from './disk-demands.ts'
 import { localAddress } from './listening.ts'
 import { ListeningSockets } from './listening-sockets.ts'
+import { LocalDiscoveryDriver } from './local-discovery-driver.ts'
 import { hasReachedGoal, type QueuePlace, RunningQueue } from './queueing.ts'
 import { type LaneJob, RequestLane } from './request-lanes.ts'
 import { ResumeSaver } from './resume-saver.ts'
@@ -65,6 +66,7 @@ export class Session implements TorrentHost, CommandTarget {
   private readonly saver: ResumeSaver
   private readonly datagrams: DatagramRouting
   private readonly dht: DhtDriver
+  private readonly localDiscovery: LocalDiscoveryDriver
   private readonly folders = new Map<string, Promise<Result<FileRoot>>>()
   private readonly ownAddresses: IpAddress[] = []
   private readonly sockets: ListeningSockets
@@ -114,6 +116,13 @@ export class Session implements TorrentHost, CommandTarget {
       touch: (settling) => void this.touched.add(settling),
       noteOwnAddress: (ip) => this.noteOwnAddress(ip),
     })
+    this.localDiscovery = new LocalDiscoveryDriver({
+      turns: this.turns,
+      ports,
+      config,
+      listenPort: () => this.sockets.port,
+      touch: (settling) => void this.touched.add(settling),
+    })
     this.queue = new RunningQueue(config.queue)
     this.room = this.makeRoom(trackers, stateRoot, nowMs)
     this.sockets = new ListeningSockets({
@@ -124,6 +133,7 @@ export class Session implements TorrentHost, CommandTarget {
       accept: (stream) => this.connections.accept(stream),
       onChanged: (atMs) => {
         this.dht.socketsChanged(atMs)
+        void this.localDiscovery.follow()
         this.connections.wayChanged(atMs)
         this.room.log.add({ type: 'session' })
       },
@@ -150,6 +160,7 @@ export class Session implements TorrentHost, CommandTarget {
     const opened = await this.sockets.open()
     if (!opened.ok) return opened
     await this.dht.open()
+    await this.localDiscovery.follow()
     const restored = config.restoresAll ? await this.saver.load() : success([])
     if (!restored.ok) return restored
     this.turns.run((nowMs) => {
@@ -295,6 +306,7 @@ export class Session implements TorrentHost, CommandTarget {
       files: new FilePool(),
       trackers,
       dht: this.dht,
+      localDiscovery: this.localDiscovery,
       bandwidth: new Bandwidth(turns, this.currentRates(), nowMs),
       webRequests: new RequestLane<LaneJob>(webRequestLimits, (job) => job.begin()),
       log: new ChangeLog(),
@@ -400,6 +412,7 @@ export class Session implements TorrentHost, CommandTarget {
     for (const torrent of torrents) torrent.contacts.announcing.close()
     this.room.trackers.close()
     await this.dht.close()
+    await this.localDiscovery.close()
     await this.datagrams.close()
     await this.room.hashes.close()
     this.turns.close()

@@ -15,6 +15,7 @@ import { type SoughtTorrent, TorrentDht } from './torrent-dht.ts'
 import { type ExchangePeers, idleExchange, type LinkedPeer } from './torrent-exchange.ts'
 import { type TorrentFacts, wireHashes } from './torrent-facts.ts'
 import { type LinksTorrent, TorrentLinks } from './torrent-links.ts'
+import { type LocalTorrent, TorrentLocalDiscovery } from './torrent-local-discovery.ts'
 import type { Progress } from './torrent-progress.ts'
 import type { TorrentTally } from './torrent-tally.ts'
 
@@ -30,13 +31,14 @@ export interface ContactedTorrent {
 /** How long an address that lied is left alone. */
 const banMs = 3_600_000
 
-export class TorrentContacts implements LinksTorrent, AnnouncedTorrent, SoughtTorrent, ExchangePeers {
+export class TorrentContacts implements LinksTorrent, AnnouncedTorrent, SoughtTorrent, LocalTorrent, ExchangePeers {
   readonly peerId: PeerId
   readonly peers: PeerList
   readonly bandwidth: BandwidthGroup
   readonly links: TorrentLinks
   readonly announcing: TorrentAnnouncing
   readonly dht: TorrentDht
+  private readonly local: TorrentLocalDiscovery
   private readonly room: SessionRoom
   private readonly torrent: ContactedTorrent
 
@@ -49,6 +51,7 @@ export class TorrentContacts implements LinksTorrent, AnnouncedTorrent, SoughtTo
     this.links = new TorrentLinks(room, this, idleExchange)
     this.announcing = new TorrentAnnouncing(room, this)
     this.dht = new TorrentDht(room, this)
+    this.local = new TorrentLocalDiscovery(room, this)
   }
 
   get facts(): TorrentFacts {
@@ -92,6 +95,7 @@ export class TorrentContacts implements LinksTorrent, AnnouncedTorrent, SoughtTo
   start(nowMs: number): void {
     this.announcing.handle({ type: 'start' }, nowMs)
     this.dht.start(nowMs)
+    this.local.start(nowMs)
     this.announcing.tellDemand(nowMs)
     this.room.reviewDialling()
   }
@@ -100,6 +104,7 @@ export class TorrentContacts implements LinksTorrent, AnnouncedTorrent, SoughtTo
   stop(nowMs: number): void {
     this.links.endAll(failure('interrupted', 'the torrent was stopped'), nowMs)
     this.dht.stop(nowMs)
+    this.local.stop()
     void this.announcing.stop(this.room.config.stopTimeoutMs, nowMs)
   }
 
@@ -107,6 +112,7 @@ export class TorrentContacts implements LinksTorrent, AnnouncedTorrent, SoughtTo
   identify({ isPrivate, pieceCount }: TorrentInfo, nowMs: number): void {
     if (isPrivate) this.forgetPeers(nowMs)
     this.dht.identify(nowMs)
+    if (this.isRunning) this.local.start(nowMs)
     this.links.setPieceCount(pieceCount, nowMs)
     this.announcing.handle({ type: 'identify', infoHashes: wireHashes(this.facts), isPrivate }, nowMs)
   }

@@ -13,10 +13,15 @@ export interface DatagramsUnderTest {
   readonly address: string
   /** An address no machine of this network has. */
   readonly foreignAddress: string
+  /** A group of the family; undefined: this network carries none of it. */
+  readonly group: string | undefined
   until(condition: () => boolean): Promise<void>
   /** Lets everything happen that is under way, and a little more. */
   settle(): Promise<void>
 }
+
+/** Of the groups; nobody else here has it. */
+const groupPort = 36_771
 
 interface Received {
   readonly bytes: Uint8Array
@@ -118,6 +123,24 @@ export function datagramsConformance(title: string, make: () => Promise<Datagram
       assert.equal(foreign.ok ? '' : foreign.code, 'address-unavailable')
       await socket.close()
       await closeAll([(await bind(under, { port: socket.endpoint.port })).socket])
+    })
+
+    test('members of a group share a port, and all hear what one of them sends to it', async () => {
+      const under = await make()
+      const { group } = under
+      if (group === undefined) return
+      const [a, b] = [await bind(under, { multicastGroup: group, port: groupPort }), await bind(under)]
+      const c = await bind(under, { multicastGroup: group, port: groupPort })
+      a.socket.send(new Uint8Array([1, 2, 3]), group, groupPort)
+      await under.until(() => a.log.received.length > 0 && c.log.received.length > 0)
+      assert.deepEqual(c.log.received[0], { bytes: new Uint8Array([1, 2, 3]), address: under.address, port: groupPort })
+      await c.socket.close()
+      a.socket.send(new Uint8Array([4]), group, groupPort)
+      await under.until(() => a.log.received.length > 1)
+      await under.settle()
+      assert.equal(c.log.received.length, 1, 'who has left hears no more')
+      assert.equal(b.log.received.length, 0)
+      await closeAll([a.socket, b.socket])
     })
 
     test('a closed socket neither sends nor hears', async () => {

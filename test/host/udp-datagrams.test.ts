@@ -11,10 +11,26 @@ import { settle, until } from './event-loop.ts'
 
 const datagrams = udpDatagrams()
 datagramsConformance('sockets', async () => {
-  return { datagrams, family: 4, address: '127.0.0.1', foreignAddress: '192.0.2.1', until, settle }
+  return {
+    datagrams,
+    family: 4,
+    address: '127.0.0.1',
+    foreignAddress: '192.0.2.1',
+    group: '239.192.152.143',
+    until,
+    settle,
+  }
 })
 datagramsConformance('sockets over IPv6', async () => {
-  return { datagrams, family: 6, address: '::1', foreignAddress: '2001:db8::1', until, settle }
+  return {
+    datagrams,
+    family: 6,
+    address: '::1',
+    foreignAddress: '2001:db8::1',
+    group: undefined,
+    until,
+    settle,
+  }
 })
 
 test('IPv4 and IPv6 share a port', async () => {

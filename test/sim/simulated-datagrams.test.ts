@@ -6,9 +6,9 @@ import { simulatedRandom } from '../../sim/ports/simulated-random.ts'
 import { datagramsConformance } from '../conformance/datagrams-conformance.ts'
 import { passingUntil } from './running-clock.ts'
 
-for (const { family, address, foreignAddress } of [
-  { family: 4, address: '10.0.0.1', foreignAddress: '192.0.2.1' },
-  { family: 6, address: 'fd00::1', foreignAddress: '2001:db8::1' },
+for (const { family, address, foreignAddress, group } of [
+  { family: 4, address: '10.0.0.1', foreignAddress: '192.0.2.1', group: '239.192.152.143' },
+  { family: 6, address: 'fd00::1', foreignAddress: '2001:db8::1', group: 'ff15::efc0:988f' },
 ] as const) {
   datagramsConformance(`simulated, IPv${family}`, async () => {
     const clock = new SimulatedClock(() => setImmediate())
@@ -18,6 +18,7 @@ for (const { family, address, foreignAddress } of [
       family,
       address,
       foreignAddress,
+      group,
       until: passingUntil(clock),
       settle: () => clock.run(100),
     }
