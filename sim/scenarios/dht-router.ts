@@ -1,4 +1,5 @@
 // What scenarios of the DHT begin with: a session without torrents, whose node everybody is told of.
+// It takes no part in the swarm, so whoever makes it stops it.
 import type { SessionConfig } from '../../src/session/session-config.ts'
 import type { Stage } from '../stage.ts'
 import { listenPort, type Machine } from '../world/machine.ts'

@@ -1,4 +1,5 @@
-// Where nodes of the DHT begin that know nobody yet. Pure.
+// Where nodes of the DHT begin that know nobody yet, and whether a session takes part in it at all.
+// Pure: what was asked for comes in, what the session is told goes out.
 import { addressClass } from '../formats/address-class.ts'
 import type { PeerAddress } from '../formats/magnet.ts'
 import type { DhtConfig } from '../session/session-config.ts'

@@ -2,7 +2,7 @@
 // remembers its tables, and lets the torrents look things up in turn.
 // Guarantees: not more than so many lookups at once, however many torrents there are; those that ask before the first
 // nodes are known wait; while the session takes no part in the DHT nothing is sent, answered or remembered. Owns the node.
-import type { AddressFamily, Endpoint } from '../base/endpoint.ts'
+import type { AddressFamily, Endpoint, IpAddress } from '../base/endpoint.ts'
 import type { DhtInput, DhtOutput, DhtSnapshot, DhtTask, LookupOutcome } from '../dht/dht-events.ts'
 import { DhtNode } from '../dht/dht-node.ts'
 import { savedPlaces } from '../dht/saved-tables.ts'
@@ -14,7 +14,7 @@ import { readWhole } from './read-whole.ts'
 import { RequestLane } from './request-lanes.ts'
 import type { SessionConfig } from './session-config.ts'
 import type { SessionPorts } from './session-ports.ts'
-import type { SessionRoom, Settling } from './session-room.ts'
+import type { Settling } from './settling.ts'
 import type { Turns, WakeOwner } from './turns.ts'
 
 export interface DhtDriverOptions {
@@ -23,8 +23,8 @@ export interface DhtDriverOptions {
   readonly config: Pick<SessionConfig, 'dht' | 'restoresAll'>
   readonly stateRoot: FileRoot
   readonly datagrams: Pick<DatagramRouting, 'endpoint' | 'endpoints' | 'send'>
-  readonly touch: SessionRoom['touch']
-  readonly noteOwnAddress: SessionRoom['noteOwnAddress']
+  readonly touch: (settling: Settling) => void
+  readonly noteOwnAddress: (ip: IpAddress) => void
 }
 
 /** Who looks something up. Called within a turn, never from inside `lookUp`. */

@@ -11,7 +11,7 @@ import { LocalDiscovery } from '../reach/local-discovery.ts'
 import { listenAddresses } from './listening.ts'
 import type { SessionConfig } from './session-config.ts'
 import type { SessionPorts } from './session-ports.ts'
-import type { SessionRoom, Settling } from './session-room.ts'
+import type { Settling } from './settling.ts'
 import type { Turns, WakeOwner } from './turns.ts'
 
 export interface LocalDiscoveryDriverOptions {
@@ -19,7 +19,7 @@ export interface LocalDiscoveryDriverOptions {
   readonly ports: Pick<SessionPorts, 'random' | 'datagrams' | 'interfaces'>
   readonly config: Pick<SessionConfig, 'discoversLocally' | 'listenAddresses' | 'bindTo'>
   readonly listenPort: () => number
-  readonly touch: SessionRoom['touch']
+  readonly touch: (settling: Settling) => void
 }
 
 /** A torrent that peers of the local network are told to. Called within a turn. */

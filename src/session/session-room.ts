@@ -16,14 +16,9 @@ import type { LocalDiscoveryDriver } from './local-discovery-driver.ts'
 import type { LaneJob, RequestLane } from './request-lanes.ts'
 import type { SessionConfig } from './session-config.ts'
 import type { SessionPorts } from './session-ports.ts'
+import type { Settling } from './settling.ts'
 import type { TrackerDriver } from './tracker-driver.ts'
 import type { Turns } from './turns.ts'
-
-/** Something with outputs to be carried out before a turn ends, and then bytes to hand over. */
-export interface Settling {
-  settle(nowMs: number): void
-  flush(): void
-}
 
 export interface SessionRoom {
   readonly turns: Turns
