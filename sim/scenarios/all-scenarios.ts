@@ -27,6 +27,7 @@ import { localNetwork } from './local-network.ts'
 import { lossyLinks } from './lossy-links.ts'
 import { magnets } from './magnets.ts'
 import { motleyTrackers } from './motley-trackers.ts'
+import { neighbours } from './neighbours.ts'
 import { newcomer } from './newcomer.ts'
 import { oneJobEach } from './one-job-each.ts'
 import { partition } from './partition.ts'
@@ -81,6 +82,7 @@ const scenarios: readonly Scenario[] = [
   rateLimited,
   changedLimits,
   localNetwork,
+  neighbours,
   lateSeed,
   newcomer,
   slowSeeds,
