@@ -8,6 +8,8 @@ interface TestSharesOptions {
   readonly root: string
   readonly env: NodeJS.ProcessEnv
   readonly nodeOptions: readonly string[]
+  /** More than a test may take: a process silent for so long has left something open after a failure. */
+  readonly silentMs: number
   /** Only failures and the counts. */
   readonly isQuiet: boolean
 }
@@ -102,8 +104,20 @@ function runShare(files: readonly string[], reporter: string, options: TestShare
     stream.setEncoding('utf8')
     stream.on('data', (part: string) => void parts.push(part))
   }
+  let isStuck = false
+  // It tells what it has when it is interrupted.
+  const silence = setTimeout(() => {
+    isStuck = true
+    child.kill(child.killed ? 'SIGKILL' : 'SIGINT')
+    silence.refresh()
+  }, options.silentMs)
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', () => silence.refresh())
   return new Promise((resolve) => {
     child.once('error', (error) => void parts.push(`${error.message}\n`))
-    child.once('close', (code) => resolve({ hasPassed: code === 0, output: parts.join('') }))
+    child.once('close', (code) => {
+      clearTimeout(silence)
+      if (isStuck) console.log(`a process did not end by itself with these tests: ${files.join(' ')}`)
+      resolve({ hasPassed: code === 0 && !isStuck, output: parts.join('') })
+    })
   })
 }

@@ -10,6 +10,7 @@ import { runTestShares } from './test-shares.ts'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const options = process.argv.slice(2)
 const isLong = options.includes('--long')
+const longer = isLong ? 20 : 1
 const isQuiet = options.includes('--quiet')
 const pattern = options.find((option) => !option.startsWith('-')) ?? ''
 const wantsAll = !['--unit', '--simulation', '--end-to-end'].some((option) => options.includes(option))
@@ -19,6 +20,7 @@ const env: NodeJS.ProcessEnv = {
   ...process.env,
   ...(isLong ? { SWARMBID_TEST_LONG: '1' } : {}),
 }
+const unitTimeoutMs = 60_000
 const endToEnd = 'test/end-to-end/'
 
 function filesOf(name: string, includes: (path: string) => boolean): readonly string[] {
@@ -31,13 +33,14 @@ function filesOf(name: string, includes: (path: string) => boolean): readonly st
 }
 
 function timeout(timeoutMs: number): string {
-  return `--test-timeout=${timeoutMs * (isLong ? 20 : 1)}`
+  return `--test-timeout=${timeoutMs * longer}`
 }
 
 async function runUnit(): Promise<boolean> {
   const files = filesOf('unit', (path) => !path.startsWith(endToEnd))
   if (files.length === 0) return pattern !== ''
-  return runTestShares(files, { root, env, isQuiet, nodeOptions: ['--test-isolation=none', timeout(60_000)] })
+  const nodeOptions = ['--test-isolation=none', timeout(unitTimeoutMs)]
+  return runTestShares(files, { root, env, isQuiet, nodeOptions, silentMs: 2 * unitTimeoutMs * longer })
 }
 
 function runEndToEnd(): boolean {

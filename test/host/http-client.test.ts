@@ -275,7 +275,7 @@ describe('bad servers', () => {
     // Never answers a TLS handshake: what connects to it hangs there.
     const silent = await serveRaw(() => undefined)
     const url = silent.url.replace('http:', 'https:')
-    const result = await httpClient().fetch(requestTo(url, [loopback, deadAddress], { idleTimeoutMs: 80 }), never)
+    const result = await httpClient().fetch(requestTo(url, [loopback, deadAddress], { idleTimeoutMs: 400 }), never)
     assert.equal(result.ok ? '' : result.code, 'connection-failed')
     await silent.close()
   })

@@ -25,10 +25,16 @@ test('every file is in exactly one share, and the shares are the same in every r
 const passes = "import { test } from 'node:test'\ntest('passes', () => {})\n"
 const fails = "import { test } from 'node:test'\ntest('fails', () => { throw new Error('as planned') })\n"
 const dies = "import { test } from 'node:test'\ntest('dies', () => process.kill(process.pid, 'SIGKILL'))\n"
+const stays =
+  "import { test } from 'node:test'\ntest('stays', () => { setInterval(() => {}, 1_000); throw new Error('as planned') })\n"
 const breaks = "import './is-not-there.ts'\n"
 
 /** Runs files of such content as the unit tests are run. */
-function run(sources: readonly string[], isQuiet: boolean): { readonly output: string; readonly hasPassed: boolean } {
+function run(
+  sources: readonly string[],
+  isQuiet: boolean,
+  silentMs = 60_000,
+): { readonly output: string; readonly hasPassed: boolean } {
   const root = mkdtempSync(join(tmpdir(), 'test-shares-'))
   try {
     const files = sources.map((source, index) => {
@@ -36,7 +42,7 @@ function run(sources: readonly string[], isQuiet: boolean): { readonly output: s
       return `${index}.test.mjs`
     })
     const shares = new URL('../../tools/test-shares.ts', import.meta.url).href
-    const options = { root, isQuiet, nodeOptions: ['--test-isolation=none'] }
+    const options = { root, isQuiet, nodeOptions: ['--test-isolation=none'], silentMs }
     const program = `import { runTestShares } from ${JSON.stringify(shares)}
       const env = { ...process.env, NODE_TEST_CONTEXT: undefined }
       const hasPassed = await runTestShares(${JSON.stringify(files)}, { ...${JSON.stringify(options)}, env })
@@ -56,9 +62,9 @@ test('counts are added up, and what passes is one TAP document', () => {
   assert.deepEqual(output.match(/^(?:ok \d|\d\.\.\d+)/gm), ['ok 1', 'ok 2', 'ok 3', '1..3'])
 })
 
-for (const [what, source] of Object.entries({ fails, dies, breaks })) {
+for (const [what, source] of Object.entries({ fails, dies, stays, breaks })) {
   test(`a test that ${what} fails the whole, and is told when all else is quiet`, () => {
-    const { output, hasPassed } = run([passes, source, passes], true)
+    const { output, hasPassed } = run([passes, source, passes], true, source === stays ? 1_000 : undefined)
     assert.ok(!hasPassed, output)
     assert.match(output, /as planned|these tests: 1\.test\.mjs|is-not-there/)
   })
