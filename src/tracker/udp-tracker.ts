@@ -159,6 +159,11 @@ export class UdpTracker {
     const { reply, server } = this
     this.requests.scrape++
     if (!server.mayAsk(address, nowMs)) return this.error(transactionId)
+    // BEP 41 lets announces say a path, not scrapes.
+    if (this.mayUse !== undefined) {
+      server.refuse('no-passkey')
+      return this.error(transactionId)
+    }
     const { swarms } = server
     let end = encodeUdpScrapeHead(reply, 0, transactionId)
     for (let index = 0; index < scrapeHashCount(datagram); index++) {

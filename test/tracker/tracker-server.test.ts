@@ -387,6 +387,10 @@ describe('the UDP side', () => {
     const taken = decodeUdpResponse(udp.answer(bytes, client, 0) ?? assert.fail(), 4)
     assert.ok(taken.ok && taken.value.kind === 'announce')
     assert.equal(server.swarmCount, 1)
+    const scrape = new Uint8Array(36)
+    encodeUdpScrape(scrape, 0, connection, 13, [infoHash])
+    const scraped = decodeUdpResponse(udp.answer(scrape, client, 0) ?? assert.fail(), 4)
+    assert.ok(scraped.ok && scraped.value.kind === 'error', 'scrapes have no path')
   })
 
   test('over IPv6 has peers of IPv6 only', () => {
