@@ -139,8 +139,16 @@ class Exchange implements RedisExchange {
   }
 }
 
+/** Host and port, without what is secret. */
+function placeOf(url: string): string | undefined {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined
+  return /^rediss?:$/.test(parsed?.protocol ?? '') && parsed?.host !== '' ? parsed?.host : undefined
+}
+
 /** `instance` is unlike that of any other. Loads the client only now. Errors: redis-unreachable. */
 export async function redisExchange(options: RedisExchangeOptions, instance: string): Promise<Result<RedisExchange>> {
+  const place = placeOf(options.url)
+  if (place === undefined) return failure('redis-unreachable', 'the URL begins with redis:// or rediss:// and a host')
   const { Redis } = await import('ioredis')
   const settings = {
     lazyConnect: true,
@@ -157,6 +165,7 @@ export async function redisExchange(options: RedisExchangeOptions, instance: str
     return success(exchange)
   } catch (error) {
     for (const client of clients ?? []) client.disconnect()
-    return failure('redis-unreachable', error instanceof Error ? error.message.replace(/\/\/[^@\s]*@/, '//') : 'failed')
+    const said = error instanceof Error ? error.message : ''
+    return failure('redis-unreachable', `${place}: ${/^(?:NOAUTH|WRONGPASS|ERR)/.test(said) ? said : 'no answer'}`)
   }
 }
