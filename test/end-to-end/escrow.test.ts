@@ -81,9 +81,7 @@ describe('escrows on the command line', { concurrency: true }, () => {
     await payee.refusedAll('statement-malformed', 'escrow', 'dispute', id, forged, '--account-key', key)
     assert.equal((await escrow(payee, 'dispute', id, bundle, '--account-key', key)).hash, made.hash)
     assert.deepEqual((await escrow(payer, 'check', bundle)).problems, [])
-    const other = join(payer.folder, 'other')
-    await escrow(payer, 'bundle', id, other, '--terms', terms)
-    const checked = await payer.run('escrow', 'check', other)
+    const checked = await payer.run('escrow', 'check', forged)
     assert.equal(checked.exitCode, 1)
     assert.match(checked.stdout, /the dispute names other evidence/)
     const [listed] = (await payer.said('escrow', 'list')) as readonly Said[]
@@ -91,16 +89,14 @@ describe('escrows on the command line', { concurrency: true }, () => {
       [listed?.id, listed?.state, listed?.held, listed?.released],
       [id, 'disputed', String(6n * unit), String(4n * unit)],
     )
-    await payer.refusedAll('ledger-refused', 'escrow', 'resolve', id, '1 TEST', '--ruling', terms)
     await escrow(payee, 'resolve', id, '3 TEST', '--ruling', terms, '--account-key', arbiterKey)
     assert.equal(await payee.available('--account-key', key), 7n * unit)
     assert.equal(await payer.available(), 93n * unit)
-    assert.equal((await escrow(payer, 'show', id)).state, 'ended')
+    assert.match((await payer.run('escrow', 'show', id)).stdout, /escrow, ended/)
     // Of twelve a day seven are gone: three came back.
     assert.equal((await payer.said('wallet', 'history')).at(-1)?.isReconciled, true)
     await payer.refused('spending-limit', 'transfer', payeeAccount, '5.1 TEST')
     await payer.told('transfer', payeeAccount, '5 TEST')
-    assert.match((await payer.run('escrow', 'list')).stdout, /escrow, ended/)
   })
 
   test('the payee gives it back, and what nobody touches comes back after the timeout by itself', async (t) => {
