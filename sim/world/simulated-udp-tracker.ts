@@ -5,7 +5,6 @@ import { unwrap } from '../../src/base/errors.ts'
 import { parseAddress } from '../../src/formats/compact-endpoint.ts'
 import { actionAnnounce, actionScrape, udpRequestAction } from '../../src/formats/tracker/udp-request.ts'
 import type { DatagramSocket } from '../../src/ports/datagrams.ts'
-import { newHashKey } from '../../src/tracker/keyed-hash.ts'
 import { TrackerServer } from '../../src/tracker/tracker-server.ts'
 import { UdpTracker } from '../../src/tracker/udp-tracker.ts'
 import type { World } from './world.ts'
@@ -29,7 +28,7 @@ export class SimulatedUdpTracker {
 
   /** `server` has the swarms, for mirrors of one tracker to share; absent: its own. */
   async open(world: World, server = new TrackerServer({ random: world.randomOf('swarms') })): Promise<void> {
-    const tracker = new UdpTracker(server, { key: newHashKey(world.randomOf(this.url)) })
+    const tracker = new UdpTracker(server, { random: world.randomOf(this.url) })
     const datagrams = world.network.datagrams({ address: this.address })
     const onDatagram = (bytes: Uint8Array, from: string, fromPort: number) => {
       const source = parseAddress(from)

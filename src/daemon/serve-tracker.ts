@@ -11,7 +11,6 @@ import { redisExchange } from '../host/redis-exchange.ts'
 import { systemClock } from '../host/system-clock.ts'
 import { systemRandom } from '../host/system-random.ts'
 import { WebSockets } from '../host/web-sockets.ts'
-import { newHashKey } from '../tracker/keyed-hash.ts'
 import type { Metric } from '../tracker/metric.ts'
 import { Signalling } from '../tracker/signalling.ts'
 import type { SourceLimits } from '../tracker/sources.ts'
@@ -92,7 +91,7 @@ class RunningTracker implements TrackerService {
       ...(maxSwarms === undefined ? undefined : { maxSwarms }),
       ...(limits === undefined ? undefined : { limits }),
     })
-    this.udp = new UdpTracker(this.tracker, { key: newHashKey(random), ...ifPrivate })
+    this.udp = new UdpTracker(this.tracker, { random, ...ifPrivate })
     const { clock, tracker } = this
     const metrics = () => this.metrics()
     this.http = new TrackerHttp({ clock, tracker, isBehindProxy, arePagesOpen, metrics, ...ifPrivate })

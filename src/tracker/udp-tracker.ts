@@ -3,7 +3,8 @@
 // all in answer to a wrong id; no state is kept for strangers; every reply fits one packet of usual networks; an
 // announce makes no garbage.
 import { assert } from '../base/assert.ts'
-import { toLatin1, writeUint32 } from '../base/bytes.ts'
+import { readUint32, toLatin1, writeUint32 } from '../base/bytes.ts'
+import { sipHashInto, sipHashLength, sipKeyLength } from '../base/sip-hash.ts'
 import type { IpAddress } from '../formats/compact-endpoint.ts'
 import { decodeUrlData } from '../formats/tracker/udp-options.ts'
 import {
@@ -28,7 +29,7 @@ import {
   encodeUdpScrapeHead,
   encodeUdpSwarm,
 } from '../formats/tracker/udp-response.ts'
-import { type HashKey, SipHash } from './keyed-hash.ts'
+import type { Random } from '../ports/random.ts'
 import { counter, type Metric } from './metric.ts'
 import { refusals } from './refusal.ts'
 import { Source } from './sources.ts'
@@ -43,8 +44,8 @@ const replyCapacity = 1_400
 const announceHeadLength = 20
 
 export interface UdpTrackerOptions {
-  /** 16 unpredictable bytes, the same for the life of the tracker. */
-  readonly key: HashKey
+  /** Of the key that connection ids are made with. */
+  readonly random: Random
   /** Whether the path of an announce URL (BEP 41; empty: none was sent) is one of somebody who may use the tracker. */
   readonly mayUse?: (path: string) => boolean
 }
@@ -55,16 +56,17 @@ export class UdpTracker {
   private readonly reply = new Uint8Array(replyCapacity)
   private readonly fields = emptyAnnounceFields()
   private readonly source = new Source()
-  private readonly sipHash: SipHash
-  /** A window, then an address. */
-  private readonly proof = new Uint8Array(4 + 16)
+  private readonly key = new Uint8Array(sipKeyLength)
+  /** A window, an address, its family. */
+  private readonly proof = new Uint8Array(4 + 16 + 1)
+  private readonly id = new Uint8Array(sipHashLength)
   private readonly requests = { connect: 0, announce: 0, scrape: 0 }
   private malformed = 0
   private unproven = 0
 
-  constructor(server: TrackerServer, { key, mayUse }: UdpTrackerOptions) {
+  constructor(server: TrackerServer, { random, mayUse }: UdpTrackerOptions) {
     this.server = server
-    this.sipHash = new SipHash(key)
+    random.fill(this.key)
     this.mayUse = mayUse
   }
 
@@ -80,8 +82,9 @@ export class UdpTracker {
     if (action === actionConnect) {
       this.requests.connect++
       this.makeId(window)
-      const { high, low } = this.sipHash
-      return this.sent(encodeUdpConnectResponse(this.reply, 0, transactionId, high, withWindow(low, window)))
+      const { id } = this
+      const low = withWindow(readUint32(id, 4), window)
+      return this.sent(encodeUdpConnectResponse(this.reply, 0, transactionId, readUint32(id, 0), low))
     }
     if (!this.isProven(datagram, window)) {
       this.unproven++
@@ -109,8 +112,9 @@ export class UdpTracker {
     const { proof, source } = this
     const length = source.family === 4 ? 4 : 16
     writeUint32(proof, 0, window)
-    for (let index = 0; index < length; index++) proof[4 + index] = source.bytes[index] as number
-    this.sipHash.update(proof, 4 + length)
+    for (let index = 0; index < 16; index++) proof[4 + index] = index < length ? (source.bytes[index] as number) : 0
+    proof[20] = source.family
+    sipHashInto(this.key, proof, this.id, 0)
   }
 
   private isProven(datagram: Uint8Array, nowWindow: number): boolean {
@@ -118,8 +122,8 @@ export class UdpTracker {
     const age = (nowWindow - low) & windowMask
     if (age >= windowsAccepted) return false
     this.makeId(nowWindow - age)
-    const { sipHash } = this
-    return sipHash.high === requestConnectionHigh(datagram) && withWindow(sipHash.low, low) === low
+    const { id } = this
+    return readUint32(id, 0) === requestConnectionHigh(datagram) && withWindow(readUint32(id, 4), low) === low
   }
 
   private error(transactionId: number): Uint8Array {

@@ -11,7 +11,6 @@ import type { AnnounceReply } from '../../src/formats/tracker/announce-response.
 import { encodeUrlData } from '../../src/formats/tracker/udp-options.ts'
 import { encodeUdpAnnounce, encodeUdpConnect, encodeUdpScrape } from '../../src/formats/tracker/udp-request.ts'
 import { decodeUdpResponse } from '../../src/formats/tracker/udp-response.ts'
-import { newHashKey } from '../../src/tracker/keyed-hash.ts'
 import { TrackerServer, type TrackerServerOptions } from '../../src/tracker/tracker-server.ts'
 import { UdpTracker } from '../../src/tracker/udp-tracker.ts'
 import { seededRandom } from './seeded-random.ts'
@@ -328,7 +327,7 @@ describe('the UDP side', () => {
   const client = ipv4(9)
   const udpHarness = () => {
     const server = new TrackerServer({ random: seededRandom(), intervalSeconds: 600 })
-    return { server, udp: new UdpTracker(server, { key: newHashKey(seededRandom(3)) }) }
+    return { server, udp: new UdpTracker(server, { random: seededRandom(3) }) }
   }
   const connect = new Uint8Array(16)
   encodeUdpConnect(connect, 0, 11)
@@ -374,7 +373,7 @@ describe('the UDP side', () => {
   test('says why it refuses, and lets in whose path is known (BEP 41)', () => {
     const server = new TrackerServer({ random: seededRandom(), intervalSeconds: 600 })
     const udp = new UdpTracker(server, {
-      key: newHashKey(seededRandom(3)),
+      random: seededRandom(3),
       mayUse: (path) => path === '/secret/announce',
     })
     const connection = connectionOf(udp, client, 0)
