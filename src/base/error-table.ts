@@ -228,6 +228,29 @@ export const errorTable = {
     meaning: 'A message of local discovery (BEP 14) is malformed.',
     remedy: 'Nothing to do: the message is dropped.',
   },
+
+  // Speed: payment between peers (docs/protocol/speed.md)
+  'speed-message': {
+    meaning: 'A message about payment from a peer is malformed.',
+    remedy: 'Nothing to do: nothing is paid on that connection any more, which goes on as any other.',
+  },
+  'speed-state': {
+    meaning: 'A message about payment came where none of its kind may come.',
+    remedy: 'Nothing to do: it is refused, and the peer told so.',
+  },
+  'speed-terms': {
+    meaning: 'A peer and we trust no ledger in common, or neither pays the other.',
+    remedy: 'Nothing to do: the connection goes on without payment. Join the ledger of those you would deal with.',
+  },
+  'speed-identity': {
+    meaning: 'A peer did not prove that an account is its own, or it is our own account.',
+    remedy: 'Nothing to do: nothing is paid on that connection, which goes on as any other.',
+  },
+  'speed-refused': {
+    meaning: 'A peer refused a message about payment, for the reason it gave.',
+    remedy: 'Nothing to do: the connection goes on without it.',
+  },
+
   'endpoint-list': {
     meaning: 'A list of compact endpoints has a length that fits no whole number of them.',
     remedy: 'Nothing to do: the list is dropped.',

@@ -47,7 +47,7 @@ export interface Codec<T> {
 
 /** What is read of statements; whatever is larger by nature names its own. */
 const statementLimits = { maxBytes: 65_536, maxDepth: 8, maxTokens: 8_192 }
-const typeKey = 'type'
+const usualTypeKey = 'type'
 
 export function malformed(detail: string): never {
   return fail('statement-malformed', detail)
@@ -163,8 +163,8 @@ export function record<T extends object>(fields: Fields<T>): Form<T> {
   }
 }
 
-/** A record with a field `type` that says which others it has. */
-export function union<T extends { readonly type: string }>(variants: Variants<T>): Form<T> {
+/** A record with a field `type` that says which others it has; written under `typeKey`. */
+export function union<T extends { readonly type: string }>(variants: Variants<T>, typeKey = usualTypeKey): Form<T> {
   const entriesByType = new Map(
     Object.entries(variants as Record<string, Record<string, AnyForm>>).map(([type, fields]) => [
       type,
@@ -183,12 +183,12 @@ export function union<T extends { readonly type: string }>(variants: Variants<T>
   }
   return {
     toBencode: (value) => ({
-      type: value.type,
+      [typeKey]: value.type,
       ...writeFields(value as unknown as AnyRecord, entriesOf(value), (form, field) => form.toBencode(field)),
     }),
     fromBencode: (cursor, rail) => readVariant(bencodeSource(cursor, rail)),
     toJson: (value) => ({
-      type: value.type,
+      [typeKey]: value.type,
       ...writeFields(value as unknown as AnyRecord, entriesOf(value), (form, field) => form.toJson(field)),
     }),
     fromJson: (value, rail) => readVariant(jsonSource(value, rail)),

@@ -5,7 +5,7 @@ import { assert, present } from '../../base/assert.ts'
 import type { TokenAmount } from '../../base/token-amount.ts'
 import type { AccountId, Hash256, Lane, OperationId, Signature, SigningDomain } from '../../ports/ledger.ts'
 import { accountRail, isRailOfDomain } from './account-id.ts'
-import { type Codec, codec, record, union, type Variants } from './form.ts'
+import { type Codec, codec, type Form, record, union, type Variants } from './form.ts'
 import { laneMember } from './lane-codec.ts'
 import { typedDigest } from './typed-data.ts'
 import { account, amount, bytes32, signatureBytes, whole } from './typed-forms.ts'
@@ -108,9 +108,9 @@ const receipt = union<LedgerReceipt>(variants)
 
 export const receiptCodec: Codec<LedgerReceipt> = codec(receipt)
 
-export const signedReceiptCodec: Codec<SignedReceipt> = codec(
-  record<SignedReceipt>({ receipt, signature: signatureBytes }),
-)
+export const signedReceiptForm: Form<SignedReceipt> = record<SignedReceipt>({ receipt, signature: signatureBytes })
+
+export const signedReceiptCodec: Codec<SignedReceipt> = codec(signedReceiptForm)
 
 /** What the operator signs: 32 bytes, the caller's. */
 export function receiptDigest(receipt: LedgerReceipt, domain: SigningDomain): Uint8Array {

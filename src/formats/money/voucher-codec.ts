@@ -1,7 +1,7 @@
 // Signed vouchers as bencode, as JSON, and as members of the operations that hand them in.
 // Guarantees: a claim has at least one and at most as many as fit into a statement.
 import type { LaneId, SignedVoucher } from '../../ports/ledger.ts'
-import { type Codec, codec, list, record } from './form.ts'
+import { type Codec, codec, type Form, list, record } from './form.ts'
 import { amount, bytes32, signatureBytes } from './typed-forms.ts'
 import { nestedList, type OptionalTypedForm, type TypedFields, type TypedForm, typedStruct } from './typed-struct.ts'
 
@@ -14,16 +14,20 @@ const fields: TypedFields<SignedVoucher> = {
   cumulativeAmount: amount,
   signature: signatureBytes,
 }
-const form = record<SignedVoucher>(fields)
+export const signedVoucherForm: Form<SignedVoucher> = record<SignedVoucher>(fields)
 const struct = typedStruct<SignedVoucher>(name, fields)
 
-export const signedVoucherCodec: Codec<SignedVoucher> = codec(form)
+export const signedVoucherCodec: Codec<SignedVoucher> = codec(signedVoucherForm)
 
-export const signedVouchers: TypedForm<readonly SignedVoucher[]> = nestedList(list(form, 1, maxVouchers), name, struct)
+export const signedVouchers: TypedForm<readonly SignedVoucher[]> = nestedList(
+  list(signedVoucherForm, 1, maxVouchers),
+  name,
+  struct,
+)
 
 /** EIP-712 has nothing optional: an array of one or none. */
 export const optionalVoucher: OptionalTypedForm<SignedVoucher> = {
-  ...form,
+  ...signedVoucherForm,
   isOptional: true,
   typeName: signedVouchers.typeName,
   structTypes: signedVouchers.structTypes,
