@@ -97,11 +97,6 @@ export function statementMessage(statement: SpeedStatement, place: Omit<SpeedPla
   return { rail: accountRail(from), kind: type, infoHash, body }
 }
 
-/** The digest of a statement as `place.from` signs it. 32 bytes, the caller's. */
-export function statementDigest(statement: SpeedStatement, place: SpeedPlace): Uint8Array {
-  return speedMessageDigest(statementMessage(statement, place), place.domain)
-}
-
 /** The digest that the author of evidence signed. */
 export function evidenceDigest(
   evidence: Pick<Extract<SpeedPlain, { readonly type: 'evidence' }>, 'author' | 'of' | 'body'>,

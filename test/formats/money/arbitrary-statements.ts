@@ -59,8 +59,8 @@ const hash = hex32.map((text) => text as Hash256)
 export const amount = fc
   .oneof(fc.constantFrom(0n, 1n, 2n ** 64n - 1n, 2n ** 64n, max256), fc.bigInt({ min: 0n, max: max256 }))
   .map(tokenAmount)
-const whole = fc.oneof(fc.constantFrom(0, 1, 2 ** 32, 2 ** 53 - 1), fc.nat())
-const signature = fc
+export const whole = fc.oneof(fc.constantFrom(0, 1, 2 ** 32, 2 ** 53 - 1), fc.nat())
+export const signature = fc
   .tuple(fc.bigInt({ min: 1n, max: halfOrder }), fc.bigInt({ min: 1n, max: halfOrder }), fc.constantFrom(27, 28))
   .map(([r, s, v]) => {
     const bytes = new Uint8Array(65)
