@@ -173,6 +173,8 @@ describe('P1: a statement of Speed changed in one place is another statement', (
         }
         for (const changed of changes(to)) assertRefused(digest, digestOf(from, changed), 'their side')
         assertRefused(digest, digestOf(to, from), 'the sides exchanged')
+        const elsewhere = speedMessageDigest(bindMessage(infoHash, from, to), domain)
+        assertRefused(digest, elsewhere, 'another torrent')
         assert.equal(speedSession(from, to), speedSession(to, from))
       }),
       { numRuns: 20 },
