@@ -34,6 +34,7 @@ const allSteps: readonly Step[] = [
   { name: 'dead code', command: [node, program('knip/bin/knip.js'), '--no-progress'] },
   { name: 'error page', command: [node, 'tools/generate-error-docs.ts', '--check'] },
   { name: 'service page', command: [node, 'tools/generate-service-docs.ts', '--check'] },
+  { name: 'speed page', command: [node, 'tools/generate-speed-docs.ts', '--check'] },
 ]
 
 const steps = process.argv.includes('--no-tests') ? allSteps.filter(({ name }) => name !== 'unit tests') : allSteps
@@ -76,6 +77,7 @@ async function runAll(): Promise<Outcome[]> {
 if (process.argv.includes('--fix')) {
   await run({ name: 'error page', command: [node, 'tools/generate-error-docs.ts'] })
   await run({ name: 'service page', command: [node, 'tools/generate-service-docs.ts'] })
+  await run({ name: 'speed page', command: [node, 'tools/generate-speed-docs.ts'] })
   await run({ name: 'style', command: [node, program('@biomejs/biome/bin/biome'), 'check', '--write', '.'] })
 }
 const outcomes = await runAll()

@@ -109,6 +109,7 @@ export const speedSenders: Readonly<Record<SpeedKind, 'payer' | 'payee' | 'eithe
   'job-ask': 'payee',
   'job-reveal': 'payee',
   'shown-root': 'either',
+  'shown-job-root': 'either',
   'evidence': 'either',
   'lane': 'either',
   'hello': 'payer',

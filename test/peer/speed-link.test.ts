@@ -44,6 +44,7 @@ const call: SpeedStatement = {
   shares: 4,
   postedPrice: price,
   seats: [{ account: accountOf(0xb2), weight: 1_024 }],
+  backedMiB: 16,
   commitWithinMs: 500,
 }
 

@@ -68,6 +68,13 @@ export type SpeedPlain =
   | { readonly type: 'job-end'; readonly job: Hash256 }
   /** The root of the list that a provider, which is neither of both, showed the sender. */
   | { readonly type: 'shown-root'; readonly provider: AccountId; readonly epoch: number; readonly listRoot: Hash256 }
+  /** The same of a requester, from one it asked to another. */
+  | {
+      readonly type: 'shown-job-root'
+      readonly requester: AccountId
+      readonly job: Hash256
+      readonly listRoot: Hash256
+    }
   /** A statement of somebody else, for all it was made to: its body as it was signed. */
   | {
       readonly type: 'evidence'
@@ -100,11 +107,13 @@ export type SpeedStatement =
       readonly postedPrice: TokenAmount
       /** `weight` is 1024 to 2048. */
       readonly seats: readonly { readonly account: AccountId; readonly weight: number }[]
+      readonly backedMiB: number
       readonly commitWithinMs: number
     }
   | {
       readonly type: 'auction-list'
       readonly epoch: number
+      readonly listRoot: Hash256
       readonly commitments: readonly SealedMember[]
       readonly revealWithinMs: number
     }
@@ -134,14 +143,19 @@ export type SpeedStatement =
       readonly units: number
       readonly deadlineMs: number
       readonly ceilingCommitment: Hash256
-      /** `handicap` is in 1/65536 of the ceiling. */
-      readonly seats: readonly { readonly account: AccountId; readonly handicap: number }[]
+      /** `handicap` is in 1/65536 of the ceiling; of an ask, `mostUnits` count. */
+      readonly seats: readonly {
+        readonly account: AccountId
+        readonly handicap: number
+        readonly mostUnits: number
+      }[]
       readonly askWithinMs: number
     }
   | { readonly type: 'job-ask'; readonly job: Hash256; readonly commitment: Hash256 }
   | {
       readonly type: 'job-list'
       readonly job: Hash256
+      readonly listRoot: Hash256
       readonly commitments: readonly SealedMember[]
       readonly revealWithinMs: number
     }

@@ -62,6 +62,12 @@ export function plainOn(rail: RailId): Readonly<Record<SpeedPlain['type'], fc.Ar
     'want-share': record({ type: kind('want-share'), isWanting: fc.boolean() }),
     'job-end': record({ type: kind('job-end'), job: hash }),
     'shown-root': record({ type: kind('shown-root'), provider: accountOn(rail), epoch, listRoot: hash }),
+    'shown-job-root': record({
+      type: kind('shown-job-root'),
+      requester: accountOn(rail),
+      job: hash,
+      listRoot: hash,
+    }),
     'evidence': record({
       type: kind('evidence'),
       author: accountOn(rail),
@@ -101,9 +107,10 @@ export function statementsOn(rail: RailId): Readonly<Record<SpeedStatement['type
       shares: fc.integer({ min: 0, max: 64 }),
       postedPrice: amount,
       seats: rows(record({ account, weight }), 1),
+      backedMiB: units,
       commitWithinMs: stepMs,
     }),
-    'auction-list': record({ type: kind('auction-list'), epoch, commitments, revealWithinMs: stepMs }),
+    'auction-list': record({ type: kind('auction-list'), epoch, listRoot: hash, commitments, revealWithinMs: stepMs }),
     'auction-award': record({
       type: kind('auction-award'),
       epoch,
@@ -124,11 +131,11 @@ export function statementsOn(rail: RailId): Readonly<Record<SpeedStatement['type
       units,
       deadlineMs: fc.integer({ min: 1, max: 30 * 24 * 3_600_000 }),
       ceilingCommitment: hash,
-      seats: rows(record({ account, handicap: whole }), 1),
+      seats: rows(record({ account, handicap: whole, mostUnits: fc.integer({ min: 0, max: 2 ** 33 }) }), 1),
       askWithinMs: stepMs,
     }),
     'job-ask': record({ type: kind('job-ask'), job: hash, commitment: hash }),
-    'job-list': record({ type: kind('job-list'), job: hash, commitments, revealWithinMs: stepMs }),
+    'job-list': record({ type: kind('job-list'), job: hash, listRoot: hash, commitments, revealWithinMs: stepMs }),
     'job-reveal': record({ type: kind('job-reveal'), job: hash, cost: amount, units, nonce: hash }),
     'job-award': record({
       type: kind('job-award'),

@@ -92,9 +92,16 @@ test('the largest message of each kind with lists fits a message', () => {
       shares: 64,
       postedPrice: maxAmount,
       seats: rows({ account, weight: 2_048 }),
+      backedMiB: 2 ** 33,
       commitWithinMs: 60_000,
     },
-    { type: 'auction-list', epoch: most, commitments: rows({ account, commitment: hash }), revealWithinMs: 60_000 },
+    {
+      type: 'auction-list',
+      epoch: most,
+      listRoot: hash,
+      commitments: rows({ account, commitment: hash }),
+      revealWithinMs: 60_000,
+    },
     {
       type: 'auction-award',
       epoch: most,
@@ -111,7 +118,7 @@ test('the largest message of each kind with lists fits a message', () => {
       units: 2 ** 33,
       deadlineMs: 1,
       ceilingCommitment: hash,
-      seats: rows({ account, handicap: most }),
+      seats: rows({ account, handicap: most, mostUnits: 2 ** 33 }),
       askWithinMs: 60_000,
     },
     {

@@ -213,6 +213,7 @@ describe('evidence', () => {
       shares: 4,
       postedPrice: tokenAmount(price),
       seats: [{ account: other, weight: 1_024 }],
+      backedMiB: 16,
       commitWithinMs: 500,
     },
   })
@@ -245,10 +246,16 @@ describe('evidence', () => {
     assert.ok(!isContradiction(list(1, 5n), list(1, 5n)))
     assert.ok(!isContradiction(list(1, 5n), list(2, 6n)))
     assert.ok(!isContradiction(list(1, 5n), by(other, list(1, 6n))))
-    const emptyList = { type: 'auction-list', epoch: 1, commitments: [], revealWithinMs: 500 } as const
+    const emptyList = {
+      type: 'auction-list',
+      epoch: 1,
+      listRoot: session,
+      commitments: [],
+      revealWithinMs: 500,
+    } as const
     assert.ok(!isContradiction(list(1, 5n), { from: own, statement: emptyList }))
     const job = toHex(new Uint8Array(32).fill(1)) as Hash256
-    const asks = { type: 'job-list', job, commitments: [], revealWithinMs: 500 } as const
+    const asks = { type: 'job-list', job, listRoot: session, commitments: [], revealWithinMs: 500 } as const
     assert.ok(isContradiction({ from: own, statement: asks }, { from: own, statement: { ...asks, revealWithinMs: 1 } }))
   })
 })
