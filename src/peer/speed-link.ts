@@ -59,7 +59,7 @@ export type SpeedState =
   | { readonly phase: 'closed'; readonly failure: Failure }
 
 /** What a statement was signed as, for whoever is to be convinced. */
-export interface SpeedProof {
+interface SpeedProof {
   readonly from: AccountId
   readonly body: Uint8Array
   readonly signature: Signature

@@ -15,7 +15,7 @@ import type { SignatureScheme, SigningKey } from '../../src/ports/signatures.ts'
 import type { SigningRequest } from '../../src/ports/signer.ts'
 
 export const infoHash = infoHashV1(new Uint8Array(20).fill(0x11))
-export const genesisHashes = [1, 2, 3].map((byte) => new Uint8Array(32).fill(byte))
+const genesisHashes = [1, 2, 3].map((byte) => new Uint8Array(32).fill(byte))
 export const rails = genesisHashes.map(ledgerRail)
 export const domains: ReadonlyMap<RailId, SigningDomain> = new Map(
   genesisHashes.map((hash) => [ledgerRail(hash), ledgerDomain(hash)]),
