@@ -1,4 +1,4 @@
-// Writes the test vectors of Speed: all to docs/protocol/speed-vectors.json, and those that a first implementation is
+// Writes the test vectors of Speed: all to docs/protocol/vectors/speed.json, and those that a first implementation is
 // tried with into docs/protocol/speed.md, between two marks; with --check only compares.
 // Usage: node tools/bootstrap.mjs tools/generate-speed-docs.ts [--check]
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { type SpeedVector, speedVectors, speedVectorWorld } from './speed-vector
 
 const folder = join(dirname(dirname(fileURLToPath(import.meta.url))), 'docs', 'protocol')
 const pagePath = join(folder, 'speed.md')
-const vectorsPath = join(folder, 'speed-vectors.json')
+const vectorsPath = join(folder, 'vectors', 'speed.json')
 const marks = ['<!-- vectors: generated -->', '<!-- end of vectors -->'] as const
 const shownKinds = new Set(['terms', 'bind', 'voucher', 'acknowledge', 'walk-in-award', 'auction-reveal'])
 

@@ -60,7 +60,7 @@ describe('vectors', () => {
   test('there is one of each kind, and the file has them all', () => {
     const kinds = new Set(speedVectors.map(({ kind }) => kind))
     assert.deepEqual([...kinds].sort(), Object.keys(speedSenders).sort())
-    const file = JSON.parse(readFileSync(new URL('../../../docs/protocol/speed-vectors.json', import.meta.url), 'utf8'))
+    const file = JSON.parse(readFileSync(new URL('../../../docs/protocol/vectors/speed.json', import.meta.url), 'utf8'))
     assert.deepEqual(file.messages, JSON.parse(JSON.stringify(speedVectors)))
   })
 
