@@ -29,7 +29,7 @@ export interface ScannedSpeed {
   readonly cursor: BencodeCursor
 }
 
-/** The award of a job with 64 asks has 520 values, five deep with the receipt of a lane. */
+/** The award of a job with 64 asks has some 600 values; the receipt of a lane is five deep. */
 const limits = { maxBytes: maxSpeedMessageBytes, maxDepth: 6, maxTokens: 1_024 }
 const kindKey = 'k'
 

@@ -10,7 +10,7 @@ import type { SignedReceipt } from '../money/receipt.ts'
 export const speedExtension = 'sb_speed'
 /** Of this protocol, in every message; messages of another one are ignored. */
 export const speedVersion = 1
-/** As much as a block. The largest message, the award of a job with 64 asks of 2^256 - 1 each, has 12 KiB. */
+/** As much as a block. The largest message, an award with 64 openings of 2^256 - 1 each, has 12 KiB. */
 export const maxSpeedMessageBytes = 16_384
 /** Ledgers in terms; lanes in one message; seats of one round. */
 export const maxSpeedLedgers = 8

@@ -18,6 +18,7 @@ import {
   type SpeedMessage,
   type SpeedStatement,
 } from '../../../src/formats/peer/speed-messages.ts'
+import { maxMarks, type PayeeMessage, type PayerMessage } from '../../../src/payment/lane-messages.ts'
 import type { Hash256, LaneId, RailId } from '../../../src/ports/ledger.ts'
 import { ledgerPlace, places } from '../money/arbitrary-statements.ts'
 import { plainOn, speedMessageOn, statementsOn } from './arbitrary-speed.ts'
@@ -153,6 +154,22 @@ test('a voucher and its acknowledgement are a thousandth of the smallest tick, f
     { type: 'acknowledge' as const, lane, cumulativeAmount, windowBytes: 67_108_864 },
   ].reduce((sum, message) => sum + frame + encodeSpeedMessage({ type: 'plain', message }).length, 0)
   assert.ok(bytes <= 262_144 / 1_000, `${bytes} bytes`)
+})
+
+test('what the two sides of lanes tell each other is a message as it is', () => {
+  const lane = hash as string as LaneId
+  const voucher = { lane, cumulativeAmount: tokenAmount(5n), signature }
+  const told: (PayerMessage | Exclude<PayeeMessage, { readonly type: 'refuse' }>)[] = [
+    { type: 'hello', lanes: Array.from({ length: maxMarks }, () => ({ lane, signed: maxAmount })), unpaid: maxAmount },
+    { type: 'voucher', voucher },
+    { type: 'finish', lanes: Array.from({ length: maxMarks }, () => lane) },
+    { type: 'present', lanes: Array.from({ length: maxMarks }, () => ({ lane, voucher })), windowBytes: 0 },
+    { type: 'acknowledge', lane, cumulativeAmount: maxAmount, windowBytes: 1 },
+  ]
+  for (const message of told) {
+    const payload = encodeSpeedMessage({ type: 'plain', message })
+    assert.deepEqual(unwrap(decode(payload)), { type: 'plain', message })
+  }
 })
 
 test('another version and kinds that do not exist yet are known as such, whatever else they hold', () => {
