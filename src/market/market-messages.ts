@@ -33,6 +33,8 @@ export interface AuctionCall {
   readonly postedPrice: TokenAmount
   /** At most 64, in the order of accounts. */
   readonly seats: readonly AuctionSeat[]
+  /** A bid counts if the receipt that came with its commitment covers so many MiB of it. */
+  readonly backedMiB: number
   readonly commitWithinMs: number
 }
 
@@ -40,6 +42,8 @@ export interface AuctionCall {
 export interface AuctionList {
   readonly type: 'auction-list'
   readonly epoch: number
+  /** Of the call and the commitments (`auctionListRoot`); another one signed for the same epoch is evidence. */
+  readonly listRoot: Hash256
   readonly commitments: readonly Commitment[]
   readonly revealWithinMs: number
 }
@@ -86,16 +90,26 @@ export type AuctionBidderMessage =
       readonly nonce: Hash256
     }
 
+/** What providers tell each other about a requester's job. */
+export interface ShownJobRoot {
+  readonly job: Hash256
+  readonly listRoot: Hash256
+}
+
 /** What bidders tell each other about a provider: the root of the list that it showed them, which it signed. */
 export interface ShownRoot {
   readonly epoch: number
   readonly listRoot: Hash256
 }
 
-/** Who is asked, and by how much of the ceiling its asks are made worse, in 1/65536: fixed before there are asks. */
+/**
+ * Who is asked. By how much of the ceiling its asks are made worse, in 1/65536, and how many units of an ask count (what
+ * its rate brings in time): both fixed before there are asks.
+ */
 export interface JobSeat {
   readonly account: AccountId
   readonly handicap: number
+  readonly mostUnits: number
 }
 
 export interface AskOpening {
@@ -126,6 +140,8 @@ export interface JobRequest {
 export interface JobList {
   readonly type: 'job-list'
   readonly job: Hash256
+  /** Of the request and the commitments (`jobListRoot`). */
+  readonly listRoot: Hash256
   readonly commitments: readonly Commitment[]
   readonly revealWithinMs: number
 }

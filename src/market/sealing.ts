@@ -2,7 +2,16 @@
 // Guarantees: a commitment is for one author, one asker and one round, so none can be copied; a root names the terms that
 // were signed before, too; the order among equals is known to nobody before the last nonce is. Pure.
 import { assert } from '../base/assert.ts'
-import { compareBytes, concatBytes, fromHex, fromUtf8, toHex, writeUint32, writeUint64, writeUint256 } from '../base/bytes.ts'
+import {
+  compareBytes,
+  concatBytes,
+  fromHex,
+  fromUtf8,
+  toHex,
+  writeUint32,
+  writeUint64,
+  writeUint256,
+} from '../base/bytes.ts'
 import { unwrap } from '../base/errors.ts'
 import { sha256 } from '../base/hash.ts'
 import type { TokenAmount } from '../base/token-amount.ts'
@@ -75,6 +84,7 @@ export function auctionListRoot(provider: AccountId, call: AuctionCall, commitme
     count(call.epoch),
     count(call.shares),
     amount(call.postedPrice),
+    count(call.backedMiB),
     count(call.seats.length),
     ...call.seats.flatMap(({ account, weight }) => [text(account), count(weight)]),
     ...listed(commitments),
@@ -90,7 +100,7 @@ export function jobListRoot(requester: AccountId, request: JobRequest, commitmen
     count(request.deadlineMs),
     hash(request.ceilingCommitment),
     count(request.seats.length),
-    ...request.seats.flatMap(({ account, handicap }) => [text(account), count(handicap)]),
+    ...request.seats.flatMap(({ account, handicap, mostUnits }) => [text(account), count(handicap), count(mostUnits)]),
     ...listed(commitments),
   ])
 }
