@@ -88,6 +88,8 @@ interface Shown {
 
 /** A provider may be late by so much before the round counts as come to nothing. */
 const patienceMs = 5_000
+/** Whatever a provider says, a round is not waited for longer. */
+const mostWaitMs = 10_000
 /** Epochs of which roots are compared; others' may come before our own list does. */
 const epochsRemembered = 16
 const nonceLength = 32
@@ -196,7 +198,7 @@ export class AuctionBidder {
     const bytes = new Uint8Array(nonceLength)
     random.fill(bytes)
     const nonce = toHex(bytes) as Hash256
-    const untilMs = nowMs + call.commitWithinMs + patienceMs
+    const untilMs = nowMs + Math.min(call.commitWithinMs, mostWaitMs) + patienceMs
     this.round = { type: 'sealed', call, callProof: proof, bid: this.bid, nonce, untilMs }
     const commitment = sealBid(provider, account, call.epoch, this.bid, nonce)
     this.tell({ type: 'auction-commit', epoch: call.epoch, commitment })
@@ -231,7 +233,7 @@ export class AuctionBidder {
       this.outputs.push({ type: 'left-out', epoch: list.epoch })
       return
     }
-    const untilMs = nowMs + list.revealWithinMs + patienceMs
+    const untilMs = nowMs + Math.min(list.revealWithinMs, mostWaitMs) + patienceMs
     this.round = { type: 'opened', call, callProof, bid, nonce, list, listProof: proof, untilMs }
     this.tell({ type: 'auction-reveal', epoch: call.epoch, bid, nonce })
   }

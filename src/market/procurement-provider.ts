@@ -3,7 +3,7 @@
 // is revealed unless the signed list holds the own ask; an award that does not fit is evidence. A machine without I/O;
 // owns its promises.
 import { toHex } from '../base/bytes.ts'
-import { type TokenAmount, zeroAmount } from '../base/token-amount.ts'
+import { maxAmount, type TokenAmount, zeroAmount } from '../base/token-amount.ts'
 import type { AccountId, Hash256 } from '../ports/ledger.ts'
 import type { Random } from '../ports/random.ts'
 import {
@@ -15,6 +15,7 @@ import {
   maxSeats,
   type ShownJobRoot,
 } from './market-messages.ts'
+import { wholeHandicap } from './procurement.ts'
 import { awardedShares } from './procurement-requester.ts'
 import { isInOrder, jobListRoot, sealAsk, sealCeiling } from './sealing.ts'
 
@@ -96,6 +97,8 @@ interface Job {
 
 const mebibyte = 1_048_576
 const patienceMs = 5_000
+/** Whatever a requester says, nothing is reserved for an open round longer. */
+const mostWaitMs = 10_000
 /** Open rounds and jobs at a time, of one requester: what they reserve is not sold meanwhile. */
 const maxJobsEach = 2
 const maxJobs = 64
@@ -177,6 +180,7 @@ export class ProcurementProvider {
     const { job, seats, deadlineMs, units: wanted, askWithinMs } = request
     const seat = seats.find((one) => one.account === account)
     if (seat === undefined || seats.length > maxSeats || !isInOrder(seats) || deadlineMs <= 0) return
+    if (seats.some(({ handicap }) => handicap > wholeHandicap)) return
     const ofRequester = [...this.jobs.values()].filter(({ requester }) => requester === from).length
     if (this.jobs.has(job) || ofRequester >= maxJobsEach || this.jobs.size >= maxJobs) return
     const free = Math.max(0, this.offered - this.promised)
@@ -196,7 +200,7 @@ export class ProcurementProvider {
       nonce,
       stage: 'sealed',
       bytesPerSecond: rateOf(units, deadlineMs),
-      untilMs: nowMs + askWithinMs + patienceMs,
+      untilMs: nowMs + Math.min(askWithinMs, mostWaitMs) + patienceMs,
     })
     const commitment = sealAsk(from, account, job, cost, units, nonce)
     this.tell(from, { type: 'job-ask', job, commitment })
@@ -223,7 +227,7 @@ export class ProcurementProvider {
       this.end(job)
       return
     }
-    const untilMs = nowMs + list.revealWithinMs + patienceMs
+    const untilMs = nowMs + Math.min(list.revealWithinMs, mostWaitMs) + patienceMs
     this.jobs.set(request.job, { ...job, stage: 'opened', list, listProof: proof, proofs, untilMs })
     this.tell(requester, { type: 'job-reveal', job: request.job, cost, units, nonce })
   }
@@ -250,6 +254,7 @@ export class ProcurementProvider {
     const { requester, request, cost, units, nonce } = job
     const { account } = this.options
     if (award.listRoot !== list.listRoot) return 'wrong-root'
+    if (award.ceiling * BigInt(request.units) > maxAmount) return 'wrong-ceiling'
     if (sealCeiling(request.job, award.ceiling, award.salt) !== request.ceilingCommitment) return 'wrong-ceiling'
     const commitments = new Map(list.commitments.map((one) => [one.account, one.commitment]))
     const isFitting = award.openings.every((one) => {
