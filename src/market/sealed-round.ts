@@ -9,8 +9,6 @@ import { tieOrder } from './sealing.ts'
 /** Weights count in 1/1024: one, and the two that is the most. */
 export const leastWeight = 1024
 export const mostWeight = 2048
-/** A missing reveal moves the price down by so many ranks, which takes the profit out of choosing what to reveal. */
-const ranksPerMissing = 2
 
 export interface OpenedBid {
   readonly account: AccountId
@@ -55,8 +53,9 @@ export function priceAtScore(score: bigint, weight: number, postedPrice: TokenAm
 
 /**
  * The winners, highest score first. Bids below the posted price are out before anything is ranked; winners pay for the
- * (kA + 1 + 2 missing)th score. `dropped`: who lost its share since and is ranked no more; the others' prices of before
- * stay what they were, so only who moved up is priced by this.
+ * highest score that won nothing. Is a single reveal missing, they pay the posted price: so a provider gains nothing by
+ * choosing which of its own bids to open. `dropped`: who lost its share since and is ranked no more; the others' prices of
+ * before stay what they were, so only who moved up is priced by this.
  */
 export function settleRound(
   terms: RoundTerms,
@@ -80,7 +79,7 @@ export function settleRound(
     return ties(a, b)
   }
   scored.sort((a, b) => (a.score > b.score ? -1 : a.score < b.score ? 1 : orderOfEquals(a.account, b.account)))
-  const cut = scored[terms.shares + ranksPerMissing * terms.missing]?.score ?? 0n
+  const cut = terms.missing === 0 ? (scored[terms.shares]?.score ?? 0n) : 0n
   return scored
     .slice(0, terms.shares)
     .map(({ account, weight }) => ({ account, price: priceAtScore(cut, weight, terms.postedPrice) }))

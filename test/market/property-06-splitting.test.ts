@@ -21,7 +21,7 @@ import {
 test('property 6: a bidder gains nothing by splitting; further identities have weight one, as newcomers do', (t) => {
   const random = simulatedRandom(10)
   let worst = 0n
-  const rounds = cases(100_000, 3_000)
+  const rounds = cases(100_000, 1_000)
   for (let round = 0; round < rounds; round++) {
     const limit = valueLimit(random)
     const others = randomSharesBids(random, between(random, 1, 5), 3, limit)
@@ -53,7 +53,7 @@ test('property 6: a bidder gains nothing by splitting; further identities have w
 test('property 6: a provider gains nothing by splitting; further identities have at least its handicap', (t) => {
   const random = simulatedRandom(11)
   let worst = 0n
-  const jobs = cases(100_000, 3_000)
+  const jobs = cases(100_000, 1_000)
   for (let index = 0; index < jobs; index++) {
     const limit = valueLimit(random)
     const [own, ...others] = randomAsks(random, between(random, 2, 7), 8, limit)
