@@ -266,7 +266,12 @@ export class AuctionBidder {
     const { call, callProof, bid, nonce, list, listProof } = round
     this.round = { type: 'awarded', call, callProof, bid, nonce, list, listProof, award, awardProof: proof }
     if (award.share === 0) this.endShare(0)
-    else if (this.isWanting) this.takeShare(award.price, award.epoch)
+    else if (this.isWanting && award.price <= this.bid) this.takeShare(award.price, award.epoch)
+    else if (this.isWanting) {
+      // The bid was lowered after it was sealed: given back, and wanted again with the next one.
+      this.isWanting = false
+      this.tell({ type: 'want-share', isWanting: false })
+    }
   }
 
   private faultOf(award: AuctionAward, { call, list, bid, nonce }: Listed): FraudKind | undefined {
