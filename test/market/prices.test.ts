@@ -1,0 +1,151 @@
+// Bids, ceilings and quotes that a person does not have to make.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { simulatedRandom } from '../../sim/ports/simulated-random.ts'
+import { tokenAmount } from '../../src/base/token-amount.ts'
+import { autoBid, BidBudgets, evenSpending, isWorthRebidding } from '../../src/market/auto-bid.ts'
+import { type QuoteInputs, quote } from '../../src/market/quote.ts'
+import { automaticCeiling, RecentPrices } from '../../src/market/unit-ceiling.ts'
+import { amountBelow, between } from './market-cases.ts'
+
+const amount = (units: number) => tokenAmount(BigInt(units))
+const second = 1_000
+
+describe('automatic bids', () => {
+  test('are an even part of the budget for each MiB left, never over twice what was usual, nor over the budget', () => {
+    const inputs = {
+      spendingRate: evenSpending,
+      remainingBudget: amount(1_000),
+      remainingMiB: 100,
+      mostPerMiB: amount(50),
+    }
+    assert.equal(autoBid(inputs), 10n)
+    assert.equal(autoBid({ ...inputs, spendingRate: evenSpending * 2n }), 20n)
+    assert.equal(autoBid({ ...inputs, remainingMiB: 1 }), 50n)
+    assert.equal(
+      autoBid({ ...inputs, spendingRate: evenSpending * 9n, remainingMiB: 1, mostPerMiB: amount(9_999) }),
+      1_000n,
+    )
+    assert.equal(autoBid({ ...inputs, remainingMiB: 0 }), 0n)
+  })
+
+  test('change only by more than a tenth', () => {
+    assert.ok(!isWorthRebidding(amount(100), amount(110)) && !isWorthRebidding(amount(100), amount(90)))
+    assert.ok(isWorthRebidding(amount(100), amount(111)) && isWorthRebidding(amount(100), amount(89)))
+    assert.ok(isWorthRebidding(amount(0), amount(1)) && !isWorthRebidding(amount(0), amount(0)))
+  })
+
+  test("of many torrents at once never pass a torrent's budget nor the day's, and what is not spent is free again", () => {
+    const random = simulatedRandom(40)
+    for (let run = 0; run < 100; run++) {
+      const dayLimit = amountBelow(random, 2_000)
+      const budgets = new BidBudgets(dayLimit)
+      const limits = Array.from({ length: 4 }, () => amountBelow(random, 1_000))
+      for (const [index, limit] of limits.entries()) budgets.setTorrent(`${index}`, limit)
+      const open: { readonly torrent: string; readonly reserved: ReturnType<typeof tokenAmount> }[] = []
+      for (let turn = 0; turn < 100; turn++) {
+        const torrent = `${random.below(4)}`
+        const wanted = amountBelow(random, 300)
+        if (random.below(3) > 0) {
+          const room = budgets.available(torrent)
+          assert.equal(budgets.reserve(torrent, wanted), wanted <= room)
+          if (wanted <= room) open.push({ torrent, reserved: wanted })
+        } else {
+          const one = open.shift()
+          if (one !== undefined)
+            budgets.settle(one.torrent, one.reserved, amountBelow(random, Number(one.reserved) + 1))
+        }
+        assert.ok(budgets.committed() <= dayLimit)
+        for (const [index, limit] of limits.entries()) assert.ok(budgets.committed(`${index}`) <= limit)
+      }
+      for (const one of open) budgets.settle(one.torrent, one.reserved, amount(0))
+      budgets.beginDay()
+      assert.equal(budgets.committed(), 0n)
+    }
+    assert.equal(new BidBudgets(amount(5)).available('none'), 0n)
+    const spent = new BidBudgets(amount(5), amount(3))
+    spent.setTorrent('a', amount(9), amount(1))
+    assert.equal(spent.available('a'), 2n)
+    spent.setDay(amount(2))
+    assert.equal(spent.available('a'), 0n)
+  })
+})
+
+test('the ceiling of a job is what can be paid, and no more than twice the median of the last hundred prices', () => {
+  const recent = new RecentPrices()
+  assert.equal(automaticCeiling(amount(10_000), 10, recent, amount(100)), 400n)
+  assert.equal(automaticCeiling(amount(1_000), 10, recent, amount(100)), 100n)
+  for (let index = 0; index < 150; index++) recent.add(amount(index < 50 ? 9_000 : index))
+  assert.equal(recent.all.length, 100)
+  assert.equal(recent.median(), 99n)
+  assert.equal(automaticCeiling(amount(100_000), 10, recent, amount(1)), 198n)
+})
+
+describe('a quote', () => {
+  const base: QuoteInputs = {
+    remainingBytes: 100 * 2 ** 20,
+    unpaidBytesPerSecond: 2 ** 20,
+    mostBytesPerSecond: 10 * 2 ** 20,
+    providers: [
+      { postedPrice: amount(20), shareBytesPerSecond: 2 ** 20, isContested: false },
+      { postedPrice: amount(10), shareBytesPerSecond: 2 ** 20, isContested: false },
+    ],
+    bid: amount(50),
+    budget: amount(10_000),
+    feePerLane: amount(3),
+    laneMs: 3_600 * second,
+  }
+
+  test('says what is paid, locked and saved: bytes come from all in proportion to their rates', () => {
+    const got = quote(base)
+    assert.deepEqual(got, {
+      verdict: 'worth-it',
+      expectedPay: 1_000n,
+      fees: 6n,
+      locked: 1_006n,
+      lockedMs: 3_600 * second,
+      lanes: 2,
+      unpaidMs: 100 * second,
+      paidMs: 33_334,
+      savedMs: 66_666,
+    })
+  })
+
+  test('takes the cheaper provider only where the budget ends, and the bid as the price where others want in', () => {
+    assert.deepEqual(
+      [quote({ ...base, budget: amount(900) }).lanes, quote({ ...base, budget: amount(900) }).expectedPay],
+      [1, 500n],
+    )
+    const contested = base.providers.map((provider) => ({ ...provider, isContested: true }))
+    assert.equal(quote({ ...base, providers: contested.slice(0, 1) }).expectedPay, 2_500n)
+    assert.equal(quote({ ...base, budget: amount(10) }).verdict, 'over-budget')
+  })
+
+  test('is not worth it under a tenth of the time, nor without anybody to pay', () => {
+    assert.equal(quote({ ...base, mostBytesPerSecond: 1.1 * 2 ** 20 }).verdict, 'not-worth-it')
+    assert.equal(quote({ ...base, mostBytesPerSecond: 1.12 * 2 ** 20 }).verdict, 'worth-it')
+    assert.equal(quote({ ...base, mostBytesPerSecond: 2 ** 20 }).verdict, 'not-worth-it')
+    assert.equal(quote({ ...base, bid: amount(9) }).verdict, 'no-provider')
+    const alone = quote({ ...base, unpaidBytesPerSecond: 0 })
+    assert.deepEqual([alone.verdict, alone.unpaidMs, alone.paidMs], ['worth-it', Number.POSITIVE_INFINITY, 50 * second])
+  })
+
+  test('never passes the budget', () => {
+    const random = simulatedRandom(41)
+    for (let run = 0; run < 500; run++) {
+      const providers = Array.from({ length: between(random, 0, 6) }, () => ({
+        postedPrice: amountBelow(random, 60),
+        shareBytesPerSecond: random.below(2 ** 22),
+        isContested: random.below(2) === 0,
+      }))
+      const got = quote({
+        ...base,
+        providers,
+        budget: amountBelow(random, 4_000),
+        unpaidBytesPerSecond: random.below(2 ** 21),
+      })
+      assert.ok(got.locked <= 4_000n && got.locked === got.expectedPay + got.fees)
+      assert.ok(got.paidMs <= got.unpaidMs)
+    }
+  })
+})
