@@ -62,14 +62,14 @@ export interface AuctionAward {
 }
 
 /** Signed by the provider: a share, free, at the posted price, until somebody outbids it. */
-export interface WalkInAward {
+interface WalkInAward {
   readonly type: 'walk-in-award'
   readonly epoch: number
   readonly price: TokenAmount
 }
 
 /** Not drawn. `owedBytes`: what is missing from a quarter of a share, for the time it was left idle. */
-export interface ShareLost {
+interface ShareLost {
   readonly type: 'share-lost'
   readonly epoch: number
   readonly owedBytes: number
@@ -160,7 +160,7 @@ export interface JobAward {
 }
 
 /** The rest of a share of a job is taken away: it stalled, or the job is over. */
-export interface JobEnd {
+interface JobEnd {
   readonly type: 'job-end'
   readonly job: Hash256
 }

@@ -3,7 +3,7 @@
 import { type TokenAmount, tokenAmount } from '../base/token-amount.ts'
 
 /** A provider that sells, as it is seen now. */
-export interface QuotedProvider {
+interface QuotedProvider {
   /** Base units for a MiB. */
   readonly postedPrice: TokenAmount
   /** What a share of it is expected to bring. */
@@ -28,7 +28,7 @@ export interface QuoteInputs {
   readonly laneMs: number
 }
 
-export type QuoteVerdict = 'worth-it' | 'not-worth-it' | 'no-provider' | 'over-budget'
+type QuoteVerdict = 'worth-it' | 'not-worth-it' | 'no-provider' | 'over-budget'
 
 export interface Quote {
   readonly verdict: QuoteVerdict

@@ -10,7 +10,7 @@ export interface SettlementFees {
 }
 
 /** A lane with vouchers that were not cashed. */
-export interface UnsettledLane {
+interface UnsettledLane {
   readonly unpaid: TokenAmount
   /** Of two challenge windows before expiry: afterwards cashing may come too late. */
   readonly cashBeforeMs: number

@@ -45,7 +45,7 @@ export function valueLimit(random: Random): number {
   return [4, 12, 1_000, 2 ** 32][random.below(4)] as number
 }
 
-export function randomWeight(random: Random): number {
+function randomWeight(random: Random): number {
   return random.below(3) === 0 ? 1024 : between(random, 1024, 2048)
 }
 

@@ -13,7 +13,7 @@ export type SettleShares = (
   bids: readonly SharesBid[],
 ) => readonly { readonly shares: number; readonly pay: TokenAmount }[]
 
-export function replaced<T>(values: readonly T[], index: number, value: T): T[] {
+function replaced<T>(values: readonly T[], index: number, value: T): T[] {
   return values.map((old, at) => (at === index ? value : old))
 }
 
