@@ -1,5 +1,5 @@
 // When vouchers in hand are worth a transaction: neither so early that fees eat them, nor so late that too much is at
-// stake meanwhile. Guarantees: but for what would expire, fees are at most 2 % of what is cashed. Pure, integers only.
+// stake meanwhile. Guarantees: but for what would expire, fees are under 2 % of what is cashed. Pure, integers only.
 import { assert } from '../base/assert.ts'
 import { type TokenAmount, tokenAmount } from '../base/token-amount.ts'
 
@@ -30,6 +30,9 @@ export interface SettlementInputs {
 const holdingPerDay = 20n
 /** Fees are 2 %. */
 const feesPerValue = 50n
+/** Is less than so many fees to come until something must be cashed anyway, all is cashed then. */
+const feesToCome = 64n
+const dayMs = 86_400_000n
 
 /** The largest whole number whose square is not over `value`. */
 export function integerSquareRoot(value: bigint): bigint {
@@ -64,7 +67,8 @@ export function lanesToCash({ fees, lanes, earnedPerDay, exposureLimit, nowMs }:
   const due = indexes.filter((index) => isDue(index) && unpaidOf(index) > fees.lane)
   const sum = (chosen: readonly number[]) => chosen.reduce((total, index) => total + unpaidOf(index), 0n)
   const isOverLimit = exposureLimit !== undefined && sum(indexes) >= exposureLimit
-  if (worthwhile.length > 0) {
+  const fee = feeOf(fees, worthwhile.length)
+  if (worthwhile.length > 0 && (due.length > 0 || toComeUntilDue(lanes, earnedPerDay, nowMs) >= fee * feesToCome)) {
     if (sum(worthwhile) >= settlementThreshold(fees, worthwhile.length, earnedPerDay)) {
       return indexes.filter((index) => worthwhile.includes(index) || due.includes(index))
     }
@@ -78,6 +82,15 @@ export function lanesToCash({ fees, lanes, earnedPerDay, exposureLimit, nowMs }:
 /** Whether a lane that is expected to bring so much is worth being opened: its own fee is at most 2 % of that. */
 export function isLaneWorthOpening(expected: TokenAmount, fees: SettlementFees, openingFee: TokenAmount): boolean {
   return (fees.lane + openingFee) * feesPerValue <= expected
+}
+
+/** What is earned until the next lane must be cashed. */
+function toComeUntilDue(lanes: readonly UnsettledLane[], earnedPerDay: TokenAmount, nowMs: number): bigint {
+  const dueMs = lanes.reduce(
+    (least, { unpaid, cashBeforeMs }) => (unpaid > 0n ? Math.min(least, cashBeforeMs) : least),
+    Number.MAX_SAFE_INTEGER,
+  )
+  return (earnedPerDay * BigInt(Math.max(0, Math.floor(dueMs - nowMs)))) / dayMs
 }
 
 function feeOf(fees: SettlementFees, lanes: number): bigint {
