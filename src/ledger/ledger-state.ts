@@ -97,6 +97,8 @@ export class LedgerState {
     totals: new Map(),
   }
   private readonly pairs = new Map<AccountId, Map<AccountId, Pair>>()
+  /** Of each account that pays or is paid on some lane. */
+  private readonly lanesByAccount = new Map<AccountId, Set<LaneId>>()
   private readonly due = new DueQueue((item) => this.holding(item.type, item.id))
   private replaced: Replaced[] = []
   /** How many replacements came before those in `replaced`. */
@@ -152,6 +154,11 @@ export class LedgerState {
 
   pair(payer: AccountId, payee: AccountId): Readonly<Pair> {
     return this.pairs.get(payer)?.get(payee) ?? noPair
+  }
+
+  /** The lanes that it pays on or is paid on, as long as they have not ended. */
+  lanesOf(account: AccountId): readonly LaneId[] {
+    return [...(this.lanesByAccount.get(account) ?? [])]
   }
 
   /** A table's value, in the form its leaf is made of. */
@@ -233,7 +240,10 @@ export class LedgerState {
     if (value === undefined) map.delete(key)
     else map.set(key, value)
     this.changedKeys[table].add(key)
-    if (table === 'lane') this.countPair(before as Lane | undefined, value as Lane | undefined)
+    if (table === 'lane') {
+      this.countPair(before as Lane | undefined, value as Lane | undefined)
+      this.nameLane(before as Lane | undefined, value as Lane | undefined)
+    }
     if (table === 'lane' || table === 'escrow' || table === 'campaign') this.schedule(table, before, value)
   }
 
@@ -243,6 +253,18 @@ export class LedgerState {
     const atMs = dueAtMs(holding)
     if (before !== undefined && dueAtMs({ type, value: before } as Holding) === atMs) return
     this.due.add({ type, id: holdingId(holding), atMs })
+  }
+
+  private nameLane(before: Lane | undefined, after: Lane | undefined): void {
+    const lane = after ?? before
+    if (lane === undefined || (before === undefined) === (after === undefined)) return
+    for (const account of [lane.payer, lane.payee]) {
+      const lanes = this.lanesByAccount.get(account) ?? new Set()
+      if (after === undefined) lanes.delete(lane.id)
+      else lanes.add(lane.id)
+      if (lanes.size > 0) this.lanesByAccount.set(account, lanes)
+      else this.lanesByAccount.delete(account)
+    }
   }
 
   private countPair(before: Lane | undefined, after: Lane | undefined): void {

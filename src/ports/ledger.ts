@@ -263,6 +263,9 @@ export interface Ledger {
   submit(operation: SignedOperation, signal: AbortSignal): Promise<Result<OperationOutcome>>
   /** What became of an operation, also after a restart; undefined: never seen. */
   outcome(id: OperationId, signal: AbortSignal): Promise<Result<OperationOutcome | undefined>>
-  /** Called with each change of a lane that names the account; may repeat one, never lose one while connected. */
+  /**
+   * Called with each lane of the account that has not ended, soon and after each reconnection, and with each change of
+   * one; may repeat one, never lose one while connected. Returns the way to leave.
+   */
   watchLanes(account: AccountId, listener: (lane: Lane) => void): () => void
 }

@@ -219,12 +219,31 @@ export class EmbeddedLedger implements Ledger {
   }
 
   watchLanes(account: AccountId, listener: (lane: Lane) => void): () => void {
-    return this.watchers.add(account, listener)
+    const leave = this.watchers.add(account, listener)
+    let hasLeft = false
+    const { state } = this.core
+    void this.writer
+      .look(() => state.lanesOf(account).map((id) => state.lane(id)))
+      .then((lanes) => {
+        if (!lanes.ok || hasLeft) return
+        for (const lane of lanes.value) if (lane !== undefined) listener(lane)
+      })
+    return () => {
+      hasLeft = true
+      leave()
+    }
   }
 
-  /** As watchLanes, with the operation that changed a lane. */
+  /** The operations that change lanes of an account, and nothing of how its lanes are now. */
   watchEntries(account: AccountId, listener: (id: OperationId) => void): () => void {
-    return this.watchers.add(account, (_lane, id) => listener(id))
+    return this.watchers.add(account, (_lane, id) => {
+      if (id !== undefined) listener(id)
+    })
+  }
+
+  /** The lanes of an account that have not ended. */
+  lanesOf(account: AccountId): Promise<Result<readonly LaneId[]>> {
+    return this.writer.look(() => this.core.state.lanesOf(account))
   }
 
   /** Called after each group that came onto the disk. */

@@ -2,8 +2,8 @@
 // Guarantees: a listener hears of a lane whether its account pays or is paid; one that left hears nothing more.
 import type { AccountId, Lane, OperationId } from '../ports/ledger.ts'
 
-/** `by`: the operation that changed it. */
-type LaneListener = (lane: Lane, by: OperationId) => void
+/** `by`: the operation that changed it; undefined: it is as it was. */
+type LaneListener = (lane: Lane, by: OperationId | undefined) => void
 
 export class LaneWatchers {
   private readonly listeners = new Map<AccountId, Set<LaneListener>>()
@@ -21,7 +21,7 @@ export class LaneWatchers {
     }
   }
 
-  tell(lane: Lane, by: OperationId): void {
+  tell(lane: Lane, by?: OperationId): void {
     for (const account of [lane.payer, lane.payee]) {
       for (const listener of [...(this.listeners.get(account) ?? [])]) listener(lane, by)
     }

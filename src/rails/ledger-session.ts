@@ -1,6 +1,7 @@
 // One client's side of a ledger that is served, without its connection: requests come in as text, answers go out.
 // Guarantees: what is answered is on the disk, and is proved by what the operator signed; one client asks for no more at
 // once, and no faster, than its address and accounts are allowed; whatever comes, nothing throws. Owns its watches.
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { assert } from '../base/assert.ts'
 import { toHex } from '../base/bytes.ts'
 import { type Failure, failure, type Result } from '../base/errors.ts'
@@ -45,6 +46,7 @@ export interface LedgerSessionOptions {
 /** Entries of others that are sent along, so that the client can follow the hashes to the head that is signed. */
 const othersPerOwn = 3
 const othersAtLeast = 16
+const allowancePauseMs = 100
 
 type Of<Type> = Extract<ServiceRequest, { readonly type: Type }>
 type Answer = ServiceAnswer
@@ -187,11 +189,34 @@ export class LedgerSession {
     if (wrong?.ok === false) return failed(number, wrong)
     this.unwatch()
     const { ledger } = this.options
-    this.leaveWatches = named.map((each) => {
+    const watched = named.map((each) => {
       assert(each.ok, 'an account')
-      return ledger.watchEntries(each.value, (id) => void this.tellChange(id))
+      return each.value
     })
+    const watch = { isOver: false }
+    this.leaveWatches = watched.map((account) => ledger.watchEntries(account, (id) => void this.tellChange(id)))
+    this.leaveWatches.push(() => {
+      watch.isOver = true
+    })
+    void this.tellLanes(watched, watch)
     return { type: 'watching', number }
+  }
+
+  /** Each lane costs as much as a question for it, and waits where those would be refused. */
+  private async tellLanes(accounts: readonly AccountId[], watch: { readonly isOver: boolean }): Promise<void> {
+    const { ledger, limits, address, nowMs } = this.options
+    for (const account of accounts) {
+      const lanes = await ledger.lanesOf(account)
+      for (const lane of lanes.ok ? lanes.value : []) {
+        while (!watch.isOver && !limits.ofAddress.take(address, 1, nowMs())) await setTimeout(allowancePauseMs)
+        if (watch.isOver) return
+        const attested = await ledger.attestLane(lane)
+        if (!attested.ok) return
+        if (attested.value.lane !== undefined) this.say({ type: 'there', receipt: receiptJson(attested.value.receipt) })
+        // Others are answered in between.
+        await setImmediate()
+      }
+    }
   }
 
   private async tellChange(id: OperationId): Promise<void> {

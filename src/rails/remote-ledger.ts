@@ -174,9 +174,8 @@ export class RemoteLedger implements Ledger {
   }
 
   watchLanes(account: AccountId, listener: (lane: Lane) => void): () => void {
-    const isNew = !this.watchers.accounts().includes(account)
     const leave = this.watchers.add(account, listener)
-    if (isNew) this.sendWatch()
+    this.sendWatch()
     this.connect()
     return leave
   }
@@ -278,6 +277,7 @@ export class RemoteLedger implements Ledger {
 
   private take(answer: ServiceAnswer): void {
     if (answer.type === 'changed') this.takeChange(answer)
+    else if (answer.type === 'there') this.takeLane(answer)
     else if (answer.type === 'submitted' || (answer.type === 'failed' && this.submissions.isFrame(answer.number))) {
       this.submissions.take(answer, this.options.clock.nowMs())
       this.afterLie()
@@ -312,6 +312,12 @@ export class RemoteLedger implements Ledger {
     this.keep()
     const { operation } = entry.value
     for (const lane of outcomeOf(entry.value.entry).lanes ?? []) this.watchers.tell(lane, operation.id)
+  }
+
+  private takeLane({ receipt }: Answer<'there'>): void {
+    const read = this.witness.receipt(receipt, 'lane')
+    if (read.ok) this.watchers.tell(read.value.lane)
+    else this.afterLie()
   }
 
   private planFlush(): void {

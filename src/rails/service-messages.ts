@@ -72,7 +72,7 @@ export const requestSchema = v.variant('type', [
       number,
       accounts: v.pipe(v.array(account), v.maxLength(maxWatched), about('in place of those named before')),
     }),
-    about('From now on tells changes of lanes that these accounts pay for or are paid by.'),
+    about('Tells the lanes that these accounts pay for or are paid by, and from now on what changes of them.'),
   ),
 ])
 
@@ -125,6 +125,10 @@ export const answerSchema = v.variant('type', [
   ),
   v.pipe(v.object({ type: v.literal('head'), number, receipt }), about('A signed receipt of the head.')),
   v.pipe(v.object({ type: v.literal('watching'), number }), about('Changes are told from now on.')),
+  v.pipe(
+    v.object({ type: v.literal('there'), receipt: statement('a signed receipt of the lane') }),
+    about('After `watch`: a lane of an account that is watched, one message each.'),
+  ),
   v.pipe(
     v.object({ type: v.literal('changed'), line, receipt: statement('a signed receipt of the operation') }),
     about('An entry that changed a lane of an account that is watched.'),

@@ -64,7 +64,21 @@ describe('remote ledger', () => {
     assert.deepEqual(unwrap(await settle(remote.outcome(open.id, never))), opened)
     assert.equal(unwrap(await settle(remote.outcome(idOf('nothing'), never))), undefined)
     assert.equal(unwrap(await settle(remote.lane(drawn('nothing') as string as LaneId, never))), undefined)
+    const late: Lane[] = []
+    const leaveLate = service.client().watchLanes(world.people.account(1), (lane) => late.push(lane))
+    const atHome: Lane[] = []
+    ledger.watchLanes(world.people.account(1), (lane) => atHome.push(lane))()
+    ledger.watchLanes(world.people.account(1), (lane) => atHome.push(lane))
+    await world.clock.run(1_000)
+    assert.deepEqual([late, atHome], [opened.lanes, opened.lanes], 'what was there before is heard of')
+    service.breakAll()
+    await world.clock.run(1_000)
+    assert.deepEqual(late.at(-1), opened.lanes?.[0], 'and again after a break')
+    assert.equal(late.length, 2)
+    leaveLate()
+    heard.length = 1
     await world.clock.run(2 * hourMs + 5_000)
+    assert.equal(late.length, 2, 'who left hears nothing')
     assert.deepEqual(
       heard.map(({ state }) => state.type),
       ['open', 'closed'],
