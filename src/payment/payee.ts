@@ -15,7 +15,6 @@ import { judgeVoucher, type PayeeEntry, type PayeeTab, unpaidOf } from './payee-
 import { type KeptVoucher, PayeeLanes, type PayeeOptions, type PayeeRecords, type PayeeStep } from './payee-lanes.ts'
 import { type Missed, PayeeTabs, paysWithinMs, returnsWithinMs } from './payee-tabs.ts'
 import type { AlarmReason, PayeeOutput, PaymentAnswer } from './payment-events.ts'
-import type { SettledOperation } from './rail-operations.ts'
 import { servesUntilMs } from './rail-terms.ts'
 import type { Standing } from './standing.ts'
 
@@ -273,7 +272,9 @@ export class Payee {
     const step = this.errands.take(answer.ticket)
     if (step === undefined) return
     const isOfRail = answer.type === 'submitted' || answer.type === 'looked-up' || answer.type === 'time-told'
-    if (isOfRail) this.hear(answer.result, nowMs)
+    if (isOfRail && lanes.contact.hear(answer.result, nowMs)) {
+      lanes.notice({ type: 'unreachable', sinceMs: lanes.contact.unreachableSinceMs })
+    }
     switch (answer.type) {
       case 'committed':
         if (!answer.result.ok) {
@@ -283,32 +284,20 @@ export class Payee {
         else if (step.type === 'vouchers') this.count(step.vouchers, nowMs)
         break
       case 'signed':
-        if (step.type === 'operation') this.settle(lanes.operations.signed(step, answer.result, nowMs), nowMs)
+      case 'submitted': {
+        const settled = step.type === 'operation' ? lanes.operations.answered(step, answer, nowMs) : undefined
+        if (settled !== undefined) lanes.settle(settled, nowMs)
         break
-      case 'submitted':
-        if (step.type === 'operation') this.settle(lanes.operations.submitted(step, answer.result, nowMs), nowMs)
-        break
+      }
       case 'looked-up':
         if (step.type === 'lane') this.lookedUp(step.lane, step.payer, answer.result, nowMs)
         break
       case 'time-told':
-        if (answer.result.ok) lanes.contact.attest(answer.result.value, nowMs)
-        else lanes.contact.failed(nowMs)
+        lanes.contact.timeTold(answer.result, nowMs)
         break
       default:
         unreachable(answer)
     }
-  }
-
-  private settle(settled: SettledOperation | undefined, nowMs: number): void {
-    if (settled !== undefined) this.lanes.settle(settled, nowMs)
-  }
-
-  private hear(result: Result<unknown>, nowMs: number): void {
-    const { contact } = this.lanes
-    const isSilent = !result.ok && result.code === 'ledger-unreachable'
-    const isChange = isSilent ? contact.failed(nowMs) : contact.answered()
-    if (isChange) this.lanes.notice({ type: 'unreachable', sinceMs: contact.unreachableSinceMs })
   }
 
   private lookedUp(id: LaneId, payer: AccountId, result: Result<Lane | undefined>, nowMs: number): void {

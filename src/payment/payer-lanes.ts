@@ -259,6 +259,7 @@ export class PayerLanes {
   settle({ operation, result }: SettledOperation, nowMs: number): void {
     const entry = this.entryOf(operation)
     const settled = this.operations.settled(operation)
+    if (!result.ok) this.errands.push({ type: 'settle', id: operation.id, outcome: { type: 'refused' } })
     if (entry === undefined) {
       this.errands.commit([settled], kept)
       return
@@ -442,6 +443,7 @@ export class PayerLanes {
       tab.meter.raiseTo(addAmounts(tab.meter.owed(), subtractAmounts(record.signed, spent)))
       changes.push(this.keptTab(tab))
     }
+    this.errands.push({ type: 'settle', id: record.lane, outcome: { type: 'ended', kept: spent } })
     this.errands.commit(tab === undefined ? changes : [...changes, ...this.forget(tab)], kept)
     this.notice({ type: 'lane-ended', payee: record.payee, lane: record.lane, spent, isCertain })
   }

@@ -5,26 +5,18 @@
 import { unreachable } from '../base/assert.ts'
 import { equalBytes } from '../base/bytes.ts'
 import type { Result } from '../base/errors.ts'
-import { addAmounts, type TokenAmount, tokenAmount } from '../base/token-amount.ts'
+import type { TokenAmount } from '../base/token-amount.ts'
 import { accountAddress } from '../formats/money/account-id.ts'
 import { voucherDigest } from '../formats/money/voucher-digest.ts'
-import type { AccountId, Hash256, Signature, SignedVoucher } from '../ports/ledger.ts'
+import type { AccountId, Hash256, SignedVoucher } from '../ports/ledger.ts'
 import { Errands } from './errands.ts'
 import { tickBytes } from './exposure-window.ts'
 import { maxMarks, type PayeeMark, type PayeeMessage } from './lane-messages.ts'
 import { budgets, type PayerLane, putRecord } from './lane-records.ts'
-import {
-  headroomOf,
-  isLasting,
-  isPayable,
-  type PayerEntry,
-  type PayerTab,
-  servesRequests,
-  unpaidOf,
-} from './payer-lane.ts'
+import { isLasting, isPayable, type PayerEntry, type PayerTab, unpaidOf } from './payer-lane.ts'
 import { PayerLanes, type PayerOptions, type PayerRecords, type PayerStep } from './payer-lanes.ts'
+import { isFinished, PayerVouchers, paysWithinMs, resendMs } from './payer-vouchers.ts'
 import type { PayerOutput, PaymentAnswer } from './payment-events.ts'
-import { retryDelayMs } from './rail-contact.ts'
 import { rollsOverAtMs, servesUntilMs } from './rail-terms.ts'
 
 export type PayerInput =
@@ -48,24 +40,19 @@ export type PayerInput =
   | { readonly type: 'finish'; readonly payee: AccountId }
   | { readonly type: 'told'; readonly from: AccountId; readonly message: PayeeMessage }
 
-/** What is owed is paid no later than so long after it is. */
-const paysWithinMs = 1000
-const firstResendMs = 2000
-const mostResendMs = 30_000
 /** A payee that has been away for so long gets its last lane closed. */
 const idleMs = 600_000
 /** That a payee may have the rail asked about in one connection. */
 const maxStrangeLanes = 64
-const mostSignRetryMs = 60_000
 /** How long the last voucher is said again before lanes are ended without its being heard. */
 const finishesWithinMs = 60_000
 
-type VoucherStep = Extract<PayerStep, { readonly type: 'voucher' }>
 /** What an input may have changed. */
 type Touched = PayerTab | 'all' | 'none'
 
 export class Payer {
   private readonly lanes: PayerLanes
+  private readonly vouchers: PayerVouchers
   private readonly errands = new Errands<PayerStep, PayerOutput>()
   private isHalted = false
   private wakeMs = Number.NEGATIVE_INFINITY
@@ -73,6 +60,7 @@ export class Payer {
   /** `records`: all that the store has; what was under way goes on from there. */
   constructor(options: PayerOptions, records: PayerRecords, nowMs: number) {
     this.lanes = new PayerLanes(options, records, this.errands, nowMs)
+    this.vouchers = new PayerVouchers(this.lanes, this.errands)
   }
 
   handle(input: PayerInput, nowMs: number): void {
@@ -271,25 +259,26 @@ export class Payer {
     const step = this.errands.take(answer.ticket)
     if (step === undefined) return 'none'
     const isOfRail = answer.type === 'submitted' || answer.type === 'looked-up' || answer.type === 'time-told'
-    if (isOfRail) this.hear(answer.result, nowMs)
+    if (isOfRail && lanes.contact.hear(answer.result, nowMs)) {
+      lanes.notice({ type: 'unreachable', sinceMs: lanes.contact.unreachableSinceMs })
+    }
     switch (answer.type) {
       case 'committed':
         return this.committed(step, answer.result)
       case 'signed':
-        if (step.type === 'voucher') return this.signed(step, answer.result, nowMs)
-        if (step.type === 'operation') this.settle(lanes.operations.signed(step, answer.result, nowMs), nowMs)
+      case 'submitted': {
+        if (step.type === 'voucher' && answer.type === 'signed') return this.vouchers.signed(step, answer.result, nowMs)
+        const settled = step.type === 'operation' ? lanes.operations.answered(step, answer, nowMs) : undefined
+        if (settled !== undefined) lanes.settle(settled, nowMs)
         break
-      case 'submitted':
-        if (step.type === 'operation') this.settle(lanes.operations.submitted(step, answer.result, nowMs), nowMs)
-        break
+      }
       case 'looked-up':
         if (step.type !== 'lane') break
         if (answer.result.ok) lanes.lookedUp(step.lane, step.payee, answer.result.value, nowMs)
         else lanes.lookFailed(step.lane, nowMs)
         break
       case 'time-told':
-        if (answer.result.ok) lanes.contact.attest(answer.result.value, nowMs)
-        else lanes.contact.failed(nowMs)
+        lanes.contact.timeTold(answer.result, nowMs)
         break
       default:
         unreachable(answer)
@@ -302,19 +291,8 @@ export class Payer {
       this.isHalted = true
       this.lanes.notice({ type: 'halted', failure: result })
     } else if (step.type === 'operation') this.lanes.operations.kept(step)
-    else if (step.type === 'sign-voucher') this.sign(step.lane)
+    else if (step.type === 'sign-voucher') this.vouchers.sign(step.lane)
     return 'none'
-  }
-
-  private settle(settled: ReturnType<PayerLanes['operations']['submitted']>, nowMs: number): void {
-    if (settled !== undefined) this.lanes.settle(settled, nowMs)
-  }
-
-  private hear(result: Result<unknown>, nowMs: number): void {
-    const { contact } = this.lanes
-    const isSilent = !result.ok && result.code === 'ledger-unreachable'
-    const isChange = isSilent ? contact.failed(nowMs) : contact.answered()
-    if (isChange) this.lanes.notice({ type: 'unreachable', sinceMs: contact.unreachableSinceMs })
   }
 
   private advance(touched: Touched, nowMs: number): void {
@@ -332,7 +310,7 @@ export class Payer {
   private advanceTab(tab: PayerTab, nowMs: number): void {
     const ledgerMs = this.lanes.contact.timeAt(nowMs)
     let wakeMs = Number.POSITIVE_INFINITY
-    if (ledgerMs !== undefined) wakeMs = Math.min(wakeMs, this.pay(tab, ledgerMs, nowMs))
+    if (ledgerMs !== undefined) wakeMs = Math.min(wakeMs, this.vouchers.pay(tab, ledgerMs, nowMs))
     wakeMs = Math.min(wakeMs, this.speak(tab, nowMs))
     if (ledgerMs !== undefined && tab.isAttached && tab.isConfirmed && !isFinished(tab)) {
       wakeMs = Math.min(wakeMs, this.lanes.provide(tab, ledgerMs, nowMs))
@@ -340,9 +318,9 @@ export class Payer {
     this.endIdle(tab, ledgerMs, nowMs)
     for (const entry of [...tab.lanes]) {
       wakeMs = Math.min(wakeMs, this.lanes.conclude(tab, entry, ledgerMs, nowMs))
-      wakeMs = Math.min(wakeMs, this.resend(tab, entry, nowMs))
+      wakeMs = Math.min(wakeMs, this.vouchers.resend(tab, entry, nowMs))
     }
-    this.limit(tab, ledgerMs)
+    this.vouchers.limit(tab, ledgerMs)
     tab.wakeMs = Math.min(wakeMs, this.nextTurnMs(tab, nowMs))
   }
 
@@ -361,100 +339,6 @@ export class Payer {
       consider(contact.steadyAt(servesUntilMs(record.expiresAtMs, options.terms)))
     }
     return turnMs
-  }
-
-  /** Vouchers for what is owed, one at a time. */
-  private pay(tab: PayerTab, ledgerMs: number, nowMs: number): number {
-    if (!tab.isAttached || tab.lanes.some(({ voucher }) => voucher !== 'idle')) return Number.POSITIVE_INFINITY
-    const target = this.targetOf(tab)
-    if (target <= tab.paid) {
-      tab.isDue = false
-      tab.unpaidSinceMs = Number.POSITIVE_INFINITY
-      tab.dueAtBytes = tab.meter.bytes + tickBytes(tab.bytesPerSecond, tab.windowBytes)
-      return Number.POSITIVE_INFINITY
-    }
-    if (tab.unpaidSinceMs === Number.POSITIVE_INFINITY) tab.unpaidSinceMs = nowMs
-    const dueAtMs = tab.unpaidSinceMs + paysWithinMs
-    if (!tab.isDue && tab.windowBytes > 0 && nowMs < dueAtMs) return dueAtMs
-    const { terms } = this.lanes.options
-    const entry = tab.lanes.find((lane) => isPayable(lane, tab, ledgerMs, terms) && headroomOf(lane) > 0n)
-    if (entry === undefined) return Number.POSITIVE_INFINITY
-    const headroom = headroomOf(entry)
-    const rise = target - tab.paid < headroom ? tokenAmount(target - tab.paid) : headroom
-    tab.paid = addAmounts(tab.paid, rise)
-    tab.isDue = false
-    tab.unpaidSinceMs = target > tab.paid ? nowMs : Number.POSITIVE_INFINITY
-    tab.dueAtBytes = tab.meter.bytes + tickBytes(tab.bytesPerSecond, tab.windowBytes)
-    entry.voucher = 'persisting'
-    entry.signature = undefined
-    const { record } = entry
-    const changes = [
-      this.lanes.keep(entry, { ...record, signed: addAmounts(record.signed, rise) }),
-      this.lanes.keptTab(tab),
-    ]
-    this.errands.commit(changes, { type: 'sign-voucher', lane: record.lane })
-    return Number.POSITIVE_INFINITY
-  }
-
-  /** What is owed; where the payee goes nothing ahead, a tick more, once less than half a tick is paid ahead. */
-  private targetOf(tab: PayerTab): TokenAmount {
-    const { meter, paid, windowBytes, bytesPerSecond } = tab
-    if (windowBytes > 0 || isFinished(tab)) return meter.owed()
-    const tick = tickBytes(bytesPerSecond, 0)
-    const isAhead = paid >= meter.owedAt(meter.bytes + Math.floor(tick / 2))
-    return isAhead ? paid : meter.owedAt(meter.bytes + tick)
-  }
-
-  private sign(lane: PayerLane['lane']): void {
-    const entry = this.lanes.entries.get(lane)
-    if (entry === undefined || entry.record.frozen !== undefined) {
-      if (entry !== undefined) entry.voucher = 'idle'
-      return
-    }
-    entry.voucher = 'signing'
-    const { signed } = entry.record
-    const voucher = { lane, cumulativeAmount: signed }
-    this.errands.sign(
-      { type: 'voucher', domain: this.lanes.options.terms.domain, voucher },
-      { type: 'voucher', lane, amount: signed },
-    )
-  }
-
-  private signed(step: VoucherStep, result: Result<Signature>, nowMs: number): Touched {
-    const entry = this.lanes.entries.get(step.lane)
-    if (entry === undefined) return 'none'
-    const touched = this.lanes.tabs.get(entry.record.payee) ?? 'none'
-    entry.voucher = 'idle'
-    if (!result.ok) {
-      entry.signFailures++
-      entry.signAtMs = nowMs + retryDelayMs(entry.signFailures, mostSignRetryMs)
-      this.lanes.notice({ type: 'refused', account: entry.record.payee, failure: result })
-      return touched
-    }
-    entry.signFailures = 0
-    if (entry.record.frozen !== undefined || entry.record.signed !== step.amount) return touched
-    entry.signature = result.value
-    entry.resends = 0
-    entry.resendAtMs = nowMs
-    return touched
-  }
-
-  /** Says again what was not answered. */
-  private resend(tab: PayerTab, entry: PayerEntry, nowMs: number): number {
-    const { record, signature } = entry
-    const isWanted = tab.isAttached && entry.isConfirmed && record.signed > entry.acknowledged
-    if (!isWanted || record.frozen !== undefined || entry.voucher !== 'idle') return Number.POSITIVE_INFINITY
-    if (signature === undefined) {
-      if (entry.signAtMs > nowMs) return entry.signAtMs
-      this.sign(record.lane)
-      return Number.POSITIVE_INFINITY
-    }
-    if (entry.resendAtMs <= nowMs) {
-      const voucher = { lane: record.lane, cumulativeAmount: record.signed, signature }
-      this.errands.push({ type: 'tell', to: tab.payee, message: { type: 'voucher', voucher } })
-      entry.resendAtMs = nowMs + resendMs(++entry.resends)
-    }
-    return entry.resendAtMs
   }
 
   private speak(tab: PayerTab, nowMs: number): number {
@@ -489,31 +373,12 @@ export class Payer {
       if (entry.record.state.type === 'open' && !isLasting(entry, tab, ledgerMs, terms)) entry.isEnding = true
     }
   }
-
-  private limit(tab: PayerTab, ledgerMs: number | undefined): void {
-    const { terms } = this.lanes.options
-    let covered = tab.paid
-    for (const entry of tab.lanes) {
-      if (ledgerMs === undefined || !servesRequests(entry, tab, ledgerMs, terms)) continue
-      covered = addAmounts(covered, headroomOf(entry))
-    }
-    tab.meter.settle(tab.paid)
-    tab.limitBytes = covered > tab.paid || tab.meter.owed() <= tab.paid ? tab.meter.bytesFor(covered) : 0
-  }
-}
-
-function isFinished({ finishedAtMs }: PayerTab): boolean {
-  return finishedAtMs !== Number.POSITIVE_INFINITY
 }
 
 /** Something changed that may let a lane be opened which was refused before. */
 function mayOpenAgain(tab: PayerTab): void {
   tab.saidSpent = false
   tab.openAtMs = Number.NEGATIVE_INFINITY
-}
-
-function resendMs(times: number): number {
-  return Math.min(firstResendMs * 2 ** Math.min(times - 1, 10), mostResendMs)
 }
 
 function acknowledge(entry: PayerEntry, amount: TokenAmount): void {

@@ -3,7 +3,15 @@
 // Types only.
 import type { Failure, Result } from '../base/errors.ts'
 import type { TokenAmount } from '../base/token-amount.ts'
-import type { AccountId, Lane, LaneId, OperationOutcome, Signature, SignedOperation } from '../ports/ledger.ts'
+import type {
+  AccountId,
+  Lane,
+  LaneId,
+  OperationId,
+  OperationOutcome,
+  Signature,
+  SignedOperation,
+} from '../ports/ledger.ts'
 import type { SigningRequest } from '../ports/signer.ts'
 import type { StoreChange } from '../ports/store.ts'
 import type { PayeeMessage, PayerMessage } from './lane-messages.ts'
@@ -82,8 +90,22 @@ export type PayeeNotice =
   /** By our count of its time the lane has expired, and the rail cannot be asked: it is tried on. */
   | { readonly type: 'overdue'; readonly payer: AccountId; readonly lane: LaneId; readonly amount: TokenAmount }
 
+/**
+ * What counts as spending no more, by the id of its operation or lane: told before the commit that forgets it, so that it
+ * does not count for ever if the program dies in between. The same may be told again.
+ */
+export interface Settlement {
+  readonly type: 'settle'
+  readonly id: OperationId | LaneId
+  readonly outcome:
+    | { readonly type: 'refused' }
+    /** Of a lane: so much of it is gone, at most. */
+    | { readonly type: 'ended'; readonly kept: TokenAmount }
+}
+
 export type PayerOutput =
   | PaymentRequest
+  | Settlement
   | Tell<PayerMessage>
   | { readonly type: 'notice'; readonly notice: PayerNotice }
 export type PayeeOutput =

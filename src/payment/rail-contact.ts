@@ -2,6 +2,7 @@
 // answers, and when to ask again. Guarantees: never before what was attested, and no wall clock has a way in (P16). While
 // a ledger is down its own time stands still and this one runs ahead, until it is told: what it says is when to try, and
 // the ledger's answer alone says what is too late.
+import type { Result } from '../base/errors.ts'
 
 const asksEveryMs = 600_000
 const firstRetryMs = 1000
@@ -52,27 +53,41 @@ export class RailContact {
     this.nextAskMs = Number.POSITIVE_INFINITY
   }
 
-  attest(timeMs: number, nowMs: number): void {
+  /** Any answer of the rail, or none of it. True: it fell silent, or speaks again. */
+  hear(result: Result<unknown>, nowMs: number): boolean {
+    const isSilent = !result.ok && result.code === 'ledger-unreachable'
+    return isSilent ? this.failed(nowMs) : this.answered()
+  }
+
+  /** After `hear`: the time it was asked for. */
+  timeTold(result: Result<number>, nowMs: number): void {
+    if (result.ok) this.attest(result.value, nowMs)
+    else this.askLater(nowMs)
+  }
+
+  private attest(timeMs: number, nowMs: number): void {
     this.nextAskMs = nowMs + asksEveryMs
     if (!Number.isSafeInteger(timeMs)) return
     this.attestedMs = Math.max(timeMs, this.attestedMs)
     this.attestedAtMs = nowMs
   }
 
-  /** Any answer, a refusal too. True: it had been silent. */
-  answered(): boolean {
+  private answered(): boolean {
     const wasSilent = this.silentSinceMs !== Number.POSITIVE_INFINITY
     this.silentSinceMs = Number.POSITIVE_INFINITY
     this.failures = 0
     return wasSilent
   }
 
-  /** True: it is the first failure. */
-  failed(nowMs: number): boolean {
+  private failed(nowMs: number): boolean {
     const isFirst = this.silentSinceMs === Number.POSITIVE_INFINITY
     if (isFirst) this.silentSinceMs = nowMs
     this.failures++
-    this.nextAskMs = nowMs + retryDelayMs(this.failures, mostRetryMs)
+    this.askLater(nowMs)
     return isFirst
+  }
+
+  private askLater(nowMs: number): void {
+    this.nextAskMs = nowMs + retryDelayMs(this.failures, mostRetryMs)
   }
 }

@@ -7,6 +7,7 @@ import type { AccountId, LedgerOperation, OperationId, OperationOutcome, Signatu
 import type { StoreChange } from '../ports/store.ts'
 import type { Errands } from './errands.ts'
 import { deleteRecord, putRecord, type Table } from './lane-records.ts'
+import type { PaymentAnswer } from './payment-events.ts'
 import { retryDelayMs } from './rail-contact.ts'
 import type { RailTerms } from './rail-terms.ts'
 
@@ -89,7 +90,17 @@ export class RailOperations<Step, Output> {
     if (pending !== undefined) pending.phase = 'due'
   }
 
-  signed({ id }: OperationStep, result: Result<Signature>, nowMs: number): SettledOperation | undefined {
+  answered(
+    step: OperationStep,
+    answer: Extract<PaymentAnswer, { readonly type: 'signed' | 'submitted' }>,
+    nowMs: number,
+  ): SettledOperation | undefined {
+    return answer.type === 'signed'
+      ? this.signed(step, answer.result, nowMs)
+      : this.submitted(step, answer.result, nowMs)
+  }
+
+  private signed({ id }: OperationStep, result: Result<Signature>, nowMs: number): SettledOperation | undefined {
     const pending = this.underWay.get(id)
     if (pending === undefined) return undefined
     if (result.ok) {
@@ -102,7 +113,11 @@ export class RailOperations<Step, Output> {
     return undefined
   }
 
-  submitted({ id }: OperationStep, result: Result<OperationOutcome>, nowMs: number): SettledOperation | undefined {
+  private submitted(
+    { id }: OperationStep,
+    result: Result<OperationOutcome>,
+    nowMs: number,
+  ): SettledOperation | undefined {
     const pending = this.underWay.get(id)
     if (pending === undefined) return undefined
     pending.attempts++

@@ -105,7 +105,7 @@ export const plays: Readonly<Record<string, () => void>> = {
   },
 
   /** The ledger was down, so its time is behind what its clients count. */
-  ledgerStoodStill: () => void playFaults(214),
+  ledgerStoodStill: () => void playFaults(2518),
 
   lostAnswers() {
     for (let seed = 1; seed <= 6; seed++) {

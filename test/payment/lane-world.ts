@@ -365,6 +365,8 @@ export class LaneWorld {
       case 'tell':
         this.say(party, output.message)
         return
+      case 'settle':
+        return
       case 'notice':
         party.notices.push(output.notice)
         return

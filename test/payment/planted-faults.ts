@@ -17,7 +17,7 @@ export interface PlantedPaymentFault {
 export const plantedPaymentFaults: readonly PlantedPaymentFault[] = [
   {
     what: 'a voucher is signed before its amount is on the disk',
-    file: 'payer.ts',
+    file: 'payer-vouchers.ts',
     find: `this.errands.commit(changes, { type: 'sign-voucher', lane: record.lane })`,
     replace: `this.sign(record.lane); this.errands.commit(changes, { type: 'kept' })`,
     play: 'plain',
@@ -113,7 +113,7 @@ export const plantedPaymentFaults: readonly PlantedPaymentFault[] = [
   },
   {
     what: 'bytes are paid for that are not verified',
-    file: 'payer.ts',
+    file: 'payer-vouchers.ts',
     find: `if (windowBytes > 0 || isFinished(tab)) return meter.owed()`,
     replace: `if (windowBytes > 0 || isFinished(tab)) return meter.owedAt(meter.bytes + 1)`,
     play: 'plain',
