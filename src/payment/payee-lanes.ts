@@ -191,6 +191,7 @@ export class PayeeLanes {
       else changes.push(...this.takeRail(entry, lane, nowMs))
     }
     this.commit(changes)
+    this.notice({ type: 'done', id: operation.id, result })
   }
 
   /** The owner wants what is in hand. */

@@ -4,7 +4,7 @@
 // what became of it. Owns the lanes and purses.
 import { present } from '../base/assert.ts'
 import { toHex } from '../base/bytes.ts'
-import type { ErrorCode } from '../base/errors.ts'
+import { type ErrorCode, failure, type Result, success } from '../base/errors.ts'
 import { addAmounts, subtractAmounts, type TokenAmount, tokenAmount, zeroAmount } from '../base/token-amount.ts'
 import type { AccountId, Lane, LaneId, LedgerOperation, OperationId, OperationOutcome } from '../ports/ledger.ts'
 import type { Random } from '../ports/random.ts'
@@ -73,6 +73,8 @@ const operationIdLength = 32
 const maxEnded = 1024
 /** The purse of lanes that no record tells of. */
 const unknownBudget = ''
+/** The purse of lanes that the owner opens, pays on and closes; their deposits are the owner's word. */
+export const handBudget = '/by-hand'
 const kept: PayerStep = { type: 'kept' }
 
 export class PayerLanes {
@@ -83,6 +85,8 @@ export class PayerLanes {
   readonly purses: Purses
   readonly entries = new Map<LaneId, PayerEntry>()
   readonly tabs = new Map<AccountId, PayerTab>()
+  /** Lanes that are paid on by hand hang on no connection, and end when the owner says so, or by time. */
+  readonly handTab: PayerTab
   /** The last ones that ended: old news of them is no news. */
   private readonly ended = new Set<LaneId>()
   private readonly byNumber: (PayerTab | undefined)[] = []
@@ -92,6 +96,7 @@ export class PayerLanes {
     this.errands = errands
     this.operations = new RailOperations(options.terms, options.account, payerOperations, errands)
     this.purses = new Purses(records.budgets)
+    this.handTab = { ...newPayerTab(-1, options.account, zeroAmount, nowMs), idleSinceMs: Number.POSITIVE_INFINITY }
     for (const { account, owed, paid } of records.tabs) {
       // What was paid ahead and not served is lost with a crash: a tick at most.
       this.addTab(account, owed > paid ? ((owed - paid) as TokenAmount) : zeroAmount, nowMs)
@@ -194,6 +199,33 @@ export class PayerLanes {
     return Math.min(endsMs, entry.lookAtMs)
   }
 
+  /** The owner's lane, by hand. */
+  openByHand(operation: Extract<LedgerOperation, { readonly type: 'open-lane' }>): void {
+    const { id, payee, deposit, expiresAtMs } = operation
+    const entry = newPayerEntry(
+      newPayerLane(id, payee, handBudget, deposit, this.options.terms.openFee, expiresAtMs),
+      Number.POSITIVE_INFINITY,
+    )
+    this.handTab.lanes.push(entry)
+    this.entries.set(entry.record.lane, entry)
+    this.start(entry, entry.record, operation)
+  }
+
+  /** Errors: lane-closed (none of this account, or it ends), ledger-busy (something is under way with it). */
+  changeByHand(operation: Extract<LedgerOperation, { readonly type: 'top-up-lane' | 'request-close' }>): Result<void> {
+    const entry = this.entries.get(operation.lane)
+    if (entry === undefined || entry.record.state.type === 'closing') {
+      return failure('lane-closed', 'this account does not pay on such a lane, or it is closing')
+    }
+    if (entry.operation !== undefined || entry.record.state.type === 'opening' || entry.voucher !== 'idle') {
+      return failure('ledger-busy', 'something is under way with the lane')
+    }
+    const { record } = entry
+    const isTopUp = operation.type === 'top-up-lane'
+    this.start(entry, isTopUp ? { ...record, toppingUp: operation.amount } : record, operation)
+    return success(undefined)
+  }
+
   /** What the rail says of a lane, unasked or asked. */
   seen(lane: Lane, nowMs: number): void {
     const { account } = this.options
@@ -241,7 +273,7 @@ export class PayerLanes {
   /** Nothing is signed on it any more, and `signed` is what the payee may hold. */
   freeze(entry: PayerEntry, reason: FreezeReason, signed: TokenAmount): void {
     const { record } = entry
-    const tab = this.tabs.get(record.payee)
+    const tab = record.budget === handBudget ? undefined : this.tabs.get(record.payee)
     const rise = signed > record.signed ? signed - record.signed : 0n
     if (tab !== undefined) {
       tab.paid = addAmounts(tab.paid, rise as TokenAmount)
@@ -256,7 +288,12 @@ export class PayerLanes {
     this.notice({ type: 'lane-frozen', payee: record.payee, lane: record.lane, reason, signed: highest })
   }
 
-  settle({ operation, result }: SettledOperation, nowMs: number): void {
+  settle(settled: SettledOperation, nowMs: number): void {
+    this.takeSettled(settled, nowMs)
+    this.notice({ type: 'done', id: settled.operation.id, result: settled.result })
+  }
+
+  private takeSettled({ operation, result }: SettledOperation, nowMs: number): void {
     const entry = this.entryOf(operation)
     const settled = this.operations.settled(operation)
     if (!result.ok) this.errands.push({ type: 'settle', id: operation.id, outcome: { type: 'refused' } })
@@ -292,10 +329,10 @@ export class PayerLanes {
     this.errands.commit([this.keep(entry, afterRail(record, lane) ?? record), settled], kept)
     entry.lookAtMs = nowMs + looksEveryMs(this.options.terms)
     if (!isOpening) return
-    const tab = this.tabOf(record.payee, nowMs)
+    const tab = this.tabOfLane(record, nowMs)
     tab.openFailures = 0
     tab.hellos = 0
-    tab.helloAtMs = nowMs
+    if (tab !== this.handTab) tab.helloAtMs = nowMs
     this.notice({ type: 'lane-open', payee: record.payee, lane: record.lane })
   }
 
@@ -307,7 +344,7 @@ export class PayerLanes {
     nowMs: number,
   ): void {
     const { record } = entry
-    const tab = this.tabOf(record.payee, nowMs)
+    const tab = this.tabOfLane(record, nowMs)
     // The owner is not asked again and again.
     const isOwners = code === 'spending-limit' || code === 'spending-refused'
     const retryMs = isOwners ? Number.POSITIVE_INFINITY : retryDelayMs(++tab.openFailures + 2, mostRetryMs)
@@ -340,18 +377,7 @@ export class PayerLanes {
     const expiresAtMs = ledgerMs + laneLifeMs(terms)
     const opening = { id, payee: tab.payee, deposit, expiresAtMs }
     const entry = newPayerEntry(
-      {
-        lane: id as string as LaneId,
-        payee: tab.payee,
-        budget: tab.budget,
-        deposit,
-        toppingUp: zeroAmount,
-        fee: terms.openFee,
-        expiresAtMs,
-        signed: zeroAmount,
-        claimed: zeroAmount,
-        state: { type: 'opening' },
-      },
+      newPayerLane(id, tab.payee, tab.budget, deposit, terms.openFee, expiresAtMs),
       Number.POSITIVE_INFINITY,
     )
     tab.lanes.push(entry)
@@ -437,7 +463,7 @@ export class PayerLanes {
       this.ended.delete(oldest)
     }
     const changes = [...settled, deleteRecord(payerLanes, rail, record), putRecord(budgets, rail, budget)]
-    const tab = this.tabs.get(record.payee)
+    const tab = record.budget === handBudget ? undefined : this.tabs.get(record.payee)
     if (tab !== undefined && isCertain && spent < record.signed) {
       // The payee did not take the last voucher, which is worth nothing now: it is owed as before.
       tab.meter.raiseTo(addAmounts(tab.meter.owed(), subtractAmounts(record.signed, spent)))
@@ -459,7 +485,8 @@ export class PayerLanes {
 
   private remove(entry: PayerEntry): void {
     this.entries.delete(entry.record.lane)
-    const lanes = this.tabs.get(entry.record.payee)?.lanes
+    const { budget, payee } = entry.record
+    const lanes = budget === handBudget ? this.handTab.lanes : this.tabs.get(payee)?.lanes
     if (lanes?.includes(entry)) lanes.splice(lanes.indexOf(entry), 1)
   }
 
@@ -471,7 +498,11 @@ export class PayerLanes {
 
   private addEntry(entry: PayerEntry, nowMs: number): void {
     this.entries.set(entry.record.lane, entry)
-    this.tabOf(entry.record.payee, nowMs).lanes.push(entry)
+    this.tabOfLane(entry.record, nowMs).lanes.push(entry)
+  }
+
+  private tabOfLane({ budget, payee }: PayerLane, nowMs: number): PayerTab {
+    return budget === handBudget ? this.handTab : this.tabOf(payee, nowMs)
   }
 
   private addTab(payee: AccountId, unpaid: TokenAmount, nowMs: number): PayerTab {
@@ -485,5 +516,27 @@ export class PayerLanes {
     const bytes = new Uint8Array(operationIdLength)
     this.options.random.fill(bytes)
     return toHex(bytes) as OperationId
+  }
+}
+
+function newPayerLane(
+  id: OperationId,
+  payee: AccountId,
+  budget: string,
+  deposit: TokenAmount,
+  fee: TokenAmount,
+  expiresAtMs: number,
+): PayerLane {
+  return {
+    lane: id as string as LaneId,
+    payee,
+    budget,
+    deposit,
+    toppingUp: zeroAmount,
+    fee,
+    expiresAtMs,
+    signed: zeroAmount,
+    claimed: zeroAmount,
+    state: { type: 'opening' },
   }
 }

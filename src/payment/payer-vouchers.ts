@@ -1,16 +1,19 @@
 // A payer's vouchers: when one is due and for how much, signing it once its amount is on the disk, and saying it until the
 // payee has it. Guarantees: one voucher of a tab is under way at a time, within the deposit; what is on the disk is signed
 // again after a crash, never another amount. Changes the tabs and lanes that are handed in; owns nothing.
-import type { Result } from '../base/errors.ts'
+import { type Failure, failure, type Result } from '../base/errors.ts'
 import { addAmounts, type TokenAmount, tokenAmount } from '../base/token-amount.ts'
-import type { Signature } from '../ports/ledger.ts'
+import type { Signature, Voucher } from '../ports/ledger.ts'
 import type { Errands } from './errands.ts'
 import { tickBytes } from './exposure-window.ts'
 import type { PayerLane } from './lane-records.ts'
 import { headroomOf, isPayable, type PayerEntry, type PayerTab, servesRequests } from './payer-lane.ts'
-import type { PayerLanes, PayerStep } from './payer-lanes.ts'
+import { handBudget, type PayerLanes, type PayerStep } from './payer-lanes.ts'
 import type { PayerOutput } from './payment-events.ts'
 import { retryDelayMs } from './rail-contact.ts'
+import { paysUntilMs } from './rail-terms.ts'
+
+const notOurs = failure('lane-closed', 'no lane that is paid on by hand')
 
 type VoucherStep = Extract<PayerStep, { readonly type: 'voucher' }>
 
@@ -87,11 +90,45 @@ export class PayerVouchers {
     )
   }
 
+  /** For a lane of the owner's hand: so much in all, no less than before. */
+  signByHand({ lane, cumulativeAmount }: Voucher, ledgerMs: number | undefined): void {
+    const entry = this.lanes.entries.get(lane)
+    const refused = this.faultOf(entry, cumulativeAmount, ledgerMs)
+    if (entry === undefined || refused !== undefined) {
+      const account = entry?.record.payee ?? this.lanes.options.account
+      this.lanes.notice({ type: 'refused', account, failure: refused ?? notOurs })
+      return
+    }
+    entry.voucher = 'persisting'
+    entry.signature = undefined
+    const change = this.lanes.keep(entry, { ...entry.record, signed: cumulativeAmount })
+    this.errands.commit([change], { type: 'sign-voucher', lane })
+  }
+
+  private faultOf(
+    entry: PayerEntry | undefined,
+    amount: TokenAmount,
+    ledgerMs: number | undefined,
+  ): Failure | undefined {
+    const { terms } = this.lanes.options
+    if (entry === undefined || entry.record.budget !== handBudget) return notOurs
+    const { record, isEnding, voucher } = entry
+    if (ledgerMs === undefined) return failure('ledger-unreachable', 'the time of the ledger is not known yet')
+    if (voucher !== 'idle') return failure('ledger-busy', 'another voucher is being signed')
+    const isOpen = record.state.type === 'open' && record.frozen === undefined && !isEnding
+    if (!isOpen || ledgerMs >= paysUntilMs(record.expiresAtMs, terms)) {
+      return failure('lane-closed', 'the lane is not open any more, or about to expire')
+    }
+    if (amount > record.deposit) return failure('voucher-invalid', 'more than was put into the lane')
+    return amount < record.signed ? failure('voucher-invalid', 'less than was signed before') : undefined
+  }
+
   /** The tab it changed something of. */
   signed(step: VoucherStep, result: Result<Signature>, nowMs: number): PayerTab | 'none' {
     const entry = this.lanes.entries.get(step.lane)
     if (entry === undefined) return 'none'
-    const touched = this.lanes.tabs.get(entry.record.payee) ?? 'none'
+    const isByHand = entry.record.budget === handBudget
+    const touched = isByHand ? this.lanes.handTab : (this.lanes.tabs.get(entry.record.payee) ?? 'none')
     entry.voucher = 'idle'
     if (!result.ok) {
       entry.signFailures++
@@ -102,6 +139,10 @@ export class PayerVouchers {
     entry.signFailures = 0
     if (entry.record.frozen !== undefined || entry.record.signed !== step.amount) return touched
     entry.signature = result.value
+    if (isByHand) {
+      const voucher = { lane: step.lane, cumulativeAmount: step.amount, signature: result.value }
+      this.lanes.notice({ type: 'voucher-signed', payee: entry.record.payee, voucher })
+    }
     entry.resends = 0
     entry.resendAtMs = nowMs
     return touched

@@ -8,7 +8,7 @@ import type { Result } from '../base/errors.ts'
 import type { TokenAmount } from '../base/token-amount.ts'
 import { accountAddress } from '../formats/money/account-id.ts'
 import { voucherDigest } from '../formats/money/voucher-digest.ts'
-import type { AccountId, Hash256, SignedVoucher } from '../ports/ledger.ts'
+import type { AccountId, Hash256, LedgerOperation, SignedVoucher, Voucher } from '../ports/ledger.ts'
 import { Errands } from './errands.ts'
 import { tickBytes } from './exposure-window.ts'
 import { maxMarks, type PayeeMark, type PayeeMessage } from './lane-messages.ts'
@@ -39,6 +39,12 @@ export type PayerInput =
   /** Nothing more will be bought: pays what is owed and ends the lanes. */
   | { readonly type: 'finish'; readonly payee: AccountId }
   | { readonly type: 'told'; readonly from: AccountId; readonly message: PayeeMessage }
+  /** The owner's wishes, by hand: answered by a notice `done` of that id. */
+  | { readonly type: 'by-hand'; readonly operation: HandOperation }
+  /** Answered by `voucher-signed` or `refused`. The rail is to be asked first how the lane is. */
+  | { readonly type: 'sign-by-hand'; readonly voucher: Voucher }
+
+type HandOperation = Extract<LedgerOperation, { readonly type: 'open-lane' | 'top-up-lane' | 'request-close' }>
 
 /** A payee that has been away for so long gets its last lane closed. */
 const idleMs = 600_000
@@ -159,9 +165,24 @@ export class Payer {
       }
       case 'told':
         return this.told(lanes.tabOf(input.from, nowMs), input.message, nowMs)
+      case 'by-hand':
+        this.byHand(input.operation)
+        return lanes.handTab
+      case 'sign-by-hand':
+        this.vouchers.signByHand(input.voucher, lanes.contact.timeAt(nowMs))
+        return lanes.handTab
       default:
         return this.answered(input, nowMs)
     }
+  }
+
+  private byHand(operation: HandOperation): void {
+    if (operation.type === 'open-lane') {
+      this.lanes.openByHand(operation)
+      return
+    }
+    const changed = this.lanes.changeByHand(operation)
+    if (!changed.ok) this.lanes.notice({ type: 'done', id: operation.id, result: changed })
   }
 
   private attach(input: Extract<PayerInput, { readonly type: 'attach' }>, nowMs: number): PayerTab {
@@ -296,14 +317,14 @@ export class Payer {
   }
 
   private advance(touched: Touched, nowMs: number): void {
-    const { contact, operations, tabs } = this.lanes
+    const { contact, operations, tabs, handTab } = this.lanes
     if (contact.askAtMs <= nowMs) {
       contact.asking()
       this.errands.askTime({ type: 'time' })
     }
-    if (touched === 'all') for (const tab of [...tabs.values()]) this.advanceTab(tab, nowMs)
+    if (touched === 'all') for (const tab of [...tabs.values(), handTab]) this.advanceTab(tab, nowMs)
     else if (touched !== 'none') this.advanceTab(touched, nowMs)
-    this.wakeMs = Math.min(operations.advance(nowMs), contact.askAtMs)
+    this.wakeMs = Math.min(operations.advance(nowMs), contact.askAtMs, handTab.wakeMs)
     for (const tab of tabs.values()) this.wakeMs = Math.min(this.wakeMs, tab.wakeMs)
   }
 

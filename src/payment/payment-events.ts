@@ -11,6 +11,7 @@ import type {
   OperationOutcome,
   Signature,
   SignedOperation,
+  SignedVoucher,
 } from '../ports/ledger.ts'
 import type { SigningRequest } from '../ports/signer.ts'
 import type { StoreChange } from '../ports/store.ts'
@@ -47,6 +48,8 @@ type PaymentNotice =
   | { readonly type: 'halted'; readonly failure: Failure }
   /** The rail does not answer, since this steady time; Infinity: it does again. */
   | { readonly type: 'unreachable'; readonly sinceMs: number }
+  /** What became of an operation, for good. */
+  | { readonly type: 'done'; readonly id: OperationId; readonly result: Result<OperationOutcome> }
   | { readonly type: 'refused'; readonly account: AccountId; readonly failure: Failure }
 
 export type PayerNotice =
@@ -72,6 +75,8 @@ export type PayerNotice =
       readonly spent: TokenAmount
       readonly isCertain: boolean
     }
+  /** Of a lane that is paid on by hand: to be handed over. */
+  | { readonly type: 'voucher-signed'; readonly payee: AccountId; readonly voucher: SignedVoucher }
   /** The payee shows a voucher that this account never signed. */
   | { readonly type: 'forged-voucher'; readonly payee: AccountId; readonly lane: LaneId }
 
