@@ -8,6 +8,7 @@ import { addAirdrop } from './declare-airdrop.ts'
 import { addDht } from './declare-dht.ts'
 import { addEscrow } from './declare-escrow.ts'
 import { addCreate, addInfo, addMagnet, addVerify } from './declare-files.ts'
+import { addLane } from './declare-lane.ts'
 import { addLedger } from './declare-ledger.ts'
 import { addTracker } from './declare-tracker.ts'
 import { addDownload, addSeed } from './declare-transfers.ts'
@@ -52,6 +53,7 @@ function newProgram(run: RunCommand, output: Output): Command {
   addLedger(program, run)
   addEscrow(program, run)
   addAirdrop(program, run)
+  addLane(program, run)
   for (const command of program.commands) command.helpOption('-h, --help', 'show help').exitOverride()
   return program
 }

@@ -35,6 +35,8 @@ export interface PayeeOptions {
   /** Vouchers are cashed when so much is in hand, and anyway before it is too late. */
   readonly claimAt: TokenAmount
   readonly pool?: CreditPoolOptions
+  /** Who is away for longer is not waited for: its lanes are closed. Absent: ten minutes; Infinity: by time alone. */
+  readonly returnsWithinMs?: number
 }
 
 /** What the store has of a payee on this rail. */

@@ -84,6 +84,11 @@ export class Payee {
     return Array.from(this.lanes.entries.values(), ({ record }) => record)
   }
 
+  /** How many operations the rail has not answered. */
+  get pendingCount(): number {
+    return this.lanes.operations.operations.length
+  }
+
   standingOf(payer: AccountId): Standing | undefined {
     return this.tabs.standingOf(payer)
   }
@@ -407,7 +412,7 @@ export class Payee {
 
   /** Who has been away for long is not waited for: what it owes is remembered, its lanes are closed. */
   private expire(tab: PayeeTab, ledgerMs: number, nowMs: number): number {
-    const atMs = tab.detachedAtMs + returnsWithinMs
+    const atMs = tab.detachedAtMs + (this.options.returnsWithinMs ?? returnsWithinMs)
     if (nowMs < atMs) return atMs
     const lanes = this.lanesOf(tab)
     this.remember(tab, this.tabs.writeOff(tab, false, ledgerMs))

@@ -38,7 +38,7 @@ import type { PayerNotice, PayerOutput } from './payment-events.ts'
 import { PriceMeter } from './price-meter.ts'
 import { openingDeposit, Purses, targetDeposit, topUpOf } from './purses.ts'
 import { RailContact, retryDelayMs } from './rail-contact.ts'
-import { type OperationStep, RailOperations, type SettledOperation } from './rail-operations.ts'
+import { type OperationStep, ownersRefusals, RailOperations, type SettledOperation } from './rail-operations.ts'
 import { laneLifeMs, looksEveryMs, type RailTerms } from './rail-terms.ts'
 
 export interface PayerOptions {
@@ -346,8 +346,9 @@ export class PayerLanes {
     const { record } = entry
     const tab = this.tabOfLane(record, nowMs)
     // The owner is not asked again and again.
-    const isOwners = code === 'spending-limit' || code === 'spending-refused'
-    const retryMs = isOwners ? Number.POSITIVE_INFINITY : retryDelayMs(++tab.openFailures + 2, mostRetryMs)
+    const retryMs = ownersRefusals.has(code)
+      ? Number.POSITIVE_INFINITY
+      : retryDelayMs(++tab.openFailures + 2, mostRetryMs)
     switch (operation.type) {
       case 'open-lane':
       case 'open-and-award':

@@ -91,7 +91,7 @@ export class PayerVouchers {
   }
 
   /** For a lane of the owner's hand: so much in all, no less than before. */
-  signByHand({ lane, cumulativeAmount }: Voucher, ledgerMs: number | undefined): void {
+  signByHand({ lane, cumulativeAmount }: Voucher, ledgerMs: number): void {
     const entry = this.lanes.entries.get(lane)
     const refused = this.faultOf(entry, cumulativeAmount, ledgerMs)
     if (entry === undefined || refused !== undefined) {
@@ -105,15 +105,10 @@ export class PayerVouchers {
     this.errands.commit([change], { type: 'sign-voucher', lane })
   }
 
-  private faultOf(
-    entry: PayerEntry | undefined,
-    amount: TokenAmount,
-    ledgerMs: number | undefined,
-  ): Failure | undefined {
+  private faultOf(entry: PayerEntry | undefined, amount: TokenAmount, ledgerMs: number): Failure | undefined {
     const { terms } = this.lanes.options
     if (entry === undefined || entry.record.budget !== handBudget) return notOurs
     const { record, isEnding, voucher } = entry
-    if (ledgerMs === undefined) return failure('ledger-unreachable', 'the time of the ledger is not known yet')
     if (voucher !== 'idle') return failure('ledger-busy', 'another voucher is being signed')
     const isOpen = record.state.type === 'open' && record.frozen === undefined && !isEnding
     if (!isOpen || ledgerMs >= paysUntilMs(record.expiresAtMs, terms)) {

@@ -8,7 +8,7 @@ import type { Result } from '../base/errors.ts'
 import type { TokenAmount } from '../base/token-amount.ts'
 import { accountAddress } from '../formats/money/account-id.ts'
 import { voucherDigest } from '../formats/money/voucher-digest.ts'
-import type { AccountId, Hash256, LedgerOperation, SignedVoucher, Voucher } from '../ports/ledger.ts'
+import type { AccountId, Hash256, Lane, LedgerOperation, SignedVoucher, Voucher } from '../ports/ledger.ts'
 import { Errands } from './errands.ts'
 import { tickBytes } from './exposure-window.ts'
 import { maxMarks, type PayeeMark, type PayeeMessage } from './lane-messages.ts'
@@ -41,8 +41,8 @@ export type PayerInput =
   | { readonly type: 'told'; readonly from: AccountId; readonly message: PayeeMessage }
   /** The owner's wishes, by hand: answered by a notice `done` of that id. */
   | { readonly type: 'by-hand'; readonly operation: HandOperation }
-  /** Answered by `voucher-signed` or `refused`. The rail is to be asked first how the lane is. */
-  | { readonly type: 'sign-by-hand'; readonly voucher: Voucher }
+  /** Answered by `voucher-signed` or `refused`. The rail has just said how the lane is, and how late. */
+  | { readonly type: 'sign-by-hand'; readonly voucher: Voucher; readonly seen: Lane; readonly ledgerMs: number }
 
 type HandOperation = Extract<LedgerOperation, { readonly type: 'open-lane' | 'top-up-lane' | 'request-close' }>
 
@@ -169,7 +169,8 @@ export class Payer {
         this.byHand(input.operation)
         return lanes.handTab
       case 'sign-by-hand':
-        this.vouchers.signByHand(input.voucher, lanes.contact.timeAt(nowMs))
+        lanes.seen(input.seen, nowMs)
+        this.vouchers.signByHand(input.voucher, input.ledgerMs)
         return lanes.handTab
       default:
         return this.answered(input, nowMs)

@@ -43,7 +43,7 @@ const refusals = new Set<ErrorCode>([
   'ledger-refused',
   'ledger-conflict',
 ])
-const ownersRefusals = new Set<ErrorCode>(['spending-limit', 'spending-refused'])
+export const ownersRefusals: ReadonlySet<ErrorCode> = new Set(['spending-off', 'spending-limit', 'spending-refused'])
 
 export class RailOperations<Step, Output> {
   private readonly terms: RailTerms
