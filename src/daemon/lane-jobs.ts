@@ -1,6 +1,7 @@
 // What the command line does with lanes, one job at a time: opening, topping up, paying by voucher, taking one, cashing,
 // closing from either side, watching. Guarantees: a job ends when what it is about is on the disk or the ledger has said
 // yes or no; what it had to leave open goes on with the next job, or while watching.
+import { existsSync } from 'node:fs'
 import { toHex } from '../base/bytes.ts'
 import { type Failure, failure, SwarmbidError, unwrap } from '../base/errors.ts'
 import { addAmounts, parseTokenAmount, type TokenAmount, type TokenSymbol, zeroAmount } from '../base/token-amount.ts'
@@ -13,6 +14,7 @@ import type { AccountId, Lane, LaneId, OperationId, OperationOutcome, RailId, Si
 import type { PayerDriver } from '../session/lane-driver.ts'
 import { readTable } from '../session/lane-records-reader.ts'
 import { type LanesRequest, type OpenedLanes, openPayments, within, withLanes } from './open-lanes.ts'
+import { spendingPath } from './paying-account.ts'
 import { useLedger } from './use-ledger.ts'
 import { formatVoucherLine, parseVoucherLine } from './voucher-line.ts'
 
@@ -330,11 +332,12 @@ export async function closeByHand(request: LanesRequest, laneText: string, signa
   })
 }
 
-/** All on record, of either side. Errors: store-locked, those of opening the ledger. */
+/** All on record, of either side. Errors: wallet-busy, those of opening the ledger. */
 export async function listLanes(dataFolder: string, wanted: string | undefined): Promise<readonly LaneView[]> {
   const { facts, close } = unwrap(await useLedger(dataFolder, wanted))
   await close()
   const { rail, genesis } = facts
+  if (!existsSync(spendingPath(dataFolder))) return []
   const store = unwrap(await openPayments(dataFolder))
   try {
     const paying = unwrap(await readTable(store, payerLanes, rail))

@@ -1,7 +1,6 @@
 // The lanes of one account of the wallet on one ledger, put together: ledger, records, wallet, and the drivers of the side
 // that is asked for. Guarantees: one process has them at a time; whatever was begun before goes on while they are open; on
 // closing everything asked for is on the disk.
-import { join } from 'node:path'
 import { failure, type Result, success, unwrap } from '../base/errors.ts'
 import { type TokenSymbol, tokenAmount } from '../base/token-amount.ts'
 import { secp256k1 } from '../host/secp256k1.ts'
@@ -23,6 +22,7 @@ import {
   startPayer,
 } from '../session/lane-driver.ts'
 import { openSystemWallet } from './open-wallet.ts'
+import { spendingPath } from './paying-account.ts'
 import { type UsedLedger, useLedger } from './use-ledger.ts'
 import type { WalletHost } from './wallet-folder.ts'
 
@@ -60,15 +60,17 @@ export function termsOf({ genesis, rail, domain }: LedgerFacts): RailTerms {
   return { rail, domain, challengeMs, minDeposit, maxLaneMs, openFee: fees.open }
 }
 
-/** The owner's payments, of all ledgers. Errors: store-locked (another process has them), those of the store. */
-export function openPayments(dataFolder: string): Promise<Result<Store>> {
-  return openSqliteStore(join(dataFolder, 'payments.db'))
+/** The owner's payments, of all ledgers. Errors: wallet-busy (another process has them), those of the store. */
+export async function openPayments(dataFolder: string): Promise<Result<Store>> {
+  const store = await openSqliteStore(spendingPath(dataFolder))
+  const isBusy = !store.ok && store.code === 'store-locked'
+  return isBusy ? failure('wallet-busy', 'another process pays with the wallet, or watches its lanes') : store
 }
 
 /** Cashing is for when time presses, or the owner says so; who pays by hand is never away. */
 const byTimeAlone = { claimAt: tokenAmount(2n ** 255n), returnsWithinMs: Number.POSITIVE_INFINITY }
 
-/** Throws what opening any of them does: those of ledgers, of the wallet, store-locked. */
+/** Throws what opening any of them does: those of ledgers, of the wallet. */
 export async function withLanes<T>(
   request: LanesRequest,
   listeners: LaneListeners,

@@ -46,6 +46,11 @@ export interface PayingAccount {
 const accountKeyName = 'account.key'
 const spendingName = 'spending.db'
 
+/** What was spent, and the lanes that it is spent on: one database, so that both change together. */
+export function spendingPath(dataFolder: string): string {
+  return join(dataFolder, 'wallet', spendingName)
+}
+
 type Found =
   | { readonly type: 'wallet'; readonly account: AccountId }
   | { readonly type: 'key'; readonly key: SigningKey; readonly account: AccountId }
@@ -103,7 +108,7 @@ export async function openPayingAccount(choice: AccountChoice, facts: LedgerFact
 async function openOfWallet(choice: AccountChoice, facts: LedgerFacts): Promise<Result<PayingAccount>> {
   const { dataFolder, number, host, owner } = choice
   const { rail, domain, genesis } = facts
-  const store = await openSqliteStore(join(dataFolder, 'wallet', spendingName))
+  const store = await openSqliteStore(spendingPath(dataFolder))
   if (!store.ok) {
     return store.code === 'store-locked' ? failure('wallet-busy', 'another process pays with the wallet') : store
   }
@@ -140,7 +145,7 @@ export async function settleEnded(
   rail: RailId,
   ended: readonly EndedHolding[],
 ): Promise<void> {
-  const path = join(dataFolder, 'wallet', spendingName)
+  const path = spendingPath(dataFolder)
   if (keyPath !== undefined || ended.length === 0 || !existsSync(path)) return
   const store = await openSqliteStore(path)
   if (!store.ok) return

@@ -33,7 +33,7 @@ export interface LaneOutlet<Message, Notice> {
 }
 
 /** Who counts what is spent; of the wallet its spending book. */
-export interface SpendingCounter {
+interface SpendingCounter {
   settle(rail: RailId, id: OperationId | LaneId, outcome: Settlement['outcome']): Promise<Result<void>>
 }
 

@@ -118,7 +118,7 @@ describe('lanes on the command line', () => {
 
     const watcher = payee.start(t, 'lane', 'watch')
     await watcher.line('watching')
-    await payee.refused('store-locked', 'lane', 'list')
+    await payee.refused('wallet-busy', 'lane', 'list')
     assert.equal((await payer.told('lane', 'close', lane)).state, 'closing')
     assert.equal((await watcher.line('cashed')).amount, String(9n * unit))
     assert.equal(await watcher.end('SIGINT'), 130, watcher.errors())
