@@ -1,5 +1,5 @@
 // What a session tells a peer of its other peers (BEP 11): at most 50 that came and 50 that went, once a minute; only such
-// as it has a connection to, each once until it is dropped; nothing of a private torrent (BEP 27).
+// as it has a connection to, and never the one it tells, each once until it is dropped; nothing of a private torrent (BEP 27).
 import { unwrap } from '../../src/base/errors.ts'
 import { endpointKey } from '../../src/formats/compact-endpoint.ts'
 import { decodePeerExchange, peerExchangeExtension } from '../../src/formats/peer/peer-exchange.ts'
@@ -35,6 +35,7 @@ export const exchangesPolitely: CheckMaker = {
         for (const { endpoint } of added) {
           if (line.told.has(endpointKey(endpoint))) violate(machine, `told of ${endpoint.address} twice`)
           line.told.add(endpointKey(endpoint))
+          if (endpoint.address === connection.remote.address) violate(machine, `told ${endpoint.address} of itself`)
           if (!connected.has(endpoint.address))
             violate(machine, `told of ${endpoint.address}, which it is not connected to`)
         }

@@ -1,5 +1,6 @@
 // No tracker and no DHT: all but the first know the first, who knows the seed; whom else they meet, they are told by
-// each other (BEP 11). Whoever was named would be a bottleneck alone: it uploads next to nothing.
+// each other (BEP 11), in the open or all in one local network. Whoever was named would be a bottleneck alone: it uploads
+// next to nothing.
 import type { Scenario } from '../scenario.ts'
 import { listenPort } from '../world/machine.ts'
 
@@ -16,12 +17,17 @@ export const exchangeAlone: Scenario = {
   async arrange(stage) {
     stage.setContent({ trackers: [] })
     const config = { exchangesPeers: true }
-    const seed = await stage.seed({ config, uploadBytesPerSecond: 400_000 })
+    const isLocal = stage.random.below(2) === 0
+    let places = 0
+    const place = () => (isLocal ? { address: `10.0.0.${++places}` } : {})
+    const seed = await stage.seed({ config, ...place(), uploadBytesPerSecond: 400_000 })
     const add = { peers: [`${seed.machine.address}:${listenPort}`] }
-    const hub = await stage.leecher({ config, add, uploadBytesPerSecond: trickle, downloadBytesPerSecond: trickle })
+    const slow = { uploadBytesPerSecond: trickle, downloadBytesPerSecond: trickle }
+    const hub = await stage.leecher({ config, add, ...place(), ...slow })
     const named = { peers: [`${hub.machine.address}:${listenPort}`] }
     await stage.leechers(stage.peers, () => ({
       config,
+      ...place(),
       add: named,
       latencyMs: 5 + stage.random.below(60),
       uploadBytesPerSecond: 100_000 + stage.random.below(200_000),

@@ -112,8 +112,9 @@ export class TorrentPeerExchange {
   }
 }
 
-/** Not of itself; and what is in our local network is nobody's business elsewhere. */
-function mayHear({ connection: { remote } }: LinkedPeer, endpoint: Endpoint): boolean {
+/** Not of itself, nor of others behind its own public address; what is in our local network is nobody's business elsewhere. */
+function mayHear({ connection: { remote }, endpoint: own }: LinkedPeer, endpoint: Endpoint): boolean {
+  if (own !== undefined && endpointKey(own) === endpointKey(endpoint)) return false
   if (endpoint.address === remote.address && addressClass(remote.address) === 'global') return false
   return addressClass(endpoint.address) === 'global' || addressClass(remote.address) !== 'global'
 }
