@@ -16,7 +16,7 @@ import { openSession, type Session } from '../session/session.ts'
 import type { SessionConfig } from '../session/session-config.ts'
 import type { SessionPorts } from '../session/session-ports.ts'
 
-const memoryBudgetBytes = 64 * 1024 * 1024
+const memoryBudgetBytes = 60 * 1024 * 1024
 
 export function systemPorts(): SessionPorts {
   const memory = sharedPieceMemory(memoryBudgetBytes)
