@@ -19,6 +19,7 @@ import { exitCodes } from './exit-code.ts'
 import { newFields } from './fields.ts'
 import type { Output } from './output.ts'
 import { accountOf, ledgerOf, momentOf, type PayingOptions } from './paying-options.ts'
+import { tellDone } from './tell-done.ts'
 
 export interface CreateAirdropOptions extends PayingOptions {
   readonly approver: string
@@ -35,30 +36,16 @@ interface ReceiverOptions extends PayingOptions {
   readonly for?: string
 }
 
-function units(amount: TokenAmount | undefined): string | undefined {
-  return amount === undefined ? undefined : formatBaseUnits(amount)
-}
-
 function tell(type: string, done: DoneAirdrop, isJson: boolean | undefined, output: Output): number {
-  const { campaign, root, grants, pool, to, amount, account, fee, ledger } = done
-  const { rail, symbol } = ledger
-  if (isJson === true) {
-    const amounts = { pool: units(pool), amount: units(amount), fee: formatBaseUnits(fee) }
-    output.json({ type, id: campaign, operation: done.id, rail, symbol, account, root, grants, to, ...amounts })
-    return exitCodes.ok
-  }
-  const text = (value: TokenAmount | undefined) =>
-    value === undefined || value === 0n ? undefined : formatTokenAmount(value, symbol)
-  output.line(output.style.good(type))
-  const { field } = newFields(output)
-  field('air-drop', campaign)
-  field('root', root)
-  field('grants', grants === undefined ? undefined : String(grants))
-  field('pool', text(pool))
-  field('paid', text(amount))
-  field('to', to === undefined ? undefined : formatAddress(to))
-  field('fee', text(fee))
-  return exitCodes.ok
+  const { campaign, root, grants, to, amount, pool } = done
+  const facts = [
+    { label: 'root', name: 'root', value: root },
+    { label: 'grants', name: 'grants', value: grants },
+    { label: 'to', name: 'to', value: to, text: to === undefined ? undefined : formatAddress(to) },
+    { label: 'pool', name: 'pool', value: pool },
+    { label: 'paid', name: 'amount', value: amount },
+  ]
+  return tellDone({ type, what: 'air-drop', id: campaign, facts }, done, isJson, output)
 }
 
 export async function runCreateAirdrop(

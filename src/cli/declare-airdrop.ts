@@ -2,6 +2,7 @@
 // Their code is loaded when they run.
 import { type Command, Option } from 'commander'
 import type { RunCommand } from './command-context.ts'
+import { addCommandGroup, addData, addJson, addLedgerName } from './command-group.ts'
 import { addPayingOptions } from './declare-paying.ts'
 import { collect, parseDuration, parseMoment } from './option-values.ts'
 
@@ -10,23 +11,13 @@ const description =
   'receiver claims its own grant, once. What is not claimed goes back at the end.'
 
 export function addAirdrop(program: Command, run: RunCommand): void {
-  const airdrop = program
-    .command('airdrop')
-    .summary('give tokens to all accounts of a list')
-    .description(description)
-    .helpCommand('help [command]', 'show help for a command')
-  const command = (name: string, summary: string): Command =>
-    addPayingOptions(
-      airdrop
-        .command(name)
-        .summary(summary)
-        .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
-        .helpOption('-h, --help', 'show help')
-        .exitOverride()
-        .option('--data <dir>', "the data folder (default: SWARMBID_DATA, or the system's place for it)")
-        .option('--json', 'print JSON, one object a line')
-        .option('--ledger <name>', 'which: its name or id; `own` for your own'),
-    )
+  const add = addCommandGroup(program, {
+    name: 'airdrop',
+    summary: 'give tokens to all accounts of a list',
+    description,
+  })
+  const command = (name: string, summary: string) =>
+    addPayingOptions(addLedgerName(addJson(addData(add(name, summary)))))
   const using = () => import('./airdrop-command.ts')
 
   command('create', 'propose an air-drop and lock its pool')

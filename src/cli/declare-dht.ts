@@ -2,6 +2,7 @@
 // Their code is loaded when they run.
 import type { Command } from 'commander'
 import type { RunCommand } from './command-context.ts'
+import { addCommandGroup, addJson } from './command-group.ts'
 import { collect, collectNode, parsePortOption } from './option-values.ts'
 
 function addOptions(command: Command, usualPort: string): Command {
@@ -14,43 +15,40 @@ function addOptions(command: Command, usualPort: string): Command {
       collectNode,
     )
     .option('--state <dir>', "where to remember nodes (default: the system's place for it)")
-    .option('--json', 'print JSON, one object a line')
 }
 
 export function addDht(program: Command, run: RunCommand): void {
-  const dht = program
-    .command('dht')
-    .summary('run a node of the DHT, or ask it something')
-    .description('Runs a node of the DHT (BEP 5), or asks it for peers and items by hand.')
+  const add = addCommandGroup(program, {
+    name: 'dht',
+    summary: 'run a node of the DHT, or ask it something',
+    description: 'Runs a node of the DHT (BEP 5), or asks it for peers and items by hand.',
+  })
+  const command = (name: string, summary: string, usualPort = 'any free one') =>
+    addJson(addOptions(add(name, summary), usualPort))
   const load = () => import('./dht-command.ts')
-  addOptions(dht.command('run').description('Runs a node until interrupted.'), '6881')
+
+  command('run', 'run a node until interrupted', '6881')
     .option('--read-only', 'answer nobody (BEP 43)')
     .action((options) => run(async (context) => (await load()).runDhtNode(options, context)))
-  addOptions(
-    dht.command('get-peers <hash>').description('Looks for peers of an info hash or magnet link.'),
-    'any free one',
-  ).action((hash: string, options) => run(async (context) => (await load()).runDhtGetPeers(hash, options, context)))
-  addOptions(dht.command('announce <hash>').description('Says that a peer of an info hash is here.'), 'any free one')
+  command('get-peers', 'look for peers')
+    .argument('<hash>', 'an info hash or magnet link')
+    .action((hash: string, options) => run(async (context) => (await load()).runDhtGetPeers(hash, options, context)))
+  command('announce', 'say that a peer is here')
+    .argument('<hash>', 'an info hash or magnet link')
     .requiredOption('--peer-port <port>', 'where the peer listens', parsePortOption)
     .option('--seed', 'the peer has everything (BEP 33)')
     .action((hash: string, options) => run(async (context) => (await load()).runDhtAnnounce(hash, options, context)))
-  addOptions(
-    dht
-      .command('get <target>')
-      .description('Finds an item: by target, public key, or `magnet:?xs=urn:btpk:` link (BEP 44, 46).'),
-    'any free one',
-  )
+  command('get', 'find an item (BEP 44, 46)')
+    .argument('<target>', 'of the item, or its public key, or a `magnet:?xs=urn:btpk:` link')
     .option('--salt <text>', 'which item of a public key')
     .action((target: string, options) => run(async (context) => (await load()).runDhtGet(target, options, context)))
-  addOptions(
-    dht.command('put <value>').description('Stores text, for two hours unless put again (BEP 44).'),
-    'any free one',
-  )
+  command('put', 'store text, for two hours unless put again (BEP 44)')
+    .argument('<value>', 'the text')
     .option('--key <file>', 'as an item that can change, signed with the key in this file, which is made if missing')
     .option('--salt <text>', 'which item of the key')
     .option('--bencoded', 'the value is bencode already')
     .action((value: string, options) => run(async (context) => (await load()).runDhtPut(value, options, context)))
-  addOptions(dht.command('status').description('Shows our address and id as others see them.'), 'any free one').action(
-    (options) => run(async (context) => (await load()).runDhtStatus(options, context)),
+  command('status', 'show our address and id as others see them').action((options) =>
+    run(async (context) => (await load()).runDhtStatus(options, context)),
   )
 }

@@ -2,6 +2,7 @@
 // Their code is loaded when they run.
 import type { Command } from 'commander'
 import type { RunCommand } from './command-context.ts'
+import { addCommandGroup, addData, addJson, addLedgerName } from './command-group.ts'
 import { addPayingOptions } from './declare-paying.ts'
 import { collect, parseDuration, parseMoment } from './option-values.ts'
 
@@ -10,23 +11,13 @@ const description =
   'who was named at the start decides.'
 
 export function addEscrow(program: Command, run: RunCommand): void {
-  const escrow = program
-    .command('escrow')
-    .summary('keep tokens for somebody until a service is done')
-    .description(description)
-    .helpCommand('help [command]', 'show help for a command')
-  const command = (name: string, summary: string): Command =>
-    addPayingOptions(
-      escrow
-        .command(name)
-        .summary(summary)
-        .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
-        .helpOption('-h, --help', 'show help')
-        .exitOverride()
-        .option('--data <dir>', "the data folder (default: SWARMBID_DATA, or the system's place for it)")
-        .option('--json', 'print JSON, one object a line')
-        .option('--ledger <name>', 'which: its name or id; `own` for your own'),
-    )
+  const add = addCommandGroup(program, {
+    name: 'escrow',
+    summary: 'keep tokens for somebody until a service is done',
+    description,
+  })
+  const command = (name: string, summary: string) =>
+    addPayingOptions(addLedgerName(addJson(addData(add(name, summary)))))
   const again = (added: Command) =>
     added.option('--id <id>', 'of an operation whose fate is not known: it is done once')
   const using = () => import('./escrow-command.ts')

@@ -1,40 +1,22 @@
 // The commands of lanes, as the command line sees them: names, options, help.
 // Their code is loaded when they run.
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import type { RunCommand } from './command-context.ts'
+import { addCommandGroup, addData, addJson, addLedgerName, addPassphraseFile } from './command-group.ts'
+import { parseAccountNumber } from './declare-paying.ts'
 import { parseDuration } from './option-values.ts'
 
 const description =
   'Pays an account by vouchers: a deposit is put into a lane once, vouchers for more and more of it are handed over, and ' +
   'the last one is cashed. Accounts, limits and signatures are those of the wallet.'
 
-/** From 0. */
-function parseNumber(text: string): number {
-  if (!/^[0-9]{1,2}$/.test(text)) throw new InvalidArgumentError('Expected the number of an account, from 0.')
-  return Number(text)
-}
-
 export function addLane(program: Command, run: RunCommand): void {
-  const lane = program
-    .command('lane')
-    .summary('pay by vouchers, and be paid')
-    .description(description)
-    .helpCommand('help [command]', 'show help for a command')
-
-  const command = (name: string, summary: string): Command =>
-    lane
-      .command(name)
-      .summary(summary)
-      .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
-      .helpOption('-h, --help', 'show help')
-      .exitOverride()
-      .option('--data <dir>', "the data folder (default: SWARMBID_DATA, or the system's place for it)")
-      .option('--ledger <name>', 'which: its name or id; `own` for your own')
-      .option('--json', 'print JSON, one object a line')
+  const add = addCommandGroup(program, { name: 'lane', summary: 'pay by vouchers, and be paid', description })
+  const command = (name: string, summary: string) => addLedgerName(addJson(addData(add(name, summary))))
   const signing = (added: Command) =>
-    added
-      .option('--account <number>', 'of the wallet, from 0 (default: 0)', parseNumber)
-      .option('--passphrase-file <file>', 'a file with the passphrase; - is standard input')
+    addPassphraseFile(
+      added.option('--account <number>', 'which account of the wallet (default: 0)', parseAccountNumber),
+    )
   const using = () => import('./lane-command.ts')
   const which = 'its id, or the beginning of it'
 

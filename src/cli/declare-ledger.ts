@@ -2,6 +2,7 @@
 // Their code is loaded when they run.
 import type { Command } from 'commander'
 import type { RunCommand } from './command-context.ts'
+import { addCommandGroup, addData, addJson, addLedgerName } from './command-group.ts'
 import { addPayingOptions } from './declare-paying.ts'
 import { collect, parsePortOption } from './option-values.ts'
 
@@ -10,23 +11,13 @@ const description =
   'you have joined. Where none is named, your own is meant, or the only one that was joined.'
 
 export function addLedger(program: Command, run: RunCommand): void {
-  const ledger = program
-    .command('ledger')
-    .summary('keep, serve, join and check ledgers of tokens')
-    .description(description)
-    .helpCommand('help [command]', 'show help for a command')
-
-  const command = (name: string, summary: string): Command =>
-    ledger
-      .command(name)
-      .summary(summary)
-      .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
-      .helpOption('-h, --help', 'show help')
-      .exitOverride()
-      .option('--data <dir>', "the data folder (default: SWARMBID_DATA, or the system's place for it)")
-      .option('--json', 'print JSON, one object a line')
-  const choosing = (added: Command) => added.option('--ledger <name>', 'which: its name or id; `own` for your own')
-  const paying = (added: Command) => addPayingOptions(choosing(added))
+  const add = addCommandGroup(program, {
+    name: 'ledger',
+    summary: 'keep, serve, join and check ledgers of tokens',
+    description,
+  })
+  const command = (name: string, summary: string) => addJson(addData(add(name, summary)))
+  const paying = (added: Command) => addPayingOptions(addLedgerName(added))
   const serving = (added: Command) =>
     added
       .option('--port <port>', '0: any free port (default: 6970)', parsePortOption)
@@ -59,7 +50,7 @@ export function addLedger(program: Command, run: RunCommand): void {
   command('verify', 'check a journal from its beginning: every hash, signature, rule and balance')
     .argument('<source>', 'an exported file, `-`, or the address of a ledger that is served')
     .action((source: string, options) => run(async (context) => (await keeping()).runVerify(source, options, context)))
-  choosing(command('export', 'write the whole journal to a file, in the form that `verify` reads'))
+  addLedgerName(command('export', 'write the whole journal to a file, in the form that `verify` reads'))
     .argument('[file]', 'a new file; `-` is standard output', '-')
     .action((file: string, options) => run(async (context) => (await keeping()).runExport(file, options, context)))
   paying(command('balance', 'show what an account has'))

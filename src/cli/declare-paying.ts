@@ -1,6 +1,7 @@
 // The options that all commands share which sign with an account, as the command line sees them.
 // Guarantees: what is not the number of an account is refused.
 import { type Command, InvalidArgumentError } from 'commander'
+import { addPassphraseFile } from './command-group.ts'
 
 /** From 0. */
 export function parseAccountNumber(text: string): number {
@@ -9,8 +10,9 @@ export function parseAccountNumber(text: string): number {
 }
 
 export function addPayingOptions(command: Command): Command {
-  return command
-    .option('--account <number>', 'which account of the wallet (default: 0)', parseAccountNumber)
-    .option('--account-key <file>', 'a plain key in a file, in place of the wallet; no limits hold for it')
-    .option('--passphrase-file <file>', 'a file with the passphrase of the wallet; - is standard input')
+  return addPassphraseFile(
+    command
+      .option('--account <number>', 'which account of the wallet (default: 0)', parseAccountNumber)
+      .option('--account-key <file>', 'a plain key in a file, in place of the wallet; no limits hold for it'),
+  )
 }

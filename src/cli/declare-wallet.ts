@@ -2,6 +2,7 @@
 // Their code is loaded when they run.
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
 import type { RunCommand } from './command-context.ts'
+import { addCommandGroup, addData, addJson, addLedgerName, addPassphraseFile } from './command-group.ts'
 import { addPayingOptions, parseAccountNumber } from './declare-paying.ts'
 import { parseCount } from './option-values.ts'
 
@@ -30,62 +31,50 @@ function parseLanes(text: string): number {
 }
 
 export function addWallet(program: Command, run: RunCommand): void {
-  const wallet = program
-    .command('wallet')
-    .summary('keep keys and bound what is spent')
-    .description(description)
-    .helpCommand('help [command]', 'show help for a command')
-
-  const command = (name: string, summary: string, opens: boolean): Command => {
-    const added = wallet
-      .command(name)
-      .summary(summary)
-      .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
-    added.option('--data <dir>', "the data folder (default: SWARMBID_DATA, or the system's place for it)")
-    if (opens) added.option('--passphrase-file <file>', 'a file with the passphrase; - is standard input')
-    return added.option('--json', 'print JSON, one object a line')
-  }
+  const add = addCommandGroup(program, { name: 'wallet', summary: 'keep keys and bound what is spent', description })
+  const command = (name: string, summary: string) => addJson(addData(add(name, summary)))
+  const opening = (name: string, summary: string) => addPassphraseFile(command(name, summary))
   const making = () => import('./wallet-making.ts')
   const using = () => import('./wallet-command.ts')
 
-  command('create', 'make a new wallet', true)
+  opening('create', 'make a new wallet')
     .addOption(new Option('--words <count>', 'of its phrase').choices(['12', '24']).default('12'))
     .action((options) => run(async (context) => (await making()).runCreateWallet(options, context)))
-  command('restore', 'bring a wallet back from its words or a backup', true)
+  opening('restore', 'bring a wallet back from its words or a backup')
     .option('--phrase-file <file>', 'a file with the words in one line; - is standard input')
     .option('--backup <file>', 'a backup, or a key file (Web3 Secret Storage 3) of another wallet')
     .option('--accounts <count>', 'so many accounts of the words (default: 1)', parseAccounts)
     .action((options) => run(async (context) => (await making()).runRestoreWallet(options, context)))
-  command('show', 'show accounts, switches and where the file is', false).action((options) =>
+  command('show', 'show accounts, switches and where the file is').action((options) =>
     run(async (context) => (await using()).runShowWallet(options, context)),
   )
-  command('accounts', 'list the accounts', false).action((options) =>
+  command('accounts', 'list the accounts').action((options) =>
     run(async (context) => (await using()).runAccounts(options, context)),
   )
-  command('add-account', 'add the next account of the phrase', true)
+  opening('add-account', 'add the next account of the phrase')
     .addOption(new Option('--coin <coin>', 'below the path of which wallets').choices(['evm', 'tron']).default('evm'))
     .action((options) => run(async (context) => (await using()).runAddAccount(options, context)))
-  command('address', 'print an address to be paid at', false)
+  command('address', 'print an address to be paid at')
     .argument('[account]', 'the number of the account', parseAccountNumber, 0)
     .option('--tron', 'as on TRON')
     .option('--qr', 'with a code to scan')
     .option('--invert', 'the code for a light terminal')
     .option('--svg <file>', 'write the code to a new file')
     .action((account: number, options) => run(async (context) => (await using()).runAddress(account, options, context)))
-  command('phrase', 'show the words again, at a terminal alone', true).action((options) =>
+  opening('phrase', 'show the words again, at a terminal alone').action((options) =>
     run(async (context) => (await making()).runPhrase(options, context)),
   )
-  command('export-backup', 'write a backup, sealed with the same passphrase', true)
+  opening('export-backup', 'write a backup, sealed with the same passphrase')
     .argument('<file>', 'the new file')
     .option('--account <number>', 'one account alone, as other wallets read it', parseAccountNumber)
     .action((path: string, options) => run(async (context) => (await using()).runExportBackup(path, options, context)))
-  command('check', 'prove that the passphrase opens the wallet', true).action((options) =>
+  opening('check', 'prove that the passphrase opens the wallet').action((options) =>
     run(async (context) => (await using()).runCheckWallet(options, context)),
   )
-  command('change-passphrase', 'seal the wallet with another passphrase', true)
+  opening('change-passphrase', 'seal the wallet with another passphrase')
     .option('--new-passphrase-file <file>', 'a file with the new one')
     .action((options) => run(async (context) => (await using()).runChangePassphrase(options, context)))
-  command('limits', 'show or set what may be spent without asking', false)
+  command('limits', 'show or set what may be spent without asking')
     .addOption(new Option('--token <symbol>', 'of which token').choices(['BTT', 'TEST']))
     .option('--per-payment <amount>', 'such as "5 TEST"; none: no limit')
     .option('--per-day <amount>', 'from midnight to midnight, UTC')
@@ -94,14 +83,13 @@ export function addWallet(program: Command, run: RunCommand): void {
     .option('--per-payee <share>', 'locked for one payee, of the limit of a day, such as 25%', parsePercent)
     .option('--lanes <count>', 'open at a time', parseLanes)
     .action((options) => run(async (context) => (await using()).runLimits(options, context)))
-  addPayingOptions(command('history', 'show what happened to an account, what is pending and why', false))
+  addPayingOptions(addLedgerName(command('history', 'show what happened to an account, what is pending and why')))
     .argument('[account]', 'an address or account id (default: your own)')
-    .option('--ledger <name>', 'on which ledger: its name or id; `own` for your own')
     .action((account: string | undefined, options) =>
       run(async (context) => (await import('./wallet-history.ts')).runHistory(account, options, context)),
     )
   for (const name of ['spending', 'earning'] as const) {
-    command(name, `show or switch whether there is any ${name}`, false)
+    command(name, `show or switch whether there is any ${name}`)
       .addArgument(new Argument('[state]', 'on or off; without it the state is shown').choices(['on', 'off']))
       .action((state: 'on' | 'off' | undefined, options) =>
         run(async (context) => (await using()).runSwitch(name, state, options, context)),

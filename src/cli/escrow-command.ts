@@ -25,6 +25,7 @@ import { exitCodes } from './exit-code.ts'
 import { newFields } from './fields.ts'
 import type { Output } from './output.ts'
 import { accountOf, ledgerOf, momentOf, type PayingOptions } from './paying-options.ts'
+import { tellDone } from './tell-done.ts'
 
 interface AgainOptions extends PayingOptions {
   readonly id?: string
@@ -39,21 +40,11 @@ export interface FundOptions extends AgainOptions {
 }
 
 function tell(type: string, done: DoneEscrow, isJson: boolean | undefined, output: Output): number {
-  const { escrow, amount, hash, account, fee, ledger, id } = done
-  const { rail, symbol } = ledger
-  if (isJson === true) {
-    const amounts = { amount: amount === undefined ? undefined : formatBaseUnits(amount), fee: formatBaseUnits(fee) }
-    output.json({ type, id: escrow, operation: id, rail, symbol, account, hash, ...amounts })
-    return exitCodes.ok
-  }
-  const { style } = output
-  output.line(style.good(type))
-  const { field } = newFields(output)
-  field('escrow', escrow)
-  field('amount', amount === undefined ? undefined : formatTokenAmount(amount, symbol))
-  field('hash', hash)
-  field('fee', fee === 0n ? undefined : formatTokenAmount(fee, symbol))
-  return exitCodes.ok
+  const facts = [
+    { label: 'amount', name: 'amount', value: done.amount },
+    { label: 'hash', name: 'hash', value: done.hash },
+  ]
+  return tellDone({ type, what: 'escrow', id: done.escrow, facts }, done, isJson, output)
 }
 
 export async function runFundEscrow(

@@ -10,7 +10,7 @@ import { type GrantTree, grantLeaf, grantTree, provesGrant } from '../ledger/cam
 import type { Campaign } from '../ledger/entry.ts'
 import type { LedgerFacts } from '../ledger/genesis.ts'
 import type { AccountId, CampaignGate, CampaignOperation, Hash256, OperationId } from '../ports/ledger.ts'
-import { carryOut, type Done, withAccount } from './carry-out.ts'
+import { carryOutAs, type DoneOnLedger } from './carry-out.ts'
 import {
   describeLedger,
   drawHex,
@@ -24,7 +24,7 @@ import {
   readId,
   withLedger,
 } from './ledger-choice.ts'
-import { type AccountChoice, chosenAccount, openPayingAccount } from './paying-account.ts'
+import { type AccountChoice, chosenAccount } from './paying-account.ts'
 import { readEntries } from './read-entries.ts'
 import { readMoneyText } from './read-money-file.ts'
 import type { UsedLedger } from './use-ledger.ts'
@@ -41,8 +41,7 @@ export interface AirdropRequest {
   readonly id?: string | undefined
 }
 
-export interface DoneAirdrop extends Done {
-  readonly ledger: LedgerDescription
+export interface DoneAirdrop extends DoneOnLedger {
   readonly campaign: OperationId
   readonly root?: Hash256
   readonly grants?: number
@@ -130,23 +129,8 @@ export function proposeAirdrop(
     const operation = await proposalOf(used, request, signal)
     if (!operation.ok) return operation
     const { id, root, grantCount, pool, endsAtMs } = operation.value
-    const told = { root, grants: grantCount, pool }
-    return perform(used, own, id, operation.value, signal, told, `--id ${id} --ends-at ${endsAtMs}`)
-  })
-}
-
-async function perform(
-  used: UsedLedger,
-  own: AccountChoice,
-  campaign: OperationId,
-  operation: CampaignOperation,
-  signal: AbortSignal,
-  told: Partial<DoneAirdrop> = {},
-  again?: string,
-): Promise<Result<DoneAirdrop>> {
-  return withAccount(openPayingAccount(own, used.facts), async (payer) => {
-    const carried = await carryOut(used, payer, operation, signal, again)
-    return carried.ok ? success({ ...carried.value, ...told, campaign, ledger: describeLedger(used.facts) }) : carried
+    const told = { campaign: id, root, grants: grantCount, pool }
+    return carryOutAs(used, own, operation.value, told, signal, `--id ${id} --ends-at ${endsAtMs}`)
   })
 }
 
@@ -205,7 +189,8 @@ export function approveAirdrop(
       campaign: id.value,
       root: tree.root,
     } as const
-    return perform(used, own, id.value, operation, signal, { root: tree.root, grants: grants.length, pool })
+    const told = { campaign: id.value, root: tree.root, grants: grants.length, pool }
+    return carryOutAs(used, own, operation, told, signal)
   })
 }
 
@@ -276,7 +261,8 @@ export function claimGrant(
     if (!found.ok) return found
     const { index, to, amount, proof } = found.value
     const claim = { type: 'campaign-claim', campaign: id.value, index, to, amount, proof } as const
-    return perform(used, own, id.value, { ...claim, id: drawHex() as OperationId }, signal, { to, amount })
+    const operation = { ...claim, id: drawHex() as OperationId }
+    return carryOutAs(used, own, operation, { campaign: id.value, to, amount }, signal)
   })
 }
 
@@ -291,6 +277,6 @@ export function endAirdrop(
     const id = readId(idText)
     if (!id.ok) return id
     const operation = { type: 'campaign-end', id: drawHex() as OperationId, campaign: id.value } as const
-    return perform(used, own, id.value, operation, signal)
+    return carryOutAs(used, own, operation, { campaign: id.value }, signal)
   })
 }

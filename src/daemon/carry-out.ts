@@ -4,13 +4,18 @@
 import { type ErrorCode, failure, type Result, success } from '../base/errors.ts'
 import type { TokenAmount } from '../base/token-amount.ts'
 import type { AccountId, LedgerOperation, OperationId } from '../ports/ledger.ts'
-import type { PayingAccount } from './paying-account.ts'
+import { describeLedger, type LedgerDescription } from './ledger-choice.ts'
+import { type AccountChoice, openPayingAccount, type PayingAccount } from './paying-account.ts'
 import type { UsedLedger } from './use-ledger.ts'
 
 export interface Done {
   readonly id: OperationId
   readonly account: AccountId
   readonly fee: TokenAmount
+}
+
+export interface DoneOnLedger extends Done {
+  readonly ledger: LedgerDescription
 }
 
 /** Nothing of it has happened, nor will. */
@@ -58,4 +63,19 @@ export async function withAccount<T>(
   } finally {
     await payer.value.close()
   }
+}
+
+/** The same with the account that was chosen; `told` goes with what came of it. Errors: those of account and ledger. */
+export function carryOutAs<T extends object>(
+  used: UsedLedger,
+  own: AccountChoice,
+  operation: LedgerOperation,
+  told: T,
+  signal: AbortSignal,
+  again?: string,
+): Promise<Result<DoneOnLedger & T>> {
+  return withAccount(openPayingAccount(own, used.facts), async (payer) => {
+    const done = await carryOut(used, payer, operation, signal, again)
+    return done.ok ? success({ ...done.value, ...told, ledger: describeLedger(used.facts) }) : done
+  })
 }

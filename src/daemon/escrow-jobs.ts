@@ -21,7 +21,7 @@ import type { Escrow } from '../ledger/entry.ts'
 import type { LedgerFacts } from '../ledger/genesis.ts'
 import type { EscrowOperation, Hash256, OperationId } from '../ports/ledger.ts'
 import { AccountHistory } from '../wallet/history.ts'
-import { carryOut, type Done, withAccount } from './carry-out.ts'
+import { carryOutAs, type DoneOnLedger } from './carry-out.ts'
 import { type CheckedEvidence, checkEvidence } from './evidence-check.ts'
 import {
   describeLedger,
@@ -36,7 +36,7 @@ import {
   readId,
   withLedger,
 } from './ledger-choice.ts'
-import { type AccountChoice, chosenAccount, openPayingAccount, settleEnded } from './paying-account.ts'
+import { type AccountChoice, chosenAccount, settleEnded } from './paying-account.ts'
 import { readEntries } from './read-entries.ts'
 import { readMoneyBytes, readMoneyText } from './read-money-file.ts'
 import type { UsedLedger } from './use-ledger.ts'
@@ -51,8 +51,7 @@ export interface FundRequest {
   readonly id?: string | undefined
 }
 
-export interface DoneEscrow extends Done {
-  readonly ledger: LedgerDescription
+export interface DoneEscrow extends DoneOnLedger {
   readonly escrow: OperationId
   readonly amount?: TokenAmount
   /** Of terms, evidence or ruling. */
@@ -86,21 +85,6 @@ function readPortion(facts: LedgerFacts, text: string): Result<Portion> {
   return text === 'all' ? success('all') : readAmount(facts, text)
 }
 
-async function perform(
-  used: UsedLedger,
-  own: AccountChoice,
-  escrow: OperationId,
-  operation: EscrowOperation,
-  signal: AbortSignal,
-  told: Pick<DoneEscrow, 'amount' | 'hash'> = {},
-  again = `--id ${operation.id}`,
-): Promise<Result<DoneEscrow>> {
-  return withAccount(openPayingAccount(own, used.facts), async (payer) => {
-    const carried = await carryOut(used, payer, operation, signal, again)
-    return carried.ok ? success({ ...carried.value, ...told, escrow, ledger: describeLedger(used.facts) }) : carried
-  })
-}
-
 /** Errors: those of the terms, of account and ledger. */
 export function fundEscrow(
   choice: LedgerChoice,
@@ -132,7 +116,8 @@ export function fundEscrow(
       ...(arbiter === undefined ? {} : { arbiter: arbiter.value }),
     }
     const again = `--id ${id.value} --timeout-at ${timeoutAtMs.value}`
-    return perform(used, own, id.value, operation, signal, { amount: amount.value, hash: terms.value }, again)
+    const told = { escrow: id.value, amount: amount.value, hash: terms.value }
+    return carryOutAs(used, own, operation, told, signal, again)
   })
 }
 
@@ -223,7 +208,7 @@ export function releaseEscrow(
     const amount = await amountOf(used, escrow, request.amount, signal)
     if (!amount.ok) return amount
     const operation = { type: 'escrow-release', id, escrow, amount: amount.value } as const
-    return perform(used, own, escrow, operation, signal, { amount: amount.value })
+    return carryOutAs(used, own, operation, { escrow, amount: amount.value }, signal, `--id ${id}`)
   })
 }
 
@@ -235,7 +220,7 @@ export function refundEscrow(
   signal: AbortSignal,
 ): Promise<Result<DoneEscrow>> {
   return withOne(choice, request, (used, escrow, id) =>
-    perform(used, own, escrow, { type: 'escrow-refund', id, escrow }, signal),
+    carryOutAs(used, own, { type: 'escrow-refund', id, escrow }, { escrow }, signal, `--id ${id}`),
   )
 }
 
@@ -253,7 +238,7 @@ export function disputeEscrow(
     if (problem !== undefined) return failure('statement-malformed', `${request.bundlePath}: ${problem}`)
     const evidence = checked.value.hash as Hash256
     const operation = { type: 'escrow-dispute', id, escrow, evidence } as const
-    return perform(used, own, escrow, operation, signal, { hash: evidence })
+    return carryOutAs(used, own, operation, { escrow, hash: evidence }, signal, `--id ${id}`)
   })
 }
 
@@ -271,7 +256,8 @@ export function resolveEscrow(
       request.toPayee === 'none' ? success(zeroAmount) : await amountOf(used, escrow, request.toPayee, signal)
     if (!toPayee.ok) return toPayee
     const operation = { type: 'escrow-rule', id, escrow, toPayee: toPayee.value, ruling: ruling.value } as const
-    return perform(used, own, escrow, operation, signal, { amount: toPayee.value, hash: ruling.value })
+    const told = { escrow, amount: toPayee.value, hash: ruling.value }
+    return carryOutAs(used, own, operation, told, signal, `--id ${id}`)
   })
 }
 

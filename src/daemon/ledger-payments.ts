@@ -6,7 +6,7 @@ import type { TokenAmount } from '../base/token-amount.ts'
 import { accountId } from '../formats/money/account-id.ts'
 import { operationDigest } from '../formats/money/operation-digest.ts'
 import type { AccountId, Hash256, LedgerAccount, OperationId } from '../ports/ledger.ts'
-import { carryOut, type Done, withAccount } from './carry-out.ts'
+import { carryOut, carryOutAs, type DoneOnLedger, withAccount } from './carry-out.ts'
 import {
   describeLedger,
   drawHex,
@@ -19,7 +19,7 @@ import {
   withLedger,
 } from './ledger-choice.ts'
 import { readOperatorKey } from './operator-key.ts'
-import { type AccountChoice, chosenAccount, openPayingAccount, type PayingAccount } from './paying-account.ts'
+import { type AccountChoice, chosenAccount, type PayingAccount } from './paying-account.ts'
 import { ownFolder, useOwnLedger } from './use-ledger.ts'
 
 export interface Balance extends LedgerAccount {
@@ -27,10 +27,9 @@ export interface Balance extends LedgerAccount {
   readonly ledger: LedgerDescription
 }
 
-export interface DonePayment extends Done {
+export interface DonePayment extends DoneOnLedger {
   readonly to: AccountId
   readonly amount: TokenAmount
-  readonly ledger: LedgerDescription
 }
 
 const operatorKeyName = 'operator.key'
@@ -66,11 +65,7 @@ export function transferTokens(
     const id = idOf(wanted.id)
     if (!id.ok) return id
     const operation = { type: 'transfer', id: id.value, to: to.value, amount: amount.value } as const
-    return withAccount(openPayingAccount(own, facts), async (payer) => {
-      const done = await carryOut(used, payer, operation, signal, `--id ${id.value}`)
-      if (!done.ok) return done
-      return success({ ...done.value, to: to.value, amount: amount.value, ledger: describeLedger(facts) })
-    })
+    return carryOutAs(used, own, operation, { to: to.value, amount: amount.value }, signal, `--id ${id.value}`)
   })
 }
 
