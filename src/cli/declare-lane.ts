@@ -54,8 +54,8 @@ export function addLane(program: Command, run: RunCommand): void {
   command('list', 'show the lanes on record').action((options) =>
     run(async (context) => (await using()).runListLanes(options, context)),
   )
-  command('show', 'show one lane, and what the ledger says of it')
-    .argument('<lane>', which)
+  command('show', 'show one lane, and what the ledger says of it; how it ended, if it has')
+    .argument('<lane>', 'its id; of one that is on record here the beginning of it is enough')
     .action((id: string, options) => run(async (context) => (await using()).runShowLane(id, options, context)))
   signing(command('watch', 'cash in time and answer wishes to close, until interrupted')).action((options) =>
     run(async (context) => (await using()).runWatchLanes(options, context)),

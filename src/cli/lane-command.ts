@@ -2,7 +2,7 @@
 // Guarantees: amounts are exact and name their token; with --json they are base units as decimal text; a voucher is the
 // only thing that `pay` writes to standard output without --json.
 import { SwarmbidError } from '../base/errors.ts'
-import { formatBaseUnits, formatTokenAmount, type TokenAmount } from '../base/token-amount.ts'
+import { formatBaseUnits, formatTokenAmount, subtractAmounts, type TokenAmount } from '../base/token-amount.ts'
 import {
   claimByHand,
   closeByHand,
@@ -12,6 +12,7 @@ import {
   listLanes,
   openLaneByHand,
   payByHand,
+  type ShownLane,
   showLane,
   takeVoucher,
   topUpLaneByHand,
@@ -193,18 +194,39 @@ export async function runListLanes(options: LaneOptions, context: CommandContext
   return exitCodes.ok
 }
 
-export async function runShowLane(lane: string, options: LaneOptions, context: CommandContext): CommandResult {
-  const { dataFolder, output } = walletSetting(options, context)
-  const { views, onLedger } = await showLane(dataFolder, options.ledger, lane, context.signal)
-  for (const view of views) {
-    if (options.json === true) {
-      const there = onLedger === undefined ? null : plain({ ...onLedger, state: onLedger.state.type })
-      output.json({ type: 'lane', ...viewJson(view), onLedger: there })
-    } else {
-      showView(view, output)
-      newFields(output).field('on the ledger', stateText(onLedger?.state))
-    }
+function showOnLedger({ onLedger, symbol, views }: ShownLane, output: Output): void {
+  const { field } = newFields(output)
+  if (onLedger === undefined) {
+    field('on the ledger', 'no such lane')
+    return
   }
+  const { payer, payee, deposit, claimed, ending } = onLedger
+  const text = (amount: TokenAmount) => formatTokenAmount(amount, symbol)
+  if (views.length === 0) {
+    field('payer', formatAddress(payer))
+    field('payee', formatAddress(payee))
+    field('deposit', text(deposit))
+  }
+  field('on the ledger', ending === undefined ? stateText(onLedger.state) : `ended, ${timeText(ending.atMs)}`)
+  if (ending === undefined) return
+  field('paid', text(claimed))
+  field('returned', text(subtractAmounts(deposit, claimed)))
+  field('by', `${ending.by === 'payee-close' ? 'its payee' : 'its time'}, entry ${ending.height}`)
+}
+
+export async function runShowLane(laneText: string, options: LaneOptions, context: CommandContext): CommandResult {
+  const { dataFolder, output } = walletSetting(options, context)
+  const shown = await showLane(dataFolder, options.ledger, laneText, context.signal)
+  const { lane, rail, symbol, views, onLedger } = shown
+  if (options.json === true) {
+    const there = onLedger === undefined ? null : plain({ ...onLedger, state: onLedger.state.type })
+    for (const view of views) output.json({ type: 'lane', ...viewJson(view), onLedger: there })
+    if (views.length === 0) output.json({ type: 'lane', lane, rail, symbol, onLedger: there })
+    return exitCodes.ok
+  }
+  for (const view of views) showView(view, output)
+  if (views.length === 0) output.line(output.style.strong(`lane ${lane}`))
+  showOnLedger(shown, output)
   return exitCodes.ok
 }
 

@@ -25,7 +25,6 @@ import {
   withLedger,
 } from './ledger-choice.ts'
 import { type AccountChoice, chosenAccount } from './paying-account.ts'
-import { readEntries } from './read-entries.ts'
 import { readMoneyText } from './read-money-file.ts'
 import type { UsedLedger } from './use-ledger.ts'
 
@@ -139,8 +138,8 @@ async function findAirdrop(used: UsedLedger, id: OperationId, signal: AbortSigna
   let campaign: Campaign | undefined
   let pool = 0n
   let [claimed, paid] = [0, 0n]
-  const read = await readEntries(
-    used,
+  const read = await used.readHolding(
+    { type: 'campaign', id },
     ({ operation, entry }) => {
       for (const change of entry.changes) {
         if (change.type === 'campaign' && change.value.id === id) campaign = change.value
@@ -158,7 +157,7 @@ async function findAirdrop(used: UsedLedger, id: OperationId, signal: AbortSigna
   return success({ ledger: describeLedger(used.facts), campaign, claimed, ...amounts })
 }
 
-/** Errors: usage, ledger-refused (there is none), those of readEntries. */
+/** Errors: usage, ledger-refused (there is none), those of the ledger. */
 export function showAirdrop(choice: LedgerChoice, idText: string, signal: AbortSignal): Promise<Result<AirdropView>> {
   const id = readId(idText)
   if (!id.ok) return Promise.resolve(id)

@@ -19,6 +19,7 @@ import { signedVoucherCodec } from '../formats/money/voucher-codec.ts'
 import { reserveFile } from '../host/write-output.ts'
 import type { Escrow } from '../ledger/entry.ts'
 import type { LedgerFacts } from '../ledger/genesis.ts'
+import type { ReadRecord } from '../ledger/journal-record.ts'
 import type { EscrowOperation, Hash256, OperationId } from '../ports/ledger.ts'
 import { AccountHistory } from '../wallet/history.ts'
 import { carryOutAs, type DoneOnLedger } from './carry-out.ts'
@@ -121,47 +122,31 @@ export function fundEscrow(
   })
 }
 
-/** What the entries say of all escrows, ended ones too, in the order of their funding; who may pay is settled with. */
-async function readEscrows(
-  used: UsedLedger,
-  own: AccountChoice | undefined,
-  signal: AbortSignal,
-): Promise<Result<ReadonlyMap<OperationId, EscrowView>>> {
-  const views = new Map<OperationId, EscrowView>()
-  const account = own === undefined ? undefined : await chosenAccount(own, used.facts)
-  const history = account?.ok === true ? new AccountHistory(account.value) : undefined
-  const read = await readEntries(
-    used,
-    (record) => {
-      history?.take(record)
-      const { operation, entry } = record
-      for (const change of entry.changes) {
-        if (change.type !== 'escrow') continue
-        const escrow = change.value
-        const before = views.get(escrow.id)
-        const paid = operation.type === 'escrow-release' ? operation.amount : zeroAmount
-        const ruled = operation.type === 'escrow-rule' ? operation.toPayee : zeroAmount
-        const released = ((before?.released ?? 0n) + paid + ruled) as TokenAmount
-        const evidence = operation.type === 'escrow-dispute' ? operation.evidence : before?.evidence
-        const funded = before?.funded ?? escrow.held
-        views.set(escrow.id, { escrow, funded, released, ...(evidence === undefined ? {} : { evidence }) })
-      }
-    },
-    signal,
-  )
-  if (!read.ok) return read
-  if (own !== undefined && history !== undefined) await settleEnded(own, used.facts.rail, history.end().ended)
-  return success(views)
+type EscrowViews = Map<OperationId, EscrowView>
+
+function takeEntry(views: EscrowViews, { operation, entry }: ReadRecord): void {
+  for (const change of entry.changes) {
+    if (change.type !== 'escrow') continue
+    const escrow = change.value
+    const before = views.get(escrow.id)
+    const paid = operation.type === 'escrow-release' ? operation.amount : zeroAmount
+    const ruled = operation.type === 'escrow-rule' ? operation.toPayee : zeroAmount
+    const released = ((before?.released ?? 0n) + paid + ruled) as TokenAmount
+    const evidence = operation.type === 'escrow-dispute' ? operation.evidence : before?.evidence
+    const funded = before?.funded ?? escrow.held
+    views.set(escrow.id, { escrow, funded, released, ...(evidence === undefined ? {} : { evidence }) })
+  }
 }
 
 async function findEscrow(used: UsedLedger, id: OperationId, signal: AbortSignal): Promise<Result<EscrowView>> {
-  const views = await readEscrows(used, undefined, signal)
-  if (!views.ok) return views
-  const view = views.value.get(id)
+  const views: EscrowViews = new Map()
+  const read = await used.readHolding({ type: 'escrow', id }, (record) => takeEntry(views, record), signal)
+  if (!read.ok) return read
+  const view = views.get(id)
   return view === undefined ? failure('ledger-refused', `no escrow ${id}`) : success(view)
 }
 
-/** Of one's own account, or all of the ledger. Errors: those of account and ledger. */
+/** Of one's own account, or all of the ledger; what has ended is settled with. Errors: those of account and ledger. */
 export function listEscrows(
   choice: LedgerChoice,
   own: AccountChoice,
@@ -171,9 +156,17 @@ export function listEscrows(
   return withLedger(choice, async (used) => {
     const account = isAll ? undefined : await chosenAccount(own, used.facts)
     if (account?.ok === false) return account
-    const views = await readEscrows(used, own, signal)
-    if (!views.ok) return views
-    const escrows = [...views.value.values()].filter(
+    const views: EscrowViews = new Map()
+    const history = account === undefined ? undefined : new AccountHistory(account.value)
+    const take = (record: ReadRecord) => {
+      takeEntry(views, record)
+      history?.take(record)
+    }
+    // A list that leaves one out cannot be told from a true one but by all the entries, where the ledger is another's.
+    const read = await (used.own?.readEscrows(account?.value, take, signal) ?? readEntries(used, take, signal))
+    if (!read.ok) return read
+    if (history !== undefined) await settleEnded(own, used.facts.rail, history.end().ended)
+    const escrows = [...views.values()].filter(
       ({ escrow }) =>
         account === undefined || [escrow.payer, escrow.payee, escrow.arbiter].some((each) => each === account.value),
     )

@@ -10,7 +10,16 @@ import { systemRandom } from '../host/system-random.ts'
 import { type PayeeLane, type PayerLane, payeeLanes, payerLanes } from '../payment/lane-records.ts'
 import type { PayeeNotice, PayerNotice } from '../payment/payment-events.ts'
 import { laneLifeMs } from '../payment/rail-terms.ts'
-import type { AccountId, Lane, LaneId, OperationId, OperationOutcome, RailId, SignedVoucher } from '../ports/ledger.ts'
+import type {
+  AccountId,
+  KnownLane,
+  Lane,
+  LaneId,
+  OperationId,
+  OperationOutcome,
+  RailId,
+  SignedVoucher,
+} from '../ports/ledger.ts'
 import type { PayerDriver } from '../session/lane-driver.ts'
 import { readTable } from '../session/lane-records-reader.ts'
 import { type LanesRequest, type OpenedLanes, openPayments, within, withLanes } from './open-lanes.ts'
@@ -215,7 +224,8 @@ export function payByHand(
     const signed = driver.machine.records.find(({ lane }) => lane === id)?.signed ?? zeroAmount
     const cumulativeAmount = amountOf(sum, signed, symbol)
     const seen = unwrap(await ledger.lane(id, signal))
-    if (seen === undefined) return unwrap(failure('lane-closed', 'the ledger has no such lane any more'))
+    if (seen === undefined) return unwrap(failure('lane-closed', 'the ledger has no such lane'))
+    if (seen.state.type === 'closed') return unwrap(failure('lane-closed', 'the lane has ended'))
     const ledgerMs = unwrap(await ledger.timeMs(signal))
     const answered = heard.first((notice): SignedVoucher | Failure | undefined => {
       if (notice.type === 'voucher-signed' && notice.voucher.lane === id) return notice.voucher
@@ -251,6 +261,7 @@ export async function takeVoucher(request: LanesRequest, line: string, signal: A
     if (facts.rail !== rail) return unwrap(failure('ledger-missing', `the voucher is for ${rail}; name it by --ledger`))
     const lane = unwrap(await ledger.lane(voucher.lane, signal))
     if (lane === undefined) return unwrap(failure('lane-closed', 'the ledger has no such lane'))
+    if (lane.state.type === 'closed') return unwrap(failure('lane-closed', 'the lane has ended'))
     if (lane.payee !== account) return unwrap(failure('voucher-invalid', 'it pays another account'))
     const driver = await lanes.startPayee()
     const ready = told.first((each) => (each === 'ready' ? each : undefined))
@@ -351,18 +362,33 @@ export async function listLanes(dataFolder: string, wanted: string | undefined):
   }
 }
 
-/** One of them, and what the ledger says of it; undefined: it has ended there. */
+export interface ShownLane {
+  readonly lane: LaneId
+  readonly rail: RailId
+  readonly symbol: TokenSymbol
+  /** As it is on record here, from either side; none: it has ended, or is of others. */
+  readonly views: readonly LaneView[]
+  readonly onLedger: KnownLane | undefined
+}
+
+/** One of them, or by its whole id any other, and what the ledger says of it. Errors: lane-closed (none anywhere). */
 export async function showLane(
   dataFolder: string,
   wanted: string | undefined,
   laneText: string,
   signal: AbortSignal,
-): Promise<{ readonly views: readonly LaneView[]; readonly onLedger: Lane | undefined }> {
+): Promise<ShownLane> {
   const all = await listLanes(dataFolder, wanted)
-  const lane = findLane(laneText, [...new Set(all.map((view) => view.lane))])
-  const { ledger, close } = unwrap(await useLedger(dataFolder, wanted))
+  const whole = /^(?:0x)?([0-9a-f]{64})$/.exec(laneText.toLowerCase())?.[1] as LaneId | undefined
+  const lane = whole ?? findLane(laneText, [...new Set(all.map((view) => view.lane))])
+  const { ledger, facts, close } = unwrap(await useLedger(dataFolder, wanted))
   try {
-    return { views: all.filter((view) => view.lane === lane), onLedger: unwrap(await ledger.lane(lane, signal)) }
+    const views = all.filter((view) => view.lane === lane)
+    const onLedger = unwrap(await ledger.lane(lane, signal))
+    if (views.length === 0 && onLedger === undefined) {
+      return unwrap(failure('lane-closed', `${lane}: no such lane is on record here or on the ledger`))
+    }
+    return { lane, rail: facts.rail, symbol: facts.genesis.symbol, views, onLedger }
   } finally {
     await close()
   }

@@ -22,7 +22,7 @@ import {
   startPayer,
 } from '../session/lane-driver.ts'
 import { openSystemWallet } from './open-wallet.ts'
-import { spendingPath } from './paying-account.ts'
+import { spendingPath, walletBusy } from './paying-account.ts'
 import { type UsedLedger, useLedger } from './use-ledger.ts'
 import type { WalletHost } from './wallet-folder.ts'
 
@@ -64,7 +64,7 @@ export function termsOf({ genesis, rail, domain }: LedgerFacts): RailTerms {
 export async function openPayments(dataFolder: string): Promise<Result<Store>> {
   const store = await openSqliteStore(spendingPath(dataFolder))
   const isBusy = !store.ok && store.code === 'store-locked'
-  return isBusy ? failure('wallet-busy', 'another process pays with the wallet, or watches its lanes') : store
+  return isBusy ? walletBusy() : store
 }
 
 /** Cashing is for when time presses, or the owner says so; who pays by hand is never away. */

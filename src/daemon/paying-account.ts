@@ -3,7 +3,7 @@
 // limits, and nothing else is; no key is drawn here. Owns wallet, its lock and its record of spending until it is closed.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { failure, type Result, SwarmbidError, success, unwrap } from '../base/errors.ts'
+import { type Failure, failure, type Result, SwarmbidError, success, unwrap } from '../base/errors.ts'
 import { accountId } from '../formats/money/account-id.ts'
 import { operationDigest } from '../formats/money/operation-digest.ts'
 import { openSqliteStore } from '../host/sqlite-store.ts'
@@ -49,6 +49,14 @@ const spendingName = 'spending.db'
 /** What was spent, and the lanes that it is spent on: one database, so that both change together. */
 export function spendingPath(dataFolder: string): string {
   return join(dataFolder, 'wallet', spendingName)
+}
+
+/** Only one process knows what is spent at a time, or two would sign for the same. */
+export function walletBusy(): Failure {
+  return failure(
+    'wallet-busy',
+    'another process pays with this wallet: wait for it, or if it is a `lane watch`, stop that, do this, and start it again',
+  )
 }
 
 type Found =
@@ -110,7 +118,7 @@ async function openOfWallet(choice: AccountChoice, facts: LedgerFacts): Promise<
   const { rail, domain, genesis } = facts
   const store = await openSqliteStore(spendingPath(dataFolder))
   if (!store.ok) {
-    return store.code === 'store-locked' ? failure('wallet-busy', 'another process pays with the wallet') : store
+    return store.code === 'store-locked' ? walletBusy() : store
   }
   try {
     const rails = new Map([[rail, { symbol: genesis.symbol, fees: genesis.fees }]])

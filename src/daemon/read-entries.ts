@@ -10,7 +10,7 @@ const linesAtOnce = 1_000
 
 /** The height of the last one. Errors: ledger-unreachable, ledger-untrue, interrupted, those of the ledger. */
 export async function readEntries(
-  { own, facts, address }: UsedLedger,
+  { own, facts, address }: Pick<UsedLedger, 'own' | 'facts' | 'address'>,
   onEntry: (record: ReadRecord) => void,
   signal: AbortSignal,
 ): Promise<Result<number>> {

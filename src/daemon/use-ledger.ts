@@ -9,8 +9,10 @@ import { secp256k1 } from '../host/secp256k1.ts'
 import { systemClock } from '../host/system-clock.ts'
 import { systemRandom } from '../host/system-random.ts'
 import { type LedgerFacts, ledgerFacts } from '../ledger/genesis.ts'
+import type { ReadRecord } from '../ledger/journal-record.ts'
 import type { Ledger } from '../ports/ledger.ts'
 import type { EmbeddedLedger } from '../rails/embedded-ledger.ts'
+import type { IndexedHolding } from '../rails/holding-index.ts'
 import { connectLedger, type LedgerAddress } from '../rails/ledger-socket.ts'
 import { RemoteLedger } from '../rails/remote-ledger.ts'
 import { fromBase64, readAnswer } from '../rails/service-messages.ts'
@@ -25,8 +27,13 @@ export interface UsedLedger {
   /** Of the one that is open here. */
   readonly own?: EmbeddedLedger
   readonly address?: LedgerAddress
+  /** Each entry of an escrow or air-drop, in order; after an error what was told does not count. */
+  readHolding(holding: NamedHolding, onEntry: (record: ReadRecord) => void, signal: AbortSignal): Promise<Result<void>>
   close(): Promise<void>
 }
+
+/** An escrow or an air-drop. */
+type NamedHolding = Exclude<IndexedHolding, { readonly type: 'lane' }>
 
 const servingName = 'serving'
 const greetingMs = 10_000
@@ -101,6 +108,7 @@ function useRemote(
     facts,
     where,
     address,
+    readHolding: (holding, onEntry, signal) => ledger.readHolding(holding, onEntry, signal),
     async close() {
       if (where === 'joined' && ledger.known !== undefined) rememberKnown(dataFolder, facts, ledger.known)
       ledger.close()
@@ -116,7 +124,9 @@ export async function useOwnLedger(dataFolder: string, makes: boolean): Promise<
     const close = async () => {
       await own.close()
     }
-    return success({ ledger: own, facts: own.facts, where: 'own', own, close })
+    const readHolding: UsedLedger['readHolding'] = (holding, onEntry, signal) =>
+      own.readHolding(holding, onEntry, signal)
+    return success({ ledger: own, facts: own.facts, where: 'own', own, readHolding, close })
   }
   const line = opened.code === 'store-locked' ? readServing(dataFolder) : undefined
   if (line === undefined) return opened

@@ -29,6 +29,8 @@ export interface JournalHead {
 export interface SealedGroup {
   /** Records of the journal in order, as they are to be kept. */
   readonly lines: readonly Uint8Array[]
+  /** Of each line. */
+  readonly entries: readonly Entry[]
   /** Of each line's entry. */
   readonly hashes: readonly Uint8Array[]
   readonly firstHeight: number
@@ -142,11 +144,12 @@ export class LedgerCore {
       hashes.push(encoded.hash)
     }
     const ids = this.pending.map(({ operation }) => operation.statement.operation.id)
+    const entries = this.pending.map(({ entry }) => entry)
     const timeMs = this.timeAt(0)
     const head = { height: this.height, hash: previous, timeMs, root }
     this.pending = []
     this.writing.push({ head, mark: this.state.mark(), ids })
-    return { lines, hashes, firstHeight: before.height + 1, head }
+    return { lines, entries, hashes, firstHeight: before.height + 1, head }
   }
 
   /** The groups up to this height are on the disk: they count, and are never undone. */

@@ -63,6 +63,19 @@ export interface Lane {
   readonly award?: Hash256
 }
 
+/** What ended a lane: an operation, and the entry that it made, by the ledger's own time. */
+export interface LaneEnding {
+  readonly by: LedgerOperation['type']
+  readonly id: OperationId
+  readonly height: number
+  readonly atMs: number
+}
+
+/** A lane that has ended is as it was then. */
+export interface KnownLane extends Lane {
+  readonly ending?: LaneEnding
+}
+
 export type TransferOperation =
   | { readonly type: 'transfer'; readonly id: OperationId; readonly to: AccountId; readonly amount: TokenAmount }
   /** Destroys tokens of one's own. */
@@ -253,8 +266,8 @@ export interface Ledger {
   /** The ledger's own time, the only one that expiry and challenge windows go by. */
   timeMs(signal: AbortSignal): Promise<Result<number>>
   account(account: AccountId, signal: AbortSignal): Promise<Result<LedgerAccount>>
-  /** Undefined: no such lane. */
-  lane(lane: LaneId, signal: AbortSignal): Promise<Result<Lane | undefined>>
+  /** One that has ended, too, as long as it is remembered: a ledger does. Undefined: no such lane. */
+  lane(lane: LaneId, signal: AbortSignal): Promise<Result<KnownLane | undefined>>
   /**
    * Carries out one operation signed by its account. The same id and body again answers as the first time; the same
    * id with another body is ledger-conflict. Errors besides: funds-insufficient, lane-closed, voucher-invalid,

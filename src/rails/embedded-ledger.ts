@@ -11,6 +11,7 @@ import { type LedgerReceipt, receiptDigest, type SignedReceipt } from '../format
 import { authenticate } from '../ledger/authenticate.ts'
 import type { Account } from '../ledger/entry.ts'
 import { type LedgerFacts, ledgerFacts } from '../ledger/genesis.ts'
+import type { ReadRecord } from '../ledger/journal-record.ts'
 import { type JournalHead, LedgerCore, type SealedGroup } from '../ledger/ledger-core.ts'
 import { startLedgerTime } from '../ledger/ledger-time.ts'
 import { balanceReceipt, headReceipt, laneReceipt, operationReceipt } from '../ledger/receipts.ts'
@@ -18,6 +19,7 @@ import type { StateProof } from '../ledger/state-tree.ts'
 import type { Alarm, Clock } from '../ports/clock.ts'
 import type {
   AccountId,
+  KnownLane,
   Lane,
   LaneId,
   Ledger,
@@ -33,6 +35,8 @@ import type { Random } from '../ports/random.ts'
 import type { SignatureScheme, SigningKey } from '../ports/signatures.ts'
 import type { Store } from '../ports/store.ts'
 import { type AppliedId, type CarriedOut, type GroupCounts, GroupWriter, unreadable } from './group-writer.ts'
+import type { IndexedHolding } from './holding-index.ts'
+import { endedLane } from './holding-story.ts'
 import { type FoundEntry, JournalStore } from './journal-store.ts'
 import { LaneWatchers } from './lane-watchers.ts'
 import { openSnapshot, writeSnapshot } from './snapshot-store.ts'
@@ -69,8 +73,18 @@ export interface AttestedAccount {
 }
 
 export interface AttestedLane {
+  /** Undefined: none that is open. */
   readonly lane: Lane | undefined
   /** Of the lane; of the head where there is none, as the proof then shows under its root. */
+  readonly receipt: SignedReceipt
+  readonly proof: StateProof
+  /** What ended it. */
+  readonly ending?: OperationEvidence
+}
+
+/** Entries of a holding, and its record in the state of the head: there, or not. */
+export interface AttestedHolding {
+  readonly entries: readonly OperationEvidence[]
   readonly receipt: SignedReceipt
   readonly proof: StateProof
 }
@@ -86,6 +100,8 @@ export interface LedgerStatistics extends GroupCounts {
 type Admission = (account: AccountId) => Failure | undefined
 
 const usualSnapshotEvery = 20_000
+/** Of a holding. */
+const entriesAtOnce = 500
 /** Entries that the next opening would have to replay. */
 const worthAtClose = 2_000
 const overdueAtOnce = 64
@@ -192,11 +208,50 @@ export class EmbeddedLedger implements Ledger {
     )
   }
 
-  lane(lane: LaneId, signal: AbortSignal): Promise<Result<Lane | undefined>> {
-    return unlessAborted(
-      this.writer.look(() => this.core.state.lane(lane)),
+  async lane(id: LaneId, signal: AbortSignal): Promise<Result<KnownLane | undefined>> {
+    const open = await unlessAborted(
+      this.writer.look(() => this.core.state.lane(id)),
       signal,
     )
+    if (!open.ok || open.value !== undefined) return open
+    const ending = await unlessAborted(this.journal.ofHolding({ type: 'lane', id }, 0, 1), signal)
+    if (!ending.ok) return unreadable(ending)
+    const [found] = ending.value
+    return success(found === undefined ? undefined : endedLane(id, found.record))
+  }
+
+  /** Each entry of an escrow or air-drop, in order; none: there is no such. Errors: interrupted, ledger-unreachable. */
+  async readHolding(
+    holding: IndexedHolding,
+    onEntry: (record: ReadRecord) => void,
+    signal: AbortSignal,
+  ): Promise<Result<void>> {
+    for (let after = 0; ; ) {
+      const found = await this.journal.ofHolding(holding, after, entriesAtOnce)
+      if (!found.ok) return unreadable(found)
+      for (const { record } of found.value) onEntry(record)
+      const last = found.value.at(-1)
+      if (last === undefined || found.value.length < entriesAtOnce) return success(undefined)
+      if (signal.aborted) return interrupted()
+      after = last.record.height
+    }
+  }
+
+  /** Each entry of the escrows of an account, or of all, in order. Errors: as readHolding. */
+  async readEscrows(
+    account: AccountId | undefined,
+    onEntry: (record: ReadRecord) => void,
+    signal: AbortSignal,
+  ): Promise<Result<void>> {
+    const heights = await this.journal.escrowHeights(account)
+    if (!heights.ok) return unreadable(heights)
+    for (const height of heights.value) {
+      const found = await this.journal.at(height)
+      if (!found.ok) return unreadable(found)
+      if (signal.aborted) return interrupted()
+      if (found.value !== undefined) onEntry(found.value.record)
+    }
+    return success(undefined)
   }
 
   async submit(operation: SignedOperation, signal: AbortSignal): Promise<Result<OperationOutcome>> {
@@ -299,12 +354,31 @@ export class EmbeddedLedger implements Ledger {
     }))
   }
 
-  attestLane(id: LaneId): Promise<Result<AttestedLane>> {
-    return this.writer.look((head) => ({
+  async attestLane(id: LaneId): Promise<Result<AttestedLane>> {
+    const attested = await this.writer.look((head) => ({
       lane: this.core.state.lane(id),
       receipt: this.sign(laneReceipt(this.core, head, id, this.nowMs()) ?? headReceipt(head, this.nowMs())),
       proof: this.core.proofs.prove('lane', id),
     }))
+    if (!attested.ok || attested.value.lane !== undefined) return attested
+    const found = await this.journal.ofHolding({ type: 'lane', id }, 0, 1)
+    if (!found.ok) return unreadable(found)
+    const ending = found.value[0] === undefined ? undefined : this.evidence(found.value[0])
+    return success(ending === undefined ? attested.value : { ...attested.value, ending })
+  }
+
+  /** Entries after a height, at most so many; where they are fewer there are no more as of the head. */
+  async attestHolding(holding: IndexedHolding, after: number, maxCount: number): Promise<Result<AttestedHolding>> {
+    const attested = await this.writer.look((head) => ({
+      receipt: this.sign(headReceipt(head, this.nowMs())),
+      proof: this.core.proofs.prove(holding.type, holding.id),
+    }))
+    if (!attested.ok) return attested
+    const found = await this.journal.ofHolding(holding, after, maxCount)
+    if (!found.ok) return unreadable(found)
+    const ofThen = found.value.filter(({ record }) => record.height <= attested.value.receipt.receipt.height)
+    const entries = ofThen.map((entry) => this.evidence(entry)).filter((evidence) => evidence !== undefined)
+    return success({ ...attested.value, entries })
   }
 
   /** Lines of the journal that are on the disk, from a height on. */
@@ -358,7 +432,7 @@ export class EmbeddedLedger implements Ledger {
   private takeSnapshot(every: number): Promise<void> | undefined {
     const { head } = this.core
     if (head.height < this.snapshotHeight + every) return undefined
-    const taken = { head, indexSum: this.journal.indexSum, chunks: this.core.snapshot().chunks() }
+    const taken = { head, indexSums: this.journal.indexSums, chunks: this.core.snapshot().chunks() }
     return writeSnapshot(this.ports.store, taken).then((written) => {
       if (written.ok) this.snapshotHeight = head.height
     })
@@ -412,9 +486,9 @@ async function openJournal(
   const journal = new JournalStore(store, facts)
   const restored = await openSnapshot(store, facts, journal, keptOperations)
   if (restored !== undefined) {
-    const { core, indexSum } = restored
+    const { core, sums } = restored
     const snapshotHeight = core.head.height
-    if ((await journal.replayInto(core, indexSum)).ok) return success({ core, journal, snapshotHeight })
+    if ((await journal.replayInto(core, sums)).ok) return success({ core, journal, snapshotHeight })
   }
   const core = new LedgerCore(facts, keptOperations)
   const replayed = await journal.replayInto(core)

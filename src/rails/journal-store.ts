@@ -1,17 +1,20 @@
-// A ledger's journal in a store: its genesis, each line under its height, and which entry each operation's id made.
+// A ledger's journal in a store: its genesis, each line under its height, and which entry each operation's id made; which
+// entries are of a lane's end, of an escrow or an air-drop is for holding-index.ts.
 // Guarantees: a line is written once; lines and ids of a group are there together or not at all; what is read back is
 // what the journal's hashes say, and an index that does not fit its journal is found out when the ledger is opened.
 // Owns its tables.
-import { equalBytes, readUint32, toHex, writeHex, writeUint64 } from '../base/bytes.ts'
+import { concatBytes, equalBytes, readUint32, toHex, writeHex, writeUint64 } from '../base/bytes.ts'
 import { type Failure, failure, type Result, success } from '../base/errors.ts'
-import { sha256 } from '../base/hash.ts'
 import type { AppliedOperation } from '../ledger/applied-operations.ts'
 import { bodyHashOf } from '../ledger/authenticate.ts'
+import type { Entry } from '../ledger/entry.ts'
 import type { LedgerFacts } from '../ledger/genesis.ts'
 import { chainLinkOf, decodeLine, outcomeOf, type ReadRecord } from '../ledger/journal-record.ts'
 import type { LedgerCore, SealedGroup } from '../ledger/ledger-core.ts'
-import type { OperationId } from '../ports/ledger.ts'
+import type { AccountId, OperationId } from '../ports/ledger.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
+import { HoldingIndex, type IndexedHolding } from './holding-index.ts'
+import { SetSum } from './set-sum.ts'
 
 const ledgerTable = 'ledger'
 const journalTable = 'journal'
@@ -40,30 +43,14 @@ function idBytes(id: OperationId): Uint8Array {
   return bytes
 }
 
-/** A sum over entries in any order: two sets that differ have different ones, but by chance. */
-class SetSum {
-  private readonly lanes: Uint32Array
+function operationRow(id: OperationId, height: Uint8Array): Uint8Array {
+  return concatBytes([idBytes(id), height])
+}
 
-  /** `text`: of a sum that is gone on with. */
-  constructor(text = '0'.repeat(64)) {
-    const bytes = new Uint8Array(32)
-    writeHex(bytes, 0, text, 0, text.length)
-    this.lanes = new Uint32Array(bytes.buffer)
-  }
-
-  add(id: Uint8Array, height: Uint8Array): void {
-    const joined = new Uint8Array(idLength + heightLength)
-    joined.set(id)
-    joined.set(height, idLength)
-    const lanes = new Uint32Array(sha256(joined).slice().buffer)
-    for (let index = 0; index < lanes.length; index++)
-      this.lanes[index] = (this.lanes[index] ?? 0) + (lanes[index] ?? 0)
-  }
-
-  /** 64 hexadecimal digits. */
-  text(): string {
-    return toHex(new Uint8Array(this.lanes.buffer))
-  }
+/** What is to be in the indexes: sums over their rows. */
+export interface IndexSums {
+  readonly operations: string
+  readonly holdings: string
 }
 
 /** The genesis of the ledger in a store; undefined: there is none yet. */
@@ -85,29 +72,38 @@ export interface FoundEntry {
 export class JournalStore {
   private readonly store: Store
   private readonly facts: LedgerFacts
+  private readonly holdings: HoldingIndex
   private sum = new SetSum()
 
   constructor(store: Store, facts: LedgerFacts) {
     this.store = store
     this.facts = facts
+    this.holdings = new HoldingIndex(store)
   }
 
-  /** Of the index, up to the last line that was appended. */
-  get indexSum(): string {
-    return this.sum.text()
+  /** Of the indexes, up to the last line that was appended. */
+  get indexSums(): IndexSums {
+    return { operations: this.sum.text(), holdings: this.holdings.sumText }
   }
 
   /** `ids`: of each line's operation. */
   async append(group: SealedGroup, ids: readonly OperationId[]): Promise<Result<void>> {
     const changes: StoreChange[] = []
     for (const [index, line] of group.lines.entries()) {
-      const height = heightBytes(group.firstHeight + index)
-      changes.push({ type: 'insert', table: journalTable, key: height, value: line })
-      changes.push({ type: 'insert', table: operationsTable, key: idBytes(ids[index] as OperationId), value: height })
+      const height = group.firstHeight + index
+      const key = heightBytes(height)
+      const id = ids[index] as OperationId
+      changes.push({ type: 'insert', table: journalTable, key, value: line })
+      changes.push({ type: 'insert', table: operationsTable, key: idBytes(id), value: key })
+      changes.push(...this.holdings.changesOf(group.entries[index] as Entry, id, height))
     }
     const written = await this.store.commit(changes, 'durable')
     if (!written.ok) return written
-    for (const [index, id] of ids.entries()) this.sum.add(idBytes(id), heightBytes(group.firstHeight + index))
+    for (const [index, id] of ids.entries()) {
+      const height = group.firstHeight + index
+      this.sum.add(operationRow(id, heightBytes(height)))
+      this.holdings.written(group.entries[index] as Entry, id, height)
+    }
     return written
   }
 
@@ -139,6 +135,45 @@ export class JournalStore {
     return success({ line: line.value, ...decoded.value })
   }
 
+  /** Entries of a holding in order: those after a height, at most so many. Errors: as `at`. */
+  async ofHolding(holding: IndexedHolding, after: number, maxCount: number): Promise<Result<readonly FoundEntry[]>> {
+    const heights = await this.holdings.heightsOf(holding, after, maxCount)
+    return heights.ok ? this.atAll(heights.value) : heights
+  }
+
+  /** Heights of all entries of an account's escrows, or of all escrows, in order. Errors: as `at`. */
+  async escrowHeights(account: AccountId | undefined): Promise<Result<readonly number[]>> {
+    const heights = account === undefined ? await this.holdings.escrowHeights() : await this.escrowHeightsOf(account)
+    return heights.ok ? success(heights.value.toSorted((a, b) => a - b)) : heights
+  }
+
+  private async escrowHeightsOf(account: AccountId): Promise<Result<readonly number[]>> {
+    const heights: number[] = []
+    const funded = await this.holdings.fundingsOf(account)
+    if (!funded.ok) return funded
+    for (const height of funded.value) {
+      const found = await this.atAll([height])
+      if (!found.ok) return found
+      const [funding] = found.value
+      if (funding === undefined) continue
+      const rest = await this.holdings.escrowHeights(funding.record.operation.id)
+      if (!rest.ok) return rest
+      heights.push(...rest.value)
+    }
+    return success(heights)
+  }
+
+  private async atAll(heights: readonly number[]): Promise<Result<readonly FoundEntry[]>> {
+    const found: FoundEntry[] = []
+    for (const height of heights) {
+      const entry = await this.at(height)
+      if (!entry.ok) return entry
+      if (entry.value === undefined) return damaged(height, 'it is missing')
+      found.push(entry.value)
+    }
+    return success(found)
+  }
+
   /** As the core remembers operations. */
   async applied(id: OperationId): Promise<Result<AppliedOperation | 'absent'>> {
     const found = await this.find(id)
@@ -165,11 +200,12 @@ export class JournalStore {
   }
 
   /**
-   * All lines after those that the core has, of which `indexSum` is the sum. Errors: ledger-damaged, naming the entry;
-   * those of the store.
+   * All lines after those that the core has, of which `sums` are the sums. Errors: ledger-damaged, naming the entry;
+   * those of the store. An index of holdings that does not fit is made anew where all lines are read.
    */
-  async replayInto(core: LedgerCore, indexSum?: string): Promise<Result<void>> {
-    const expected = new SetSum(indexSum)
+  async replayInto(core: LedgerCore, sums?: IndexSums): Promise<Result<void>> {
+    const expected = new SetSum(sums?.operations)
+    this.holdings.restart(sums?.holdings)
     const restoredHeight = core.head.height
     for (let height = restoredHeight + 1; ; ) {
       const range = { from: heightBytes(height), order: 'ascending', maxCount: linesAtOnce } as const
@@ -179,7 +215,9 @@ export class JournalStore {
         if (toHex(key) !== toHex(heightBytes(height))) return damaged(height, 'it is missing')
         const replayed = core.replay(value)
         if (!replayed.ok) return replayed
-        expected.add(idBytes(replayed.value.operation.id), key)
+        const { operation, entry } = replayed.value
+        expected.add(operationRow(operation.id, key))
+        this.holdings.written(entry, operation.id, height)
         height++
       }
       if (read.value.length < linesAtOnce) break
@@ -191,8 +229,31 @@ export class JournalStore {
     })
     if (!indexed.ok) return indexed
     this.sum = expected
-    if (indexed.value === expected.text()) return success(undefined)
-    return failure('ledger-damaged', 'the index of operations does not fit the journal')
+    if (indexed.value !== expected.text()) {
+      return failure('ledger-damaged', 'the index of operations does not fit the journal')
+    }
+    const fitting = await this.holdings.fits()
+    if (!fitting.ok) return fitting
+    if (fitting.value) return success(undefined)
+    // Nobody knows which of the two is wrong until all of the journal was read.
+    if (sums !== undefined) return failure('ledger-damaged', 'the index of holdings does not fit the snapshot')
+    return this.holdings.rebuild(this.entries(core.head.height))
+  }
+
+  /** All up to a height, in order. */
+  private async *entries(lastHeight: number): AsyncGenerator<Result<ReadRecord>> {
+    for (let height = 1; height <= lastHeight; ) {
+      const read = await this.lines(height, Math.min(linesAtOnce, lastHeight - height + 1))
+      if (!read.ok) {
+        yield read
+        return
+      }
+      for (const line of read.value) {
+        const decoded = decodeLine(line, this.facts.rail)
+        yield decoded.ok ? success(decoded.value.record) : damaged(height, decoded.detail)
+        height++
+      }
+    }
   }
 
   private async sumOfIndex(see: (id: Uint8Array, height: Uint8Array) => void): Promise<Result<string>> {
@@ -202,7 +263,7 @@ export class JournalStore {
       const read = await this.store.range(operationsTable, range)
       if (!read.ok) return read
       for (const { key, value } of read.value) {
-        sum.add(key, value)
+        sum.add(concatBytes([key, value]))
         see(key, value)
       }
       const last = read.value.at(-1)

@@ -8,7 +8,7 @@ import { type Failure, failure, type Result } from '../base/errors.ts'
 import { parseAccountId } from '../formats/money/account-id.ts'
 import { signedReceiptCodec } from '../formats/money/receipt.ts'
 import type { LaneId, OperationId } from '../ports/ledger.ts'
-import type { EmbeddedLedger } from './embedded-ledger.ts'
+import type { EmbeddedLedger, OperationEvidence } from './embedded-ledger.ts'
 import { exportGenesis, exportHead, exportLine } from './journal-export.ts'
 import { LedgerSession, type SessionLimits } from './ledger-session.ts'
 import { maxFrameBytes, maxOperationsPerFrame, toBase64 } from './service-messages.ts'
@@ -92,18 +92,14 @@ export function ledgerPages(options: LedgerPagesOptions): Hono<Environment> {
   app.get('/lanes/:lane', async (context) => {
     const [, lane] = digits.exec(context.req.param('lane')) ?? []
     if (lane === undefined) return problem(failure('statement-malformed', 'not the id of a lane'))
-    return answer(await ledger.attestLane(lane as LaneId), (attested) =>
-      attested.lane === undefined ? undefined : signedReceiptCodec.toJson(attested.receipt),
+    return answer(await ledger.attestLane(lane as LaneId), ({ lane: open, receipt, ending }) =>
+      open === undefined ? evidenceJson(ending) : signedReceiptCodec.toJson(receipt),
     )
   })
   app.get('/operations/:id', async (context) => {
     const [, id] = digits.exec(context.req.param('id')) ?? []
     if (id === undefined) return problem(failure('statement-malformed', 'not the id of an operation'))
-    return answer(await ledger.evidenceOf(id as OperationId), (evidence) =>
-      evidence === undefined
-        ? undefined
-        : { line: toBase64(evidence.line), receipt: signedReceiptCodec.toJson(evidence.receipt) },
-    )
+    return answer(await ledger.evidenceOf(id as OperationId), evidenceJson)
   })
   app.post('/operations', bodyLimit({ maxSize: maxFrameBytes }), async (context) => {
     const text = await context.req.text()
@@ -125,6 +121,11 @@ export function ledgerPages(options: LedgerPagesOptions): Hono<Environment> {
     return new Response(stream, { headers: { 'content-type': 'text/plain; charset=utf-8' } })
   })
   return app
+}
+
+function evidenceJson(evidence: OperationEvidence | undefined): object | undefined {
+  if (evidence === undefined) return undefined
+  return { line: toBase64(evidence.line), receipt: signedReceiptCodec.toJson(evidence.receipt) }
 }
 
 function parsed(text: string): unknown {

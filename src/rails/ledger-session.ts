@@ -15,6 +15,7 @@ import type { EmbeddedLedger, OperationEvidence } from './embedded-ledger.ts'
 import type { CarriedOut } from './group-writer.ts'
 import type { ByteRoom, RequestAllowance } from './request-allowance.ts'
 import {
+  maxHoldingEntries,
   type ProofJson,
   readRequest,
   type ServiceAnswer,
@@ -150,6 +151,8 @@ export class LedgerSession {
         return this.lookAtOutcome(request)
       case 'entry':
         return this.lookAtEntry(request)
+      case 'holding':
+        return this.lookAtHolding(request)
       default:
         return this.watch(request)
     }
@@ -166,9 +169,24 @@ export class LedgerSession {
   private async lookAtLane({ number, lane }: Of<'lane'>): Promise<Answer> {
     const attested = await this.options.ledger.attestLane(lane.slice(2) as LaneId)
     if (!attested.ok) return failed(number, attested)
-    const { receipt, proof } = attested.value
+    const { receipt, proof, ending } = attested.value
     const isThere = attested.value.lane !== undefined
-    return { type: 'lane', number, receipt: receiptJson(receipt), ...(isThere ? {} : { proof: proofJson(proof) }) }
+    return {
+      type: 'lane',
+      number,
+      receipt: receiptJson(receipt),
+      ...(isThere ? {} : { proof: proofJson(proof) }),
+      ...(ending === undefined ? {} : { ending: evidenceJson(ending) }),
+    }
+  }
+
+  private async lookAtHolding({ number, holding, id, after }: Of<'holding'>): Promise<Answer> {
+    const wanted = { type: holding, id: id.slice(2) as OperationId }
+    const attested = await this.options.ledger.attestHolding(wanted, after, maxHoldingEntries)
+    if (!attested.ok) return failed(number, attested)
+    const { entries, receipt, proof } = attested.value
+    const told = entries.map(evidenceJson)
+    return { type: 'holding', number, entries: told, receipt: receiptJson(receipt), proof: proofJson(proof) }
   }
 
   private async lookAtOutcome({ number, id }: Of<'outcome'>): Promise<Answer> {

@@ -13,6 +13,7 @@ import { provesRecord } from '../ledger/state-commitment.ts'
 import type { StateProof } from '../ledger/state-tree.ts'
 import type { LaneId, SignedOperation } from '../ports/ledger.ts'
 import type { SignatureScheme } from '../ports/signatures.ts'
+import type { HoldingStory } from './holding-story.ts'
 import { fromBase64, type ProofJson } from './service-messages.ts'
 
 /** Two receipts of one operator that cannot both be true. */
@@ -115,6 +116,15 @@ export class LedgerWitness {
     const root = fromHex(head.stateRoot)
     const isProved = root.ok && read !== undefined && provesRecord(root.value, 'lane', lane, undefined, read)
     return isProved ? success(undefined) : this.refuse('a proof that proves nothing')
+  }
+
+  /** Whether the entries that were told are all there are under the state root of a head. */
+  provesStory(head: ReceiptOf<'head'>, story: HoldingStory, proof: ProofJson): Result<undefined> {
+    const read = proofOf(proof)
+    const root = fromHex(head.stateRoot)
+    if (!root.ok || read === undefined) return this.refuse('a proof that is none')
+    const problem = story.end(root.value, read)
+    return problem === undefined ? success(undefined) : this.refuse(problem)
   }
 
   /** From now on nothing is believed. */

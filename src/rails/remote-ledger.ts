@@ -5,12 +5,13 @@
 // nothing more is asked. Owns its connection, its questions and its alarm.
 import { type Failure, failure, type Result, success } from '../base/errors.ts'
 import type { TokenSymbol } from '../base/token-amount.ts'
-import type { SignedReceipt } from '../formats/money/receipt.ts'
+import type { LedgerReceipt, SignedReceipt } from '../formats/money/receipt.ts'
 import type { LedgerFacts } from '../ledger/genesis.ts'
-import { outcomeOf } from '../ledger/journal-record.ts'
+import { outcomeOf, type ReadRecord } from '../ledger/journal-record.ts'
 import type { Alarm, Clock } from '../ports/clock.ts'
 import type {
   AccountId,
+  KnownLane,
   Lane,
   LaneId,
   Ledger,
@@ -23,12 +24,14 @@ import type {
 } from '../ports/ledger.ts'
 import type { Random } from '../ports/random.ts'
 import type { SignatureScheme } from '../ports/signatures.ts'
+import type { IndexedHolding } from './holding-index.ts'
+import { endedLane, HoldingStory } from './holding-story.ts'
 import { LaneWatchers } from './lane-watchers.ts'
 import { LedgerConnection } from './ledger-connection.ts'
 import { failureOf, silence, unreachableOf } from './ledger-failure.ts'
 import type { ConnectLedger } from './ledger-socket.ts'
 import { type Contradiction, LedgerWitness } from './ledger-witness.ts'
-import type { ServiceAnswer, ServiceRequest } from './service-messages.ts'
+import { maxHoldingEntries, type ServiceAnswer, type ServiceRequest } from './service-messages.ts'
 import { SubmissionQueue } from './submission-queue.ts'
 import { unlessAborted } from './unless-aborted.ts'
 
@@ -48,6 +51,14 @@ export interface RemoteLedgerOptions {
   readonly onContradiction?: (contradiction: Contradiction) => void
 }
 
+type HeadReceipt = Extract<LedgerReceipt, { readonly type: 'head' }>
+/** A receipt and the lane that it is about, or that another entry ended. */
+interface ToldLane {
+  readonly type: 'lane' | 'head'
+  readonly height: number
+  readonly timeMs: number
+  readonly lane?: KnownLane | undefined
+}
 type Query = Exclude<ServiceRequest, { readonly type: 'submit' }>
 type QueryBody = Query extends infer Each ? (Each extends Query ? Omit<Each, 'number'> : never) : never
 type Answer<Type> = Extract<ServiceAnswer, { readonly type: Type }>
@@ -142,17 +153,70 @@ export class RemoteLedger implements Ledger {
     })
   }
 
-  lane(lane: LaneId, signal: AbortSignal): Promise<Result<Lane | undefined>> {
-    return this.ask({ type: 'lane', lane: `0x${lane}` }, 'lane', signal, ({ receipt, proof }) => {
-      const read = this.witness.receipt(receipt, 'lane', 'head')
+  lane(lane: LaneId, signal: AbortSignal): Promise<Result<KnownLane | undefined>> {
+    return this.ask(
+      { type: 'lane', lane: `0x${lane}` },
+      'lane',
+      signal,
+      ({ receipt, proof, ending }): Result<ToldLane> => {
+        const read = this.witness.receipt(receipt, 'lane', 'head')
+        if (!read.ok) return read
+        const told = read.value
+        if (told.type === 'lane') {
+          return told.lane.id === lane ? success(told) : this.witness.refuse('another lane than was asked for')
+        }
+        if (proof === undefined) return this.witness.refuse('no lane, and no proof of it')
+        const proved = this.witness.provesNoLane(told, lane, proof)
+        if (!proved.ok) return proved
+        const ended = this.endedLane(lane, ending)
+        return ended.ok ? success({ ...told, lane: ended.value }) : ended
+      },
+    ).then((read) => (read.ok ? success(read.value.lane) : read))
+  }
+
+  private endedLane(id: LaneId, ending: Answer<'lane'>['ending']): Result<KnownLane | undefined> {
+    if (ending === undefined) return success(undefined)
+    const entry = this.witness.entry(ending.line, ending.receipt)
+    if (!entry.ok) return entry
+    const lane = endedLane(id, entry.value)
+    return lane === undefined ? this.witness.refuse('an entry that does not end the lane') : success(lane)
+  }
+
+  /**
+   * Each entry of an escrow or air-drop, in order; none: there is no such. All of them, as the state proves; whatever was
+   * told before it fails does not count. Errors: ledger-untrue, ledger-unreachable, interrupted.
+   */
+  async readHolding(
+    holding: Exclude<IndexedHolding, { readonly type: 'lane' }>,
+    onEntry: (record: ReadRecord) => void,
+    signal: AbortSignal,
+  ): Promise<Result<void>> {
+    const story = new HoldingStory(holding)
+    for (;;) {
+      const query = { type: 'holding', holding: holding.type, id: `0x${holding.id}`, after: story.lastHeight } as const
+      const read = await this.ask(query, 'holding', signal, (answer) => this.takeEntries(story, answer, onEntry))
       if (!read.ok) return read
-      if (read.value.type === 'lane') {
-        return read.value.lane.id === lane ? read : this.witness.refuse('another lane than was asked for')
-      }
-      if (proof === undefined) return this.witness.refuse('no lane, and no proof of it')
-      const proved = this.witness.provesNoLane(read.value, lane, proof)
-      return proved.ok ? read : proved
-    }).then((read) => (read.ok ? success(read.value.type === 'lane' ? read.value.lane : undefined) : read))
+      if (read.value.isWhole) return success(undefined)
+    }
+  }
+
+  private takeEntries(
+    story: HoldingStory,
+    { entries, receipt, proof }: Answer<'holding'>,
+    onEntry: (record: ReadRecord) => void,
+  ): Result<HeadReceipt & { readonly isWhole: boolean }> {
+    const head = this.witness.receipt(receipt, 'head')
+    if (!head.ok) return head
+    for (const { line, receipt: named } of entries) {
+      const record = this.witness.entry(line, named)
+      if (!record.ok) return record
+      const problem = story.take(record.value)
+      if (problem !== undefined) return this.witness.refuse(problem)
+      onEntry(record.value)
+    }
+    const isWhole = entries.length < maxHoldingEntries
+    const proved = isWhole ? this.witness.provesStory(head.value, story, proof) : success(undefined)
+    return proved.ok ? success({ ...head.value, isWhole }) : proved
   }
 
   submit(operation: SignedOperation, signal: AbortSignal): Promise<Result<OperationOutcome>> {

@@ -9,6 +9,8 @@ import { failure, type Result, success } from '../base/errors.ts'
 export const maxFrameBytes = 1_048_576
 export const maxOperationsPerFrame = 256
 const maxWatched = 256
+/** Of one answer. */
+export const maxHoldingEntries = 32
 
 const about = v.description
 
@@ -64,6 +66,16 @@ export const requestSchema = v.variant('type', [
   v.pipe(v.strictObject({ type: v.literal('account'), number, account }), about('What an account has.')),
   v.pipe(v.strictObject({ type: v.literal('lane'), number, lane: hash }), about('What a lane is.')),
   v.pipe(v.strictObject({ type: v.literal('outcome'), number, id: hash }), about('What became of an operation.')),
+  v.pipe(
+    v.strictObject({
+      type: v.literal('holding'),
+      number,
+      holding: v.picklist(['escrow', 'campaign']),
+      id: hash,
+      after: v.pipe(height, about('a height: entries up to there are not told')),
+    }),
+    about('The entries of an escrow or air-drop.'),
+  ),
   v.pipe(v.strictObject({ type: v.literal('entry'), number, height }), about('What the journal has at a height.')),
   v.pipe(v.strictObject({ type: v.literal('head'), number }), about('Where the journal and the time stand.')),
   v.pipe(
@@ -108,8 +120,25 @@ export const answerSchema = v.variant('type', [
       number,
       receipt: statement('a signed receipt of the lane; of the head, where there is no such lane'),
       proof: v.optional(proof),
+      ending: v.optional(v.object({ line, receipt: statement('a signed receipt of the operation') })),
     }),
-    about('The lane, or the proof under the state root of the head that there is none.'),
+    about(
+      'The lane, or the proof under the state root of the head that there is none; then also the entry that ended it, if it was there.',
+    ),
+  ),
+  v.pipe(
+    v.object({
+      type: v.literal('holding'),
+      number,
+      entries: v.pipe(
+        v.array(v.object({ line, receipt: statement('a signed receipt of the operation') })),
+        v.maxLength(maxHoldingEntries),
+        about('in order; where there are fewer, there are no more'),
+      ),
+      receipt: statement('a signed receipt of the head'),
+      proof: v.pipe(proof, about('of its record in the state of the head, or that it has none')),
+    }),
+    about('Entries of an escrow or air-drop; none: there is no such.'),
   ),
   v.pipe(
     v.object({

@@ -10,7 +10,7 @@ import type { LedgerFacts } from '../ledger/genesis.ts'
 import { type JournalHead, LedgerCore } from '../ledger/ledger-core.ts'
 import type { Hash256, RailId } from '../ports/ledger.ts'
 import type { Store, StoreChange } from '../ports/store.ts'
-import type { JournalStore } from './journal-store.ts'
+import type { IndexSums, JournalStore } from './journal-store.ts'
 
 /** What there is to say of a snapshot besides its chunks. */
 interface SnapshotHeader {
@@ -20,13 +20,14 @@ interface SnapshotHeader {
   readonly chunks: number
   /** SHA-256 over that of each chunk, in order. */
   readonly chunksHash: Hash256
-  /** Of the index of operations, up to that height. */
+  /** Of the indexes, up to that height. */
   readonly indexSum: Hash256
+  readonly holdingSum: Hash256
 }
 
 export interface TakenSnapshot {
   readonly head: JournalHead
-  readonly indexSum: string
+  readonly indexSums: IndexSums
   readonly chunks: Iterable<Uint8Array>
 }
 
@@ -36,7 +37,7 @@ const chunkMark = 1
 const deletedAtOnce = 1_000
 const hash = bytes32<Hash256>()
 const headerCodec = codec(
-  record<SnapshotHeader>({ height: whole, hash, chunks: whole, chunksHash: hash, indexSum: hash }),
+  record<SnapshotHeader>({ height: whole, hash, chunks: whole, chunksHash: hash, indexSum: hash, holdingSum: hash }),
 )
 /** Nothing in a header is of a rail. */
 const noRail = '' as RailId
@@ -55,7 +56,7 @@ function put(key: Uint8Array, value: Uint8Array): StoreChange {
 }
 
 /** Writes a snapshot, chunk by chunk, and then forgets the ones before. Errors: those of the store. */
-export async function writeSnapshot(store: Store, { head, indexSum, chunks }: TakenSnapshot): Promise<Result<void>> {
+export async function writeSnapshot(store: Store, { head, indexSums, chunks }: TakenSnapshot): Promise<Result<void>> {
   const hashes: Uint8Array[] = []
   for (const chunk of chunks) {
     const written = await store.commit([put(chunkKey(head.height, hashes.length), chunk)], 'soon')
@@ -67,7 +68,8 @@ export async function writeSnapshot(store: Store, { head, indexSum, chunks }: Ta
     hash: toHex(head.hash) as Hash256,
     chunks: hashes.length,
     chunksHash: toHex(sha256(concatBytes(hashes))) as Hash256,
-    indexSum: indexSum as Hash256,
+    indexSum: indexSums.operations as Hash256,
+    holdingSum: indexSums.holdings as Hash256,
   })
   // What was committed before is on the disk with it.
   const named = await store.commit([put(headerKey, header)], 'durable')
@@ -92,18 +94,18 @@ async function forgetOthers(store: Store, height: number): Promise<Result<void>>
   return success(undefined)
 }
 
-/** A core as the snapshot has it, and the sum of the index then; undefined: none that is whole and of this journal. */
+/** A core as the snapshot has it, and the sums of the indexes then; undefined: none that is whole and of this journal. */
 export async function openSnapshot(
   store: Store,
   facts: LedgerFacts,
   journal: JournalStore,
   keptOperations: number | undefined,
-): Promise<{ readonly core: LedgerCore; readonly indexSum: string } | undefined> {
+): Promise<{ readonly core: LedgerCore; readonly sums: IndexSums } | undefined> {
   const found = await store.get(snapshotTable, headerKey)
   if (!found.ok || found.value === undefined) return undefined
   const header = headerCodec.decode(found.value, noRail)
   if (!header.ok) return undefined
-  const { height, chunks, chunksHash, indexSum } = header.value
+  const { height, chunks, chunksHash, indexSum, holdingSum } = header.value
   // The journal says what the state's root has to be.
   const line = await journal.at(height)
   if (!line.ok || line.value === undefined || toHex(line.value.hash) !== header.value.hash) return undefined
@@ -119,5 +121,5 @@ export async function openSnapshot(
   const stated = fromHex(chunksHash)
   if (!stated.ok || !equalBytes(sha256(concatBytes(hashes)), stated.value)) return undefined
   const restored = core.finishRestore({ height, hash: line.value.hash, timeMs, root })
-  return restored.ok ? { core, indexSum } : undefined
+  return restored.ok ? { core, sums: { operations: indexSum, holdings: holdingSum } } : undefined
 }

@@ -9,7 +9,6 @@ import { unwrap } from '../../src/base/errors.ts'
 import { openOwnLedger } from '../../src/daemon/open-ledger.ts'
 import { readOperatorKey } from '../../src/daemon/operator-key.ts'
 import { readEntries } from '../../src/daemon/read-entries.ts'
-import type { UsedLedger } from '../../src/daemon/use-ledger.ts'
 import { exportGenesis, exportHead, exportLine } from '../../src/rails/journal-export.ts'
 import { temporaryFolder } from '../host/temporary-folder.ts'
 
@@ -22,7 +21,7 @@ async function ledgerAt(t: TestContext) {
   t.after(() => ledger.close())
   const grants = planLoad(ledger.facts).grants(unwrap(readOperatorKey(join(folder, 'operator.key'))))
   for (const grant of grants.slice(0, 3)) unwrap(await ledger.carryOut(grant))
-  const own: UsedLedger = { ledger, facts: ledger.facts, where: 'own', own: ledger, close: async () => undefined }
+  const own = { facts: ledger.facts, own: ledger }
   const entries = unwrap(await ledger.lines(1, 10)).map(exportLine)
   const lines = [exportGenesis(ledger.facts.bytes), ...entries, exportHead(ledger.signedHead())]
   let text = ''
@@ -30,7 +29,7 @@ async function ledgerAt(t: TestContext) {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.after(() => server.close())
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const joined: UsedLedger = { ledger, facts: ledger.facts, where: 'joined', address: { url }, close: own.close }
+  const joined = { facts: ledger.facts, address: { url } }
   const readServed = async (served: readonly string[]) => {
     text = served.join('')
     const heights: number[] = []

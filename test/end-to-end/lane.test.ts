@@ -21,7 +21,7 @@ interface LaneLine {
   readonly locked?: string
   readonly joinLines?: readonly string[]
   readonly accounts?: readonly { readonly evmAddress: string }[]
-  readonly onLedger?: { readonly state: string } | null
+  readonly onLedger?: { readonly state: string; readonly claimed: string; readonly deposit: string } | null
 }
 
 const unit = 10n ** 18n
@@ -37,8 +37,13 @@ class Owner {
   }
 
   run(...rest: readonly string[]): Promise<Outcome> {
+    return this.runPlainly(...rest, '--json')
+  }
+
+  /** As people see it. */
+  runPlainly(...rest: readonly string[]): Promise<Outcome> {
     const environment = { SWARMBID_DATA: join(this.folder, 'data'), SWARMBID_PASSPHRASE: passphrase }
-    return swarmbid([...rest, '--json'], { environment, cwd: this.folder })
+    return swarmbid(rest, { environment, cwd: this.folder })
   }
 
   async told(...rest: readonly string[]): Promise<LaneLine> {
@@ -127,6 +132,16 @@ describe('lanes on the command line', () => {
     await ending.line('lane-ended')
     assert.equal(await ending.end('SIGTERM'), 143)
     assert.equal((await payer.run('lane', 'list')).stdout, '')
+    const { onLedger } = await payer.told('lane', 'show', lane)
+    assert.deepEqual(
+      [onLedger?.state, onLedger?.claimed, onLedger?.deposit],
+      ['closed', ...[12n * unit, 15n * unit].map(String)],
+    )
+    const story = (await payer.runPlainly('lane', 'show', lane)).stdout
+    assert.match(story, /ended, .* UTC\n.*paid +12 TEST\n.*returned +3 TEST\n.*by +its payee, entry \d+/)
+    await payer.refused('lane-closed', 'lane', 'show', lane.slice(0, 8))
+    await payer.refused('lane-closed', 'lane', 'show', '0'.repeat(64))
+    await payer.refused('lane-closed', 'lane', 'pay', lane, '1 TEST')
     const mine = await payer.told('ledger', 'balance', payerAddress)
     assert.deepEqual([mine.available, mine.locked], [String(88n * unit), '0'])
     assert.equal((await payee.told('ledger', 'balance', payeeAddress)).available, String(12n * unit))

@@ -383,7 +383,8 @@ describe('embedded ledger', () => {
         ['closed', tokens(3)],
       ],
     )
-    assert.equal(unwrap(await world.clock.settle(ledger.lane(lane, never))), undefined)
+    const ended = unwrap(await world.clock.settle(ledger.lane(lane, never)))
+    assert.deepEqual([ended?.state.type, ended?.claimed, ended?.ending?.by], ['closed', tokens(3), 'close'])
     assert.equal(await world.available(ledger, 1), tokens(10_000 - 3))
     for (const go of leave) go()
     assert.equal(await world.submit(ledger, 1, { ...transfer(world, 'any', 1) }), 'done')
