@@ -40,9 +40,10 @@ export function addWallet(program: Command, run: RunCommand): void {
   opening('create', 'make a new wallet')
     .addOption(new Option('--words <count>', 'of its phrase').choices(['12', '24']).default('12'))
     .action((options) => run(async (context) => (await making()).runCreateWallet(options, context)))
-  opening('restore', 'bring a wallet back from its words or a backup')
+  opening('restore', 'bring a wallet back from its words or a backup, or make one of a plain key')
     .option('--phrase-file <file>', 'a file with the words in one line; - is standard input')
     .option('--backup <file>', 'a backup, or a key file (Web3 Secret Storage 3) of another wallet')
+    .option('--account-key <file>', 'a plain key in a file, which the wallet then has as its one account')
     .option('--accounts <count>', 'so many accounts of the words (default: 1)', parseAccounts)
     .action((options) => run(async (context) => (await making()).runRestoreWallet(options, context)))
   command('show', 'show accounts, switches and where the file is').action((options) =>

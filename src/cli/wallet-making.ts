@@ -4,6 +4,7 @@ import { randomInt } from 'node:crypto'
 import { SwarmbidError } from '../base/errors.ts'
 import { readSecretLine } from '../daemon/read-secret-line.ts'
 import {
+  importKey,
   makeWallet,
   newPhrase,
   refuseSecondWallet,
@@ -24,6 +25,7 @@ export interface CreateWalletOptions extends WalletOptions {
 export interface RestoreWalletOptions extends WalletOptions {
   readonly phraseFile?: string
   readonly backup?: string
+  readonly accountKey?: string
   readonly accounts?: number
 }
 
@@ -83,8 +85,11 @@ export async function runRestoreWallet(options: RestoreWalletOptions, context: C
   const setting = walletSetting(options, context)
   const { dataFolder, terminal, host } = setting
   const { signal } = context
-  if (options.backup !== undefined && options.phraseFile !== undefined) {
-    throw new SwarmbidError('usage', '--backup and --phrase-file: only one of them')
+  const sources = [options.backup, options.phraseFile, options.accountKey].filter((path) => path !== undefined)
+  if (sources.length > 1)
+    throw new SwarmbidError('usage', '--backup, --phrase-file and --account-key: only one of them')
+  if (options.accounts !== undefined && (options.backup ?? options.accountKey) !== undefined) {
+    throw new SwarmbidError('usage', '--accounts is for words; a backup has its accounts, a key is one')
   }
   await refuseSecondWallet(dataFolder)
   if (options.backup !== undefined) {
@@ -92,12 +97,23 @@ export async function runRestoreWallet(options: RestoreWalletOptions, context: C
     await restoreBackup(dataFolder, options.backup, passphrase, host)
     return finish(setting, 'The wallet is restored; its passphrase is that of the backup.')
   }
+  if (options.accountKey !== undefined) return importPlainKey(options.accountKey, setting, signal)
   const phrase = await typedPhrase(options.phraseFile, terminal, signal)
   requirePhrase(phrase)
   const passphrase = await newPassphrase(setting.passphrase, terminal, signal)
   const accounts = Array.from({ length: options.accounts ?? 1 }, (_, index) => ({ coin: 60, index }) as const)
   await makeWallet(dataFolder, phrase, accounts, passphrase, host)
   return finish(setting, 'The wallet is restored.')
+}
+
+async function importPlainKey(path: string, setting: WalletSetting, signal: AbortSignal): Promise<number> {
+  const { dataFolder, terminal, host } = setting
+  const passphrase = await newPassphrase(setting.passphrase, terminal, signal)
+  await importKey(dataFolder, path, passphrase, host)
+  const advice =
+    `The wallet has this one key and no words that bring it back: write a backup to another place with ` +
+    `\`swarmbid wallet export-backup FILE\`, then delete ${path}, in which whoever reads it has all.`
+  return finish(setting, advice)
 }
 
 async function typedPhrase(file: string | undefined, terminal: Terminal, signal: AbortSignal): Promise<string> {

@@ -17,16 +17,22 @@ const isPosix = process.platform !== 'win32'
 
 /** Errors: file-not-found, file-unreadable, signature-invalid (not a key). */
 export function readOperatorKey(path: string): Result<SigningKey> {
+  const secret = readPlainSecret(path)
+  if (!secret.ok) return secret
+  const key = secp256k1.openKey(secret.value)
+  secret.value.fill(0)
+  return key
+}
+
+/** The 32 bytes of a key in a file; the caller overwrites them. Errors: as readOperatorKey, but whether it is a key. */
+export function readPlainSecret(path: string): Result<Uint8Array> {
   try {
     if (isPosix && (statSync(path).mode & 0o077) !== 0) {
       return failure('file-unreadable', `${path}: others may read it, or could; make it its owner's alone (chmod 600)`)
     }
     const text = readFileSync(path, 'latin1')
-    const secret = /^[0-9a-f]{64}\n?$/.test(text) ? fromHex(text.trimEnd()) : undefined
-    if (secret?.ok !== true) return failure('signature-invalid', `${path}: not the key of an operator`)
-    const key = secp256k1.openKey(secret.value)
-    secret.value.fill(0)
-    return key
+    const isKey = /^[0-9a-f]{64}\n?$/.test(text)
+    return isKey ? fromHex(text.trimEnd()) : failure('signature-invalid', `${path}: not a key, 64 hexadecimal digits`)
   } catch (error) {
     if (!isSystemError(error)) throw error
     return failure(fileErrorCode(error, 'read'), `${path}: ${explainSystemError(error)}`)

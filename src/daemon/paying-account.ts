@@ -3,6 +3,7 @@
 // limits, and nothing else is; no key is drawn here. Owns wallet, its lock and its record of spending until it is closed.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { equalBytes } from '../base/bytes.ts'
 import { type Failure, failure, type Result, SwarmbidError, success, unwrap } from '../base/errors.ts'
 import { accountId } from '../formats/money/account-id.ts'
 import { operationDigest } from '../formats/money/operation-digest.ts'
@@ -73,12 +74,19 @@ async function findAccount(choice: AccountChoice, { rail }: LedgerFacts): Promis
   if (keyPath !== undefined) return ofKey(keyPath)
   const plain = join(dataFolder, accountKeyName)
   try {
-    const named = namedAccounts(await readWallet(dataFolder))[number]
+    const accounts = namedAccounts(await readWallet(dataFolder))
+    const named = accounts[number]
     if (named === undefined) return failure('usage', `the wallet has no account ${number}`)
     const left = ofKey(plain)
     if (left.ok && left.value.type === 'key') {
-      left.value.key.forget()
-      note(`The wallet is used. There is a plain key too: --account-key ${plain} reaches what is its own.`)
+      const { key } = left.value
+      key.forget()
+      const isInWallet = accounts.some(({ address }) => equalBytes(address, key.address))
+      note(
+        isInWallet
+          ? `The wallet is used. It has the key in ${plain}, too: once it has a backup, delete that file.`
+          : `The wallet is used. There is a plain key too: --account-key ${plain} reaches what is its own.`,
+      )
     }
     return success({ type: 'wallet', account: accountId(rail, named.address) })
   } catch (error) {
@@ -86,7 +94,10 @@ async function findAccount(choice: AccountChoice, { rail }: LedgerFacts): Promis
     if (error.code !== 'wallet-missing') return failure(error.code, error.message)
   }
   const there = ofKey(plain)
-  if (there.ok) note(`There is no wallet: the plain key in ${plain} is used, and no limits hold for it.`)
+  if (there.ok) {
+    const advice = '`swarmbid wallet restore --account-key` makes a wallet of it'
+    note(`There is no wallet: the plain key in ${plain} is used, and no limits hold for it; ${advice}.`)
+  }
   if (there.ok || there.code !== 'file-not-found') return there
   return failure('wallet-missing', `there is no wallet in ${dataFolder}; \`swarmbid wallet create\` makes one`)
 }

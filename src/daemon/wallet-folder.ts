@@ -37,6 +37,7 @@ import {
   parsePolicy,
   type SpendingPolicy,
 } from '../wallet/spending-policy.ts'
+import { readPlainSecret } from './operator-key.ts'
 import { lockNames, type ProcessLock } from './process-lock.ts'
 
 /** What a wallet needs of this machine. */
@@ -195,6 +196,25 @@ export async function restoreBackup(
     await place(dataFolder, file, 'new', host)
     return file
   })
+}
+
+/** A wallet of a plain key in a file: one account, and no words. Errors: wallet-exists, passphrase-unfit, those of the key. */
+export async function importKey(
+  dataFolder: string,
+  path: string,
+  passphrase: string,
+  host: WalletHost,
+): Promise<KeyFile> {
+  requireFit(passphrase)
+  const secret: WalletSecret = { type: 'key', secret: unwrap(readPlainSecret(path)) }
+  const made = whileLocked(dataFolder, async () => {
+    await refuseSecondWallet(dataFolder)
+    unwrap(host.ports.openKey(secret.secret)).forget()
+    const file = await seal(secret, passphrase, host)
+    await place(dataFolder, file, 'new', host)
+    return file
+  })
+  return made.finally(() => forgetSecret(secret))
 }
 
 async function place(dataFolder: string, file: KeyFile, mode: 'new' | 'replace', { calls }: WalletHost): Promise<void> {

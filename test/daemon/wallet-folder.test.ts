@@ -1,6 +1,6 @@
 // The wallet's files: making, restoring, changing, backing up; two processes; a death between any two steps.
 import assert from 'node:assert/strict'
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { SwarmbidError } from '../../src/base/errors.ts'
@@ -12,6 +12,7 @@ import {
   changePolicy,
   checkWallet,
   exportBackup,
+  importKey,
   lockWallet,
   makeWallet,
   newPhrase,
@@ -93,6 +94,41 @@ test('the passphrase is changed for the same keys; the old one opens no more, ba
   await restoreBackup(restored, backup, passphrase, host)
   assert.deepEqual(accountViews(await readWallet(restored)), before)
   assert.equal(await revealPhrase(restored, passphrase, host), phrase)
+})
+
+test('a plain key becomes a wallet of its own, under a passphrase; what is no key, or may be read by others, does not', async (t) => {
+  const folder = temporaryFolder(t)
+  const path = join(folder, 'account.key')
+  const write = (text: string, mode = 0o600) => {
+    rmSync(path, { force: true })
+    writeFileSync(path, text, { mode })
+  }
+  const imported = (word = passphrase) => importKey(folder, path, word, host)
+  assert.equal(await codeOf(imported()), 'file-not-found')
+  for (const text of ['', 'ab'.repeat(31), `0x${'ab'.repeat(32)}`, 'AB'.repeat(32), '0'.repeat(64), 'f'.repeat(64)]) {
+    write(text)
+    assert.equal(await codeOf(imported()), 'signature-invalid', text)
+  }
+  const key = 'ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80'
+  if (process.platform !== 'win32') {
+    write(key, 0o644)
+    assert.equal(await codeOf(imported()), 'file-unreadable')
+  }
+  write(`${key}\n`)
+  assert.equal(await codeOf(imported('short')), 'passphrase-unfit')
+  assert.equal(await codeOf(readWallet(folder)), 'wallet-missing', 'nothing was made of any of them')
+  const made = await imported()
+  assert.deepEqual([accountViews(made)[0]?.evmAddress, made.phrase], [address, undefined])
+  assert.ok(!readFileSync(walletPath(folder), 'latin1').includes(key))
+  await checkWallet(folder, passphrase, host)
+  assert.equal(await codeOf(checkWallet(folder, next, host)), 'passphrase-wrong')
+  assert.equal(await codeOf(revealPhrase(folder, passphrase, host)), 'phrase-invalid')
+  assert.equal(await codeOf(addAccount(folder, 60, passphrase, host)), 'phrase-invalid')
+  assert.equal(await codeOf(imported()), 'wallet-exists')
+  const backup = join(folder, 'backup.json')
+  await exportBackup(folder, backup, undefined, passphrase, host)
+  const other = temporaryFolder(t)
+  assert.deepEqual(accountViews(await restoreBackup(other, backup, passphrase, host)), accountViews(made))
 })
 
 test('accounts are added for both kinds of wallets, and come back with a backup', async (t) => {
