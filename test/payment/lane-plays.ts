@@ -9,7 +9,16 @@ import type { Signature, SignedVoucher } from '../../src/ports/ledger.ts'
 import { fakeScheme, fakeSign } from '../ledger/fake-signatures.ts'
 import { addressOf, unit } from '../ledger/ledger-harness.ts'
 import { durableOf } from './lane-checks.ts'
-import { checkAccounts, download, finish, newWorld, playCrash, playFaults, playPlain } from './lane-scenarios.ts'
+import {
+  checkAccounts,
+  download,
+  finish,
+  newWorld,
+  noticesOf,
+  playCrash,
+  playPlain,
+  shortWindows,
+} from './lane-scenarios.ts'
 import type { LaneWorld } from './lane-world.ts'
 import { openAtOnce } from './opens-at-once.ts'
 
@@ -104,8 +113,34 @@ export const plays: Readonly<Record<string, () => void>> = {
     for (let step = 54; step <= 86; step++) playCrash(2, 'payee', step, false)
   },
 
-  /** The ledger was down, so its time is behind what its clients count. */
-  ledgerStoodStill: () => void playFaults(2518),
+  /**
+   * The ledger is down from before the payee cashes until after the lane's end by its count; but the ledger's time stood
+   * still, so that the larger voucher which came meanwhile is still good.
+   */
+  ledgerStoodStill() {
+    for (const seed of [9, 10, 11]) {
+      const world = newWorld(seed, { genesis: shortWindows, jobBytes: 200 * mebibyte })
+      world.connect()
+      world.play(world.nowMs + 5_000)
+      world.isLedgerDown = true
+      const asked = durableOf(world)
+      world.give('payee', { type: 'claim' })
+      world.play(world.nowMs + 2_000)
+      const held = durableOf(world)
+      assert.ok(held > asked && asked > 0n, 'more was paid after the payee asked to cash')
+      world.kill('payer')
+      world.disconnect()
+      const [lane] = world.lanesOnLedger()
+      assert.ok(lane !== undefined)
+      const leftMs = lane.expiresAtMs - world.ledger.nowMs
+      world.play(world.nowMs + leftMs + 10_000)
+      assert.ok(world.ledger.nowMs < lane.expiresAtMs)
+      world.isLedgerDown = false
+      world.play(world.nowMs + 30_000)
+      assert.deepEqual(noticesOf(world, 'payee', 'lost'), [], "what is good by the ledger's time")
+      assert.equal(world.available('payee') - granted, held)
+    }
+  },
 
   lostAnswers() {
     for (let seed = 1; seed <= 6; seed++) {

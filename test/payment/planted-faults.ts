@@ -133,7 +133,7 @@ export const plantedPaymentFaults: readonly PlantedPaymentFault[] = [
     find: `this.contact.hasReached(untilMs, nowMs)`,
     replace: `(this.contact.timeAt(nowMs) ?? 0) >= untilMs`,
     play: 'ledgerStoodStill',
-    complaint: /what was lost is on record/,
+    complaint: /what is good by the ledger's time/,
   },
   {
     what: 'a doubtful answer of the rail is taken for a no',
