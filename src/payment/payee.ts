@@ -57,6 +57,7 @@ export class Payee {
   private isKeeping = false
   private keptAtMs = Number.NEGATIVE_INFINITY
   private wakeMs = Number.NEGATIVE_INFINITY
+  private lanesWakeMs = Number.NEGATIVE_INFINITY
 
   /** `records`: all that the store has; lanes found there are watched from the first wake on. */
   constructor(options: PayeeOptions, records: PayeeRecords, nowMs: number) {
@@ -68,8 +69,8 @@ export class Payee {
 
   handle(input: PayeeInput, nowMs: number): void {
     if (this.isHalted) return
-    this.take(input, nowMs)
-    if (!this.isHalted) this.advance(nowMs)
+    const touched = this.take(input, nowMs)
+    if (!this.isHalted) this.advance(touched, nowMs)
   }
 
   poll(): PayeeOutput | undefined {
@@ -103,7 +104,8 @@ export class Payee {
     if (tab === undefined) return
     tab.meter.add(bytes)
     this.tabs.noteExhausted(tab, nowMs)
-    this.wakeMs = Math.min(this.wakeMs, tab.exhaustedSinceMs + paysWithinMs)
+    tab.wakeMs = Math.min(tab.wakeMs, tab.exhaustedSinceMs + paysWithinMs)
+    this.wakeMs = Math.min(this.wakeMs, tab.wakeMs)
   }
 
   /** Bytes that may be sent there now. Hot. */
@@ -118,7 +120,8 @@ export class Payee {
     return tab === undefined ? zeroAmount : unpaidOf(tab)
   }
 
-  private take(input: PayeeInput, nowMs: number): void {
+  /** The only tab that it can have changed anything of; undefined: lanes, or several. */
+  private take(input: PayeeInput, nowMs: number): PayeeTab | undefined {
     switch (input.type) {
       case 'wake':
         break
@@ -141,8 +144,9 @@ export class Payee {
       }
       case 'told': {
         const tab = this.tabs.byPayer.get(input.from)
-        if (tab?.isAttached === true) this.told(tab, input.message, nowMs)
-        break
+        if (tab?.isAttached !== true) break
+        this.told(tab, input.message, nowMs)
+        return input.message.type === 'finish' ? undefined : tab
       }
       case 'claim':
         this.lanes.claimNow()
@@ -160,6 +164,7 @@ export class Payee {
       default:
         this.answered(input, nowMs)
     }
+    return undefined
   }
 
   private told(tab: PayeeTab, message: PayerMessage, nowMs: number): void {
@@ -352,17 +357,20 @@ export class Payee {
     if (tab.isAttached) this.errands.push({ type: 'tell', to: tab.payer, message })
   }
 
-  private advance(nowMs: number): void {
+  private advance(touched: PayeeTab | undefined, nowMs: number): void {
     const { contact, operations } = this.lanes
     if (contact.askAtMs <= nowMs) {
       contact.asking()
       this.errands.askTime({ type: 'time' })
     }
     const ledgerMs = contact.timeAt(nowMs)
-    let wakeMs = this.flush(nowMs)
-    for (const tab of [...this.tabs.byPayer.values()]) wakeMs = Math.min(wakeMs, this.advanceTab(tab, ledgerMs, nowMs))
-    wakeMs = Math.min(wakeMs, this.lanes.advance(nowMs))
-    this.wakeMs = Math.min(wakeMs, operations.advance(nowMs), contact.askAtMs)
+    const flushMs = this.flush(nowMs)
+    if (touched === undefined) {
+      for (const tab of [...this.tabs.byPayer.values()]) tab.wakeMs = this.advanceTab(tab, ledgerMs, nowMs)
+      this.lanesWakeMs = this.lanes.advance(nowMs)
+    } else touched.wakeMs = this.advanceTab(touched, ledgerMs, nowMs)
+    this.wakeMs = Math.min(flushMs, this.lanesWakeMs, operations.advance(nowMs), contact.askAtMs)
+    for (const tab of this.tabs.byPayer.values()) this.wakeMs = Math.min(this.wakeMs, tab.wakeMs)
   }
 
   /** Writes what was accepted, many at once, and only what the disk has counts. */

@@ -161,19 +161,24 @@ export class PayerLanes {
     if (price === 0n || tab.lanes.some(({ record }) => record.state.type === 'opening')) return Number.POSITIVE_INFINITY
     if (tab.openAtMs > nowMs) return tab.openAtMs
     const target = targetDeposit(tab.bytesPerSecond, price)
-    const remaining = this.purses.remaining(tab.budget, this.records)
     if (lasting.length === 0) {
-      this.open(tab, openingDeposit(remaining, target, terms), ledgerMs)
+      this.open(tab, openingDeposit(this.remaining(tab), target, terms), ledgerMs)
       return Number.POSITIVE_INFINITY
     }
     const last = present(lasting.at(-1), 'a lane')
     if (last.operation !== undefined || last.record.state.type !== 'open') return Number.POSITIVE_INFINITY
     const headroom = lasting.reduce((sum, entry) => sum + headroomOf(entry), 0n) - unpaidOf(tab)
     const left = tokenAmount(headroom > 0n ? headroom : 0n)
-    const amount = topUpOf(left, target, remaining, terms)
+    if (topUpOf(left, target, target, terms) === undefined) return Number.POSITIVE_INFINITY
+    // Asked for once it matters: it goes through all lanes.
+    const amount = topUpOf(left, target, this.remaining(tab), terms)
     if (amount !== undefined) this.topUp(last, amount)
-    else if (topUpOf(left, target, target, terms) !== undefined) this.saySpent(tab)
+    else this.saySpent(tab)
     return Number.POSITIVE_INFINITY
+  }
+
+  private remaining({ budget }: PayerTab): TokenAmount {
+    return this.purses.remaining(budget, this.records)
   }
 
   /** Takes a lane back where it is time. The steady time to look again. */

@@ -54,7 +54,7 @@ const maxStrangeLanes = 64
 const finishesWithinMs = 60_000
 
 /** What an input may have changed. */
-type Touched = PayerTab | 'all' | 'none'
+type Touched = PayerTab | 'all' | 'due' | 'none'
 
 export class Payer {
   private readonly lanes: PayerLanes
@@ -134,7 +134,7 @@ export class Payer {
     const { lanes } = this
     switch (input.type) {
       case 'wake':
-        return 'all'
+        return 'due'
       case 'set-budget': {
         const budget = lanes.purses.setTotal(input.budget, input.total)
         this.errands.commit([putRecord(budgets, lanes.options.terms.rail, budget)], { type: 'kept' })
@@ -323,8 +323,11 @@ export class Payer {
       contact.asking()
       this.errands.askTime({ type: 'time' })
     }
-    if (touched === 'all') for (const tab of [...tabs.values(), handTab]) this.advanceTab(tab, nowMs)
-    else if (touched !== 'none') this.advanceTab(touched, nowMs)
+    if (touched === 'all' || touched === 'due') {
+      for (const tab of [...tabs.values(), handTab]) {
+        if (touched === 'all' || tab.wakeMs <= nowMs) this.advanceTab(tab, nowMs)
+      }
+    } else if (touched !== 'none') this.advanceTab(touched, nowMs)
     this.wakeMs = Math.min(operations.advance(nowMs), contact.askAtMs, handTab.wakeMs)
     for (const tab of tabs.values()) this.wakeMs = Math.min(this.wakeMs, tab.wakeMs)
   }
