@@ -54,15 +54,18 @@ export function operationReceipt(
   return { type: 'operation', id: operation.id, account, digest, ...entry, entryHash: hashText(entryHash) }
 }
 
+/** Whose receipts they are. */
+export type ReceiptLedger = Pick<LedgerFacts, 'domain' | 'operator'>
+
 /** What the operator of this ledger attests. Errors: signature-invalid. */
 export function checkReceipt(
   { receipt, signature }: SignedReceipt,
-  facts: LedgerFacts,
+  { domain, operator }: ReceiptLedger,
   scheme: SignatureScheme,
 ): Result<LedgerReceipt> {
-  const signer = scheme.recover(receiptDigest(receipt, facts.domain), signature)
+  const signer = scheme.recover(receiptDigest(receipt, domain), signature)
   if (!signer.ok) return signer
-  if (equalBytes(signer.value, accountAddress(facts.operator))) return success(receipt)
+  if (equalBytes(signer.value, accountAddress(operator))) return success(receipt)
   return failure('signature-invalid', 'the receipt is not signed by the operator of the ledger')
 }
 
