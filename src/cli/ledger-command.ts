@@ -59,7 +59,8 @@ export async function runStatus(options: LedgerOptions, { output }: CommandConte
       output.json({ type: 'own', ...ledgerJson(own), isServed: own.where === 'served', height: own.height ?? null })
     for (const ledger of joined) {
       const line = formatJoinLine(ledger.line)
-      output.json({ type: 'joined', ...ledgerJson(ledger), line, knownHeight: ledger.knownHeight ?? null })
+      const known = { knownHeight: ledger.knownHeight ?? null, twoStories: ledger.provedUntrue ?? null }
+      output.json({ type: 'joined', ...ledgerJson(ledger), line, ...known })
     }
     return exitCodes.ok
   }
@@ -73,7 +74,9 @@ export async function runStatus(options: LedgerOptions, { output }: CommandConte
   for (const ledger of joined) {
     output.line(style.strong('joined'))
     showLedger(ledger, output)
-    newFields(output).field('line', formatJoinLine(ledger.line))
+    const { field } = newFields(output)
+    field('line', formatJoinLine(ledger.line))
+    field('two stories', ledger.provedUntrue && `it told them, and is used no more: ${ledger.provedUntrue}`)
   }
   return exitCodes.ok
 }

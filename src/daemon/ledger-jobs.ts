@@ -6,7 +6,7 @@ import type { Genesis } from '../ledger/genesis.ts'
 import { exportGenesis, exportHead, exportLine } from '../rails/journal-export.ts'
 import type { JoinLine } from './join-line.ts'
 import { describeLedger, type LedgerChoice, type LedgerDescription, withLedger } from './ledger-choice.ts'
-import { type JoinedLedger, readLedgers, writeLedgers } from './ledger-list.ts'
+import { type JoinedLedger, provedUntrue, readLedgers, refuseUntrue, writeLedgers } from './ledger-list.ts'
 import { openOwnLedger } from './open-ledger.ts'
 import { findLedgers, greetLedger, ownFolder, type UsedLedger, useOwnLedger } from './use-ledger.ts'
 import { fetchExport } from './verify-ledger.ts'
@@ -21,6 +21,8 @@ export interface JoinedStatus extends LedgerDescription {
   readonly line: JoinLine
   /** Of the latest that its operator signed for us. */
   readonly knownHeight: number | undefined
+  /** Where the proof is that it told two stories: it is used no more. */
+  readonly provedUntrue: string | undefined
 }
 
 const linesAtOnce = 1_000
@@ -59,6 +61,7 @@ export async function ledgerStatus(
     ...describeLedger(facts),
     line,
     knownHeight: known?.receipt.height,
+    provedUntrue: provedUntrue(dataFolder, facts),
   }))
   const used = await useOwnLedger(dataFolder, false)
   if (!used.ok) return used.code === 'ledger-missing' ? success({ own: undefined, joined }) : used
@@ -74,6 +77,8 @@ export async function joinLedger(dataFolder: string, line: JoinLine): Promise<Re
   if (!listed.ok) return listed
   const facts = await greetLedger(line)
   if (!facts.ok) return facts
+  const refusal = refuseUntrue(dataFolder, facts.value)
+  if (refusal !== undefined) return refusal
   const before = listed.value.find((ledger) => ledger.facts.rail === facts.value.rail)
   // It may have moved; what was signed before still counts.
   const joined: JoinedLedger = {

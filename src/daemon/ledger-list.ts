@@ -1,11 +1,12 @@
 // The ledgers that the owner trusts besides its own: a file in the data folder, which `ledger join` and `ledger leave`
 // change. With each the latest that its operator signed, so that a second story is found out after a restart, too.
-// Guarantees: the file is replaced whole or not at all; one that is damaged is told, and left as it is.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+// Guarantees: the file is replaced whole or not at all; one that is damaged is told, and left as it is; a ledger that is
+// proved to have told two stories is refused from then on.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { toHex } from '../base/bytes.ts'
-import { failure, type Result, success } from '../base/errors.ts'
+import { type Failure, failure, type Result, success } from '../base/errors.ts'
 import { type SignedReceipt, signedReceiptCodec } from '../formats/money/receipt.ts'
 import { explainSystemError, fileErrorCode, isSystemError } from '../host/file-error.ts'
 import { makeFolders } from '../host/make-folders.ts'
@@ -105,9 +106,27 @@ export function rememberKnown(dataFolder: string, facts: LedgerFacts, known: Sig
   )
 }
 
+function proofPath(dataFolder: string, { hash }: LedgerFacts): string {
+  return join(dataFolder, `two-stories-${toHex(hash).slice(0, 16)}.json`)
+}
+
+/** Where the proof is that this ledger told two stories; undefined: there is none. */
+export function provedUntrue(dataFolder: string, facts: LedgerFacts): string | undefined {
+  const path = proofPath(dataFolder, facts)
+  return existsSync(path) ? path : undefined
+}
+
+/** Errors: ledger-untrue (it is proved that it told two stories: nothing it says is believed again). */
+export function refuseUntrue(dataFolder: string, facts: LedgerFacts): Failure | undefined {
+  const path = provedUntrue(dataFolder, facts)
+  return path === undefined
+    ? undefined
+    : failure('ledger-untrue', `${facts.genesis.name} told two stories; the proof is ${path}`)
+}
+
 /** Keeps for good what proves that an operator told two stories; the path. */
 export function keepContradiction(dataFolder: string, facts: LedgerFacts, contradiction: Contradiction): string {
-  const path = join(dataFolder, `two-stories-${toHex(facts.hash).slice(0, 16)}.json`)
+  const path = proofPath(dataFolder, facts)
   const { detail, first, second } = contradiction
   const proof = {
     detail,

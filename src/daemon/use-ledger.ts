@@ -17,7 +17,7 @@ import { connectLedger, type LedgerAddress } from '../rails/ledger-socket.ts'
 import { RemoteLedger } from '../rails/remote-ledger.ts'
 import { fromBase64, readAnswer } from '../rails/service-messages.ts'
 import { addressOf, type JoinLine, parseJoinLine } from './join-line.ts'
-import { type JoinedLedger, keepContradiction, readLedgers, rememberKnown } from './ledger-list.ts'
+import { type JoinedLedger, keepContradiction, readLedgers, refuseUntrue, rememberKnown } from './ledger-list.ts'
 import { openOwnLedger } from './open-ledger.ts'
 
 export interface UsedLedger {
@@ -136,7 +136,7 @@ export async function useOwnLedger(dataFolder: string, makes: boolean): Promise<
 
 /**
  * By name, id, genesis hash, a part of either, or `own`; without any the own one, else the only one that was joined.
- * Errors: ledger-missing, ledger-ambiguous, and those of opening.
+ * Errors: ledger-missing, ledger-ambiguous, ledger-untrue (it told two stories), and those of opening.
  */
 export async function useLedger(dataFolder: string, wanted?: string): Promise<Result<UsedLedger>> {
   if (!isAbsolute(dataFolder)) return failure('usage', 'the data folder has to be an absolute path')
@@ -151,7 +151,7 @@ export async function useLedger(dataFolder: string, wanted?: string): Promise<Re
   const [first] = found
   if (first === undefined) return failure('ledger-missing', wanted ?? 'no ledger is here, and none was joined')
   if (found.length > 1) return failure('ledger-ambiguous', `${found.length} ledgers are meant; name one`)
-  return success(useRemote(dataFolder, first.line, first, 'joined'))
+  return refuseUntrue(dataFolder, first.facts) ?? success(useRemote(dataFolder, first.line, first, 'joined'))
 }
 
 /** Those that a name, an id or a part of one may mean. */
