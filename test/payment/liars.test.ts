@@ -5,6 +5,7 @@ import { type TokenAmount, tokenAmount } from '../../src/base/token-amount.ts'
 import type { PayeeMessage, PayerMessage } from '../../src/payment/lane-messages.ts'
 import type { LaneId, Signature, SignedVoucher } from '../../src/ports/ledger.ts'
 import { drawn, unit } from '../ledger/ledger-harness.ts'
+import { durableOf } from './lane-checks.ts'
 import { checkAccounts, download, finish, newWorld, noticesOf } from './lane-scenarios.ts'
 import type { LaneWorld, Role, WorldOptions } from './lane-world.ts'
 
@@ -34,6 +35,20 @@ function firstWindow(world: LaneWorld): bigint {
   return (world.options.pricePerMiB * BigInt(Math.max(mebibyte, 2 * world.options.pieceBytes))) >> 20n
 }
 
+/** What was served and is on no disk of the payee as paid. */
+function unpaid(world: LaneWorld): bigint {
+  return (world.servedScaled >> 20n) - durableOf(world)
+}
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b
+}
+
+/** Of the last 3 % of a job. */
+function ending({ options: { pieceBytes, bytesPerSecond } }: LaneWorld) {
+  return { pieceBytes, hasWholePieceHashes: true, bytesPerSecond, roundTripMs: 100, isEnding: true }
+}
+
 describe('a lying payer', () => {
   test('that never pays gets one window, and is remembered', () => {
     const world = newWorld(1, {
@@ -49,6 +64,26 @@ describe('a lying payer', () => {
     assert.equal(world.servedScaled >> 20n, served, 'and gets no more after a restart')
     part(world)
     assert.equal(world.available('payee'), granted)
+  })
+
+  test('that withholds the last payment of a job got a first window for nothing, however far it was trusted (P10)', () => {
+    let isWithholding = false
+    const twist = saying('payer', (message) => (message.type === 'voucher' && isWithholding ? undefined : message))
+    const world = newWorld(6, { twist, jobBytes: 120 * mebibyte, bytesPerSecond: 8 * mebibyte, diskMs: 400 })
+    let mostUnpaid = 0n
+    let isEnding = false
+    world.onStep = () => {
+      if (!isEnding) mostUnpaid = max(mostUnpaid, unpaid(world))
+      if (!isEnding && world.verifiedBytes >= 110 * mebibyte) {
+        isEnding = true
+        world.give('payee', { type: 'conditions', payer: world.account('payer'), conditions: ending(world) })
+      }
+      isWithholding = world.verifiedBytes >= 117 * mebibyte
+    }
+    serveForMinutes(world, 5)
+    assert.ok(mostUnpaid > firstWindow(world), `${mostUnpaid} was trusted before`)
+    assert.ok(unpaid(world) > 0n && unpaid(world) <= firstWindow(world), `${unpaid(world)} was had for nothing`)
+    assert.ok(world.verifiedBytes < world.options.jobBytes, 'and the end of the job is not among it')
   })
 
   test('that denies what it owes on each new connection gets two windows, however often it comes', () => {
