@@ -64,7 +64,7 @@ export interface Lane {
 }
 
 /** What ended a lane: an operation, and the entry that it made, by the ledger's own time. */
-export interface LaneEnding {
+interface LaneEnding {
   readonly by: LedgerOperation['type']
   readonly id: OperationId
   readonly height: number
