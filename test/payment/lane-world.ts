@@ -538,7 +538,10 @@ export class LaneWorld {
           break
         }
         case 'look-up': {
-          const result: Result<Lane | undefined> = away() ? unreachable : success(this.ledger.state.lane(request.lane))
+          const open = this.ledger.state.lane(request.lane)
+          // Ledgers remember lanes that have ended; other rails may not.
+          const remembered = this.options.seed % 2 === 1 ? this.laneHistory.get(request.lane) : undefined
+          const result: Result<Lane | undefined> = away() ? unreachable : success(open ?? remembered)
           back(() => ({ type: 'looked-up', ticket, result }), { type: 'looked-up', ticket, result: unreachable })
           break
         }
