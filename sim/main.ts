@@ -11,7 +11,14 @@ import { JobWorkers } from './command-line/job-workers.ts'
 import { scenarios } from './command-line/play-job.ts'
 import { csvOf } from './command-line/run-csv.ts'
 import { RunDisplay } from './command-line/run-display.ts'
-import { declareOptions, jobsOf, type RunOptions } from './command-line/run-options.ts'
+import {
+  declareOptions,
+  everyScenario,
+  jobsOf,
+  largeScenarios,
+  type RunOptions,
+  scenariosNamed,
+} from './command-line/run-options.ts'
 import { plotOf } from './command-line/run-plot.ts'
 import { type Job, type RunSummary, replayCommand } from './command-line/run-summary.ts'
 import { shrinkRun } from './command-line/shrink.ts'
@@ -23,12 +30,12 @@ const mostShrunk = 3
 
 class UsageError extends Error {}
 
-function namesOf(scenario: string | undefined): string[] {
-  const names = scenarios.map(({ name }) => name)
-  if (scenario === 'all') return names
-  if (scenario !== undefined && names.includes(scenario)) return [scenario]
-  const said = scenario === undefined ? 'no scenario named' : `no scenario ${scenario}`
-  throw new UsageError(`${said}; there are ${names.join(', ')}, and all`)
+function chosenOf(name: string | undefined): ReturnType<typeof scenariosNamed> {
+  const chosen = scenariosNamed(name, scenarios)
+  if (chosen.length > 0) return chosen
+  const said = name === undefined ? 'no scenario named' : `no scenario ${name}`
+  const names = scenarios.map((one) => one.name).join(', ')
+  throw new UsageError(`${said}; there are ${names}, and ${everyScenario} and ${largeScenarios}`)
 }
 
 function listScenarios(output: Output): void {
@@ -122,9 +129,9 @@ async function main(output: Output, signal: AbortSignal): Promise<number> {
     listScenarios(output)
     return exitCodes.ok
   }
-  const names = namesOf(program.args[0])
+  const chosen = chosenOf(program.args[0])
   const seed = options.seed ?? Math.floor(Math.random() * randomSeeds)
-  const jobs = jobsOf(names, seed, options)
+  const jobs = jobsOf(chosen, seed, options)
   if (jobs.length > 1 && (options.plot !== undefined || options.log !== undefined)) {
     throw new UsageError('--plot and --log are of one run')
   }

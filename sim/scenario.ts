@@ -17,6 +17,8 @@ export interface Scenario {
   readonly about: string
   /** Unless the command line says otherwise. */
   readonly peers: number
+  /** Of one that takes long as it is: so many where all scenarios are played. */
+  readonly fewerPeers?: number
   readonly contentBytes: number
   readonly pieceLengthBytes: number
   /** Simulated time it may take at most; later it has failed. */

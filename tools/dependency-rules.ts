@@ -68,7 +68,7 @@ const forbidden: IForbiddenRuleType[] = [
     name: 'sim-has-no-driver-of-its-own',
     severity: 'error',
     from: { path: '^sim/', pathNot: simCommandLine },
-    to: { path: '^src/', pathNot: `^src/(${[...layer1, 'tracker', 'storage', 'session'].join('|')})/` },
+    to: { path: '^src/', pathNot: `^src/(${[...layer1, 'tracker', 'dht', 'storage', 'session'].join('|')})/` },
   },
   {
     name: 'sim-does-no-io',

@@ -27,8 +27,8 @@ await inspector.post('Profiler.startPreciseCoverage', { callCount: true, detaile
 const { playJob, scenarios } = await import('../sim/command-line/play-job.ts')
 const startMs = performance.now()
 let failedCount = 0
-for (const { name } of scenarios) {
-  const { violations } = await playJob({ scenario: name, seed })
+for (const { name, fewerPeers } of scenarios) {
+  const { violations } = await playJob({ scenario: name, seed, peers: fewerPeers })
   for (const { check, detail } of violations) console.error(`${name}, seed ${seed}: ${check}: ${detail}`)
   if (violations.length > 0) failedCount++
 }

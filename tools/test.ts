@@ -54,11 +54,12 @@ function runEndToEnd(): boolean {
 
 /**
  * Seeds that are the same in every run, the scenarios taking turns; some played twice, whose events must be the same to
- * the byte; and what of the product all scenarios together reach. A pattern is of files, so it wants none of this.
+ * the byte; those that take long as they are; and what of the product all scenarios together reach. A pattern is of files, so it wants none of this.
  */
 function runSimulation(): boolean {
   const programs = [
     ['sim/main.ts', 'all', '--seed', '1', '--runs', isLong ? '10000' : '200'],
+    ['sim/main.ts', 'large', '--seed', '1', '--seeds', isLong ? '20' : '1'],
     ['sim/main.ts', 'all', '--seed', '1001', '--seeds', isLong ? '20' : '1', '--twice'],
     ['tools/simulation-coverage.ts'],
   ]

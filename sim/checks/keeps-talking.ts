@@ -28,13 +28,14 @@ export const keepsTalking: CheckMaker = {
         hasMoved = true
       },
     })
+    const hosts = () => world.machines.length + world.otherHosts + 1
     const judgeIdle = (momentsOfSecond: number) => {
       idleFor = hasMoved ? 0 : idleFor + 1
       hasMoved = false
       idleMoments = idleFor <= settlingSeconds ? 0 : idleMoments + momentsOfSecond
       if (idleFor < settlingSeconds + idleSeconds) return
       const perSecond = idleMoments / idleSeconds
-      if (perSecond > idleMomentsOfMachine * (world.machines.length + 1)) {
+      if (perSecond > idleMomentsOfMachine * hosts()) {
         violate(undefined, `${perSecond} moments a second, in which no byte moved`)
       }
       idleFor = settlingSeconds
@@ -43,7 +44,7 @@ export const keepsTalking: CheckMaker = {
     return {
       onMoment: () => {
         moments++
-        if (moments === mostMomentsOfMachine * (world.machines.length + 1)) violate(undefined, 'time stands still')
+        if (moments === mostMomentsOfMachine * hosts()) violate(undefined, 'time stands still')
       },
       onSecond: () => {
         judgeIdle(moments)

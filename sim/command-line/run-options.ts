@@ -2,6 +2,7 @@
 // that says what is expected. Pure.
 import { type Command, InvalidArgumentError } from 'commander'
 import { parseCount, parseDuration, parseSize } from '../../src/cli/option-values.ts'
+import type { Scenario } from '../scenario.ts'
 import type { Job } from './run-summary.ts'
 
 export interface RunOptions {
@@ -40,7 +41,7 @@ function parseSeed(text: string): number {
 export function declareOptions(program: Command): Command {
   return program
     .description('Plays whole swarms of the product itself in a simulated world, from one seed.')
-    .argument('[scenario]', 'its name, or `all`')
+    .argument('[scenario]', 'its name, `all`, or `large`')
     .option('--list', 'list the scenarios')
     .option('--seed <n>', 'the seed, or the first of several; default: a random one', parseSeed)
     .option('--seeds <n>', 'so many seeds of each scenario', parseCount)
@@ -56,17 +57,34 @@ export function declareOptions(program: Command): Command {
     .option('--json', 'one JSON object a run')
 }
 
+/** Every scenario, those that take long with fewer peers. */
+export const everyScenario = 'all'
+/** Those that take long, as they are. */
+export const largeScenarios = 'large'
+
+/** What is played of scenarios, by the name that was given; empty: there is none of that name. */
+export function scenariosNamed(
+  name: string | undefined,
+  scenarios: readonly Scenario[],
+): readonly Pick<Job, 'scenario' | 'peers'>[] {
+  if (name === everyScenario) return scenarios.map((one) => ({ scenario: one.name, peers: one.fewerPeers }))
+  const chosen = scenarios.filter(
+    (one) => one.name === name || (name === largeScenarios && one.fewerPeers !== undefined),
+  )
+  return chosen.map((one) => ({ scenario: one.name, peers: undefined }))
+}
+
 /** The runs asked for, in order, seeds from `seed` on. */
-export function jobsOf(names: readonly string[], seed: number, options: RunOptions): Job[] {
-  const { seeds = 1, runs = seeds * names.length } = options
+export function jobsOf(chosen: readonly Pick<Job, 'scenario' | 'peers'>[], seed: number, options: RunOptions): Job[] {
+  const { seeds = 1, runs = seeds * chosen.length } = options
   const jobs: Job[] = []
   for (let index = 0; index < runs; index++) {
-    const scenario = names[index % names.length]
-    if (scenario === undefined) break
+    const one = chosen[index % chosen.length]
+    if (one === undefined) break
     jobs.push({
-      scenario,
-      seed: (seed + Math.floor(index / names.length)) % (maxSeed + 1),
-      peers: options.peers,
+      scenario: one.scenario,
+      seed: (seed + Math.floor(index / chosen.length)) % (maxSeed + 1),
+      peers: options.peers ?? one.peers,
       contentBytes: options.size,
       limitMs: options.limit === undefined ? undefined : options.limit * 1_000,
       isTwice: options.twice ?? false,

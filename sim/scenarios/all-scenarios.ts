@@ -8,6 +8,8 @@ import { churn } from './churn.ts'
 import { contradictoryHybrid } from './contradictory-hybrid.ts'
 import { corruptPeer } from './corrupt-peer.ts'
 import { damagedRecords } from './damaged-records.ts'
+import { dhtChurn } from './dht-churn.ts'
+import { dhtSybils } from './dht-sybils.ts'
 import { encryptedPeers } from './encrypted-peers.ts'
 import { exchangeAlone } from './exchange-alone.ts'
 import { failingDisk } from './failing-disk.ts'
@@ -71,6 +73,8 @@ const scenarios: readonly Scenario[] = [
   privateTracker,
   linksInDht,
   privateInDht,
+  dhtChurn,
+  dhtSybils,
   exchangeAlone,
   udpTrackers,
   motleyTrackers,

@@ -46,6 +46,8 @@ export class World {
   readonly spares = new SpareSlots()
   readonly machines: Machine[] = []
   readonly watchers: WorldWatcher[] = []
+  /** Hosts that are no machines and act by themselves. */
+  otherHosts = 0
   readonly events: EventLog
   private readonly known = new Set<Content>()
 

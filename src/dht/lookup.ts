@@ -3,7 +3,7 @@
 // all so far out as eight would be. Decides only whom to ask next; queries are the owner's.
 // Guarantees: ends whatever others answer; nobody is asked twice; one node an address and /24; nodes whose id does not
 // fit their address (BEP 42) are asked beside the others, but neither end a lookup nor push others out of it; who named
-// only dead nodes names no more.
+// only dead nodes names no more; a lookup that found nothing sets out once more from other nodes of our own.
 
 import { equalBytes } from '../base/bytes.ts'
 import type { Endpoint } from '../base/endpoint.ts'
@@ -62,6 +62,8 @@ export class Lookup {
   private readonly byPlace = new Map<string, Candidate>()
   private readonly blocks = new Map<string, Candidate>()
   private strangersAsked = 0
+  /** Of those we knew ourselves, how many are asked however close others are. */
+  private ownWidth = 0
   /** Nodes closer than this belong to the eight closest of a network that is as dense everywhere. */
   private readonly edge: Uint8Array | undefined
 
@@ -102,6 +104,16 @@ export class Lookup {
   get isDone(): boolean {
     if (this.underWay(this.fitting) + this.underWay(this.strangers) + this.underWay(this.starts) > 0) return false
     return this.counts.asked >= maxAsked || this.choose() === undefined
+  }
+
+  /**
+   * Asks more of those that we knew ourselves, however close to the target others are: who was asked first may have named
+   * its accomplices alone. False: it has done so.
+   */
+  setOutAgain(): boolean {
+    if (this.ownWidth > 0) return false
+    this.ownWidth = lookupWidth
+    return true
   }
 
   /** `id`: as the answer says. False: it is not who it was said to be, and what it says does not count. */
@@ -160,6 +172,8 @@ export class Lookup {
     if (busy < concurrency) {
       const candidate = this.closestNew(this.fitting)
       if (candidate !== undefined) return candidate
+      const own = this.closestNewOfOwn()
+      if (own !== undefined) return own
       // Those to begin with carry the load of all newcomers: only where nothing else helps.
       if (this.hasTooFew()) {
         const start = this.starts.find(({ state }) => state === 'new')
@@ -167,6 +181,16 @@ export class Lookup {
       }
     }
     return this.chooseStranger()
+  }
+
+  private closestNewOfOwn(): Candidate | undefined {
+    let seen = 0
+    for (const candidate of this.fitting) {
+      if (candidate.source !== undefined || candidate.state === 'failed') continue
+      if (seen++ >= this.ownWidth) return undefined
+      if (candidate.state === 'new') return candidate
+    }
+    return undefined
   }
 
   private chooseStranger(): Candidate | undefined {

@@ -226,7 +226,9 @@ export class RunningLookups {
       const purpose = { type: 'look', run, candidate } as const
       if (!this.options.ask(place, candidate.endpoint, this.lookBody(job), purpose, nowMs)) lookup.failed(candidate)
     }
-    if (lookup.isDone) this.store(run, lookup, nowMs)
+    if (!lookup.isDone) return
+    if (isFruitless(job) && lookup.setOutAgain()) this.advance(run, nowMs)
+    else this.store(run, lookup, nowMs)
   }
 
   private lookBody({ task, target, ticket }: Job): QueryBody {
@@ -370,6 +372,11 @@ export class RunningLookups {
 function isNewer(item: StoredItem, best: StoredItem | undefined): boolean {
   if (best === undefined) return true
   return item.kind === 'mutable' && best.kind === 'mutable' && item.sequence > best.sequence
+}
+
+/** Nobody told of peers or an item: nobody has them, or those who were asked are in league. */
+function isFruitless({ task, ticket, foundAfterHops }: Job): boolean {
+  return ticket !== undefined && task.type !== 'find-nodes' && foundAfterHops === undefined
 }
 
 /**

@@ -1,6 +1,7 @@
 // A network of DHT nodes on a virtual clock: datagrams with latency and loss, hosts that come and go, and such that
 // answer as they like. Guarantees: everything follows from the seed; every datagram is counted and checked in size.
 import assert from 'node:assert/strict'
+import type { Answerer } from '../../sim/hostile/dht-sybils.ts'
 import { simulatedRandom } from '../../sim/ports/simulated-random.ts'
 import type { Endpoint } from '../../src/base/endpoint.ts'
 import type { DhtInput, DhtOutput } from '../../src/dht/dht-events.ts'
@@ -10,9 +11,6 @@ import { formatAddress } from '../../src/formats/compact-endpoint.ts'
 import { maxSentBytes } from '../../src/formats/krpc/message.ts'
 import type { ItemSignatures } from '../../src/ports/item-signatures.ts'
 import type { Random } from '../../src/ports/random.ts'
-
-/** Answers a datagram from `from`, or not. */
-export type Answerer = (datagram: Uint8Array, from: Endpoint) => Uint8Array | undefined
 
 export interface WorldHost {
   readonly endpoint: Endpoint

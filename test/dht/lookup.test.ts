@@ -141,6 +141,20 @@ describe('lookup', () => {
     assert.equal(width(6, 200), 6)
   })
 
+  test('where accomplices name each other alone, it sets out once more from the eight closest that we knew ourselves', () => {
+    const lookup = new Lookup(target, ownId)
+    const idAt = (distance: number) => target.map((byte, index) => (index === 0 ? byte ^ distance : byte))
+    for (let host = 1; host <= 12; host++) lookup.know(idAt(0x80 + host), local(host, ownId).endpoint)
+    let named = 0
+    const accomplices = () => Array.from({ length: 8 }, () => local(1_000 + named, idAt((named++ % 100) + 1)))
+    const ofOurs = (asked: readonly Candidate[]) => asked.filter(({ source }) => source === undefined).length
+    assert.equal(ofOurs(run(lookup, accomplices)), 1)
+    assert.ok(lookup.setOutAgain())
+    assert.equal(ofOurs(run(lookup, () => [])), lookupWidth - 1)
+    assert.ok(!lookup.setOutAgain())
+    assert.ok(lookup.isDone)
+  })
+
   test('nodes of one /24 are one, and so are those of one address', () => {
     const lookup = new Lookup(target, ownId)
     const first = fitting(1)

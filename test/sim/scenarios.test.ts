@@ -45,7 +45,8 @@ for (const name of ['churn', 'power-loss', 'hostile-one-kind']) {
 for (const [name, scenario] of allScenarios) {
   test(`${name}: ${scenario.about}`, async () => {
     assert.equal(scenario.name, name)
-    const { report } = await play(scenario, 3)
+    const { fewerPeers } = scenario
+    const { report } = await play(scenario, 3, fewerPeers === undefined ? {} : { peers: fewerPeers })
     assert.deepEqual(report.violations, [])
   })
 }

@@ -2,8 +2,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Command } from 'commander'
-import { declareOptions, jobsOf, parseContentSize, type RunOptions } from '../../../sim/command-line/run-options.ts'
+import {
+  declareOptions,
+  jobsOf,
+  parseContentSize,
+  type RunOptions,
+  scenariosNamed,
+} from '../../../sim/command-line/run-options.ts'
 import { replayCommand } from '../../../sim/command-line/run-summary.ts'
+import { flashCrowd } from '../../../sim/scenarios/flash-crowd.ts'
 
 function optionsOf(...words: string[]): RunOptions {
   const program = declareOptions(new Command('sim'))
@@ -11,6 +18,9 @@ function optionsOf(...words: string[]): RunOptions {
     .configureOutput({ writeErr: () => undefined })
   return program.parse(words, { from: 'user' }).opts<RunOptions>()
 }
+
+const both = ['a', 'b'].map((scenario) => ({ scenario, peers: undefined }))
+const churn = [{ scenario: 'churn', peers: undefined }]
 
 test('sizes are read as people write them', () => {
   const read = ['100MB', '1 GB', '64kB', '64KiB', '1MiB', '5000'].map(parseContentSize)
@@ -20,7 +30,7 @@ test('sizes are read as people write them', () => {
 })
 
 test('each scenario is played with each seed', () => {
-  const jobs = jobsOf(['a', 'b'], 7, optionsOf('all', '--seeds', '2'))
+  const jobs = jobsOf(both, 7, optionsOf('all', '--seeds', '2'))
   assert.deepEqual(
     jobs.map(({ scenario, seed }) => `${scenario} ${seed}`),
     ['a 7', 'b 7', 'a 8', 'b 8'],
@@ -28,21 +38,36 @@ test('each scenario is played with each seed', () => {
 })
 
 test('so many runs in all are spread over the scenarios', () => {
-  const jobs = jobsOf(['a', 'b'], 1, optionsOf('all', '--runs', '5'))
+  const jobs = jobsOf(both, 1, optionsOf('all', '--runs', '5'))
   assert.deepEqual(
     jobs.map(({ scenario, seed }) => `${scenario} ${seed}`),
     ['a 1', 'b 1', 'a 2', 'b 2', 'a 3'],
   )
 })
 
+test('where all are played those that take long have fewer peers; `large` plays them as they are', () => {
+  const large = { ...flashCrowd, name: 'large-one', peers: 1_000, fewerPeers: 100 }
+  const scenarios = [flashCrowd, large]
+  const small = { scenario: 'flash-crowd', peers: undefined }
+  assert.deepEqual(scenariosNamed('all', scenarios), [small, { scenario: 'large-one', peers: 100 }])
+  for (const name of ['large', 'large-one']) {
+    assert.deepEqual(scenariosNamed(name, scenarios), [{ scenario: 'large-one', peers: undefined }])
+  }
+  assert.deepEqual(scenariosNamed('flash-crowd', scenarios), [small])
+  for (const name of ['none', undefined]) assert.deepEqual(scenariosNamed(name, scenarios), [])
+  const [, job] = jobsOf(scenariosNamed('all', scenarios), 1, optionsOf('all'))
+  assert.equal(job?.peers, 100)
+  assert.equal(jobsOf(scenariosNamed('all', scenarios), 1, optionsOf('all', '--peers', '9'))[1]?.peers, 9)
+})
+
 test('the command that replays a run asks for that run', () => {
-  const [job] = jobsOf(['churn'], 3, optionsOf('churn', '--peers', '4', '--size', '1MB', '--limit', '90s', '--twice'))
+  const [job] = jobsOf(churn, 3, optionsOf('churn', '--peers', '4', '--size', '1MB', '--limit', '90s', '--twice'))
   assert.ok(job !== undefined)
   const command = replayCommand(job)
   assert.equal(command, 'npm run sim -- churn --seed 3 --peers 4 --size 1000000 --limit 90 --twice')
   const words = command.split(' ').slice(4)
   const { seed = 0, ...options } = optionsOf(...words)
-  assert.deepEqual(jobsOf(['churn'], seed, options), [job])
+  assert.deepEqual(jobsOf(churn, seed, options), [job])
 })
 
 test('what is no number is refused', () => {
