@@ -321,6 +321,10 @@ export const errorTable = {
     meaning: 'No node of the DHT answered.',
     remedy: 'Check the network and that UDP is let through, or name nodes with `--bootstrap`.',
   },
+  'dht-off': {
+    meaning: 'What is asked for is in the DHT alone, and the DHT is off.',
+    remedy: 'Leave out `--no-dht`; bound to a loopback address, name a node with `--dht-bootstrap`.',
+  },
   'dht-not-found': {
     meaning: 'No node of the DHT that was asked has the item.',
     remedy: 'Check the target and the salt; items are forgotten two hours after they were last put.',

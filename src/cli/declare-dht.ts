@@ -47,6 +47,7 @@ export function addDht(program: Command, run: RunCommand): void {
     .option('--key <file>', 'as an item that can change, signed with the key in this file, which is made if missing')
     .option('--salt <text>', 'which item of the key')
     .option('--bencoded', 'the value is bencode already')
+    .option('--torrent', 'the value is an info hash or link: the item leads to that torrent, and can lead on (BEP 46)')
     .action((value: string, options) => run(async (context) => (await load()).runDhtPut(value, options, context)))
   command('status', 'show our address and id as others see them').action((options) =>
     run(async (context) => (await load()).runDhtStatus(options, context)),

@@ -10,7 +10,6 @@ import { type DhtService, serveDht } from '../daemon/serve-dht.ts'
 import { defaultStateFolder } from '../daemon/state-folder.ts'
 import { formatEndpoint } from '../formats/compact-endpoint.ts'
 import type { PeerAddress } from '../formats/magnet.ts'
-import { pointedInfoHash } from '../formats/torrent-pointer.ts'
 import type { CommandContext, CommandResult } from './command-context.ts'
 import { counted } from './display-text.ts'
 import { exitCodes } from './exit-code.ts'
@@ -41,6 +40,7 @@ export interface DhtItemOptions extends DhtOptions {
 export interface DhtPutOptions extends DhtItemOptions {
   readonly key?: string
   readonly bencoded?: boolean
+  readonly torrent?: boolean
 }
 
 const usualPort = 6_881
@@ -163,10 +163,8 @@ export function runDhtGet(name: string, options: DhtItemOptions, context: Comman
     const { item } = await findItem(service, named, signal)
     if (item === undefined) throw new SwarmbidError('dht-not-found', `${toHex(named.target)}: nobody asked has it`)
     const described = describeItem(item)
-    const infoHash = pointedInfoHash(item.value)
-    const pointed = infoHash === undefined ? null : toHex(infoHash)
     if (options.json === true) {
-      output.json({ type: 'item', ...described, infoHash: pointed })
+      output.json({ type: 'item', ...described })
       return exitCodes.ok
     }
     const { field } = newFields(output)
@@ -174,15 +172,16 @@ export function runDhtGet(name: string, options: DhtItemOptions, context: Comman
     field('target', described.target)
     field('public key', described.publicKey ?? undefined)
     field('sequence', described.sequence ?? undefined)
-    field('info hash', pointed ?? undefined)
+    field('info hash', described.infoHash ?? undefined)
     return exitCodes.ok
   })
 }
 
 export async function runDhtPut(text: string, options: DhtPutOptions, context: CommandContext): CommandResult {
   const { output, signal } = context
-  const { key, salt, bencoded = false } = options
-  const prepared = await preparePut({ text, isBencoded: bencoded, keyFile: key, salt })
+  const { key, salt } = options
+  const form = options.torrent === true ? 'torrent' : options.bencoded === true ? 'bencode' : 'text'
+  const prepared = await preparePut({ text, form, keyFile: key, salt })
   return withNode(options, context, async (service) => {
     const { item, outcome } = await prepared.publish(service, signal)
     const described = describeItem(item)
@@ -195,6 +194,7 @@ export async function runDhtPut(text: string, options: DhtPutOptions, context: C
       field('target', described.target)
       field('public key', described.publicKey ?? undefined)
       field('sequence', described.sequence ?? undefined)
+      field('link', described.link ?? undefined)
     }
     return storedNodes > 0 ? exitCodes.ok : exitCodes.failed
   })

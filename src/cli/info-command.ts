@@ -20,6 +20,7 @@ export interface InfoOptions {
 
 const shownFiles = 50
 const shownUrls = 20
+const onlyFiles = 'a link is no torrent file: `magnet` shows what it says, `dht get` where one of a key leads'
 
 /** The fields of `info --json` that describe a torrent; the names are a promise to programs. */
 function describeTorrent(metainfo: Metainfo): Record<string, unknown> {
@@ -97,6 +98,7 @@ export async function runInfo(files: readonly string[], options: InfoOptions, co
     if (!output.isRead()) break
     if (signal.aborted) throw new SwarmbidError('interrupted', 'stopped before all files were read')
     try {
+      if (/^\s*magnet:/i.test(file)) throw new SwarmbidError('usage', onlyFiles)
       const metainfo = await readTorrent(file, signal)
       if (options.json === true) {
         output.json({ file, ...describeTorrent(metainfo) })

@@ -1,10 +1,13 @@
 // `swarmbid magnet`: the link of a torrent file, or what a link says.
 // Guarantees: each input gets its answer whatever happens with the others; nothing from a link reaches the
 // terminal raw.
-import { SwarmbidError } from '../base/errors.ts'
+
+import { toHex } from '../base/bytes.ts'
+import { SwarmbidError, unwrap } from '../base/errors.ts'
 import { linkOf, magnetOf } from '../daemon/make-magnet.ts'
 import { readTorrent } from '../daemon/read-torrent.ts'
 import { formatMagnet, formatPeerAddress, type Magnet, parseMagnet } from '../formats/magnet.ts'
+import { formatTorrentPointer, isPointerAlone, parseTorrentPointer } from '../formats/torrent-pointer.ts'
 import type { CommandContext, CommandResult } from './command-context.ts'
 import { formatBytes, formatCount } from './display-text.ts'
 import { exitCodes } from './exit-code.ts'
@@ -65,6 +68,20 @@ async function readMagnet(input: string, { output, signal }: CommandContext): Pr
   return parsed.value
 }
 
+/** A link of a key, which says itself nothing of the torrent (BEP 46). */
+function showPointer(input: string, isJson: boolean, output: Output): void {
+  const pointer = unwrap(parseTorrentPointer(input))
+  const [publicKey, salt] = [toHex(pointer.publicKey), toHex(pointer.salt)]
+  if (isJson) {
+    output.json({ input, magnet: formatTorrentPointer(pointer), publicKey, salt })
+    return
+  }
+  const { field } = newFields(output)
+  output.line(output.style.faint('(a torrent that changes: `dht get` finds which it is now)'))
+  field('public key', publicKey)
+  field('salt', salt === '' ? undefined : salt)
+}
+
 export async function runMagnet(
   inputs: readonly string[],
   options: MagnetOptions,
@@ -76,6 +93,10 @@ export async function runMagnet(
     if (!output.isRead()) break
     if (signal.aborted) throw new SwarmbidError('interrupted', 'stopped before all inputs were read')
     try {
+      if (isPointerAlone(input)) {
+        showPointer(input, options.json === true, output)
+        continue
+      }
       const magnet = await readMagnet(input, context)
       if (options.json === true) output.json({ input, ...describeMagnet(magnet, formatMagnet(magnet)) })
       else if (/^\s*magnet:/i.test(input)) showMagnet(magnet, output)

@@ -12,10 +12,17 @@ import { scan } from '../formats/bencode/scan.ts'
 import { maxItemBytes, maxSaltLength, type StoredItem } from '../formats/krpc/message.ts'
 import { itemTarget, mutableTarget, signedBytes } from '../formats/krpc/stored-item.ts'
 import { parseMagnet } from '../formats/magnet.ts'
-import { isTorrentPointer, parseTorrentPointer } from '../formats/torrent-pointer.ts'
+import {
+  formatTorrentPointer,
+  isTorrentPointer,
+  parseTorrentPointer,
+  pointedInfoHash,
+  pointerValue,
+} from '../formats/torrent-pointer.ts'
 import { itemKeyOf } from '../host/ed25519.ts'
 import { isSystemError } from '../host/file-error.ts'
 import { readFileBounded } from '../host/read-input.ts'
+import { linkOf } from './make-magnet.ts'
 import type { DhtService } from './serve-dht.ts'
 
 const hashLength = 20
@@ -94,15 +101,29 @@ async function readSeed(path: string): Promise<Uint8Array> {
 
 export interface PutRequest {
   readonly text: string
-  /** The text is bencode already. */
-  readonly isBencoded: boolean
+  /** The text as a string, bencode already, or the info hash or link of a torrent that the item is to lead to (BEP 46). */
+  readonly form: 'text' | 'bencode' | 'torrent'
   /** Undefined: an immutable item. */
   readonly keyFile: string | undefined
   readonly salt: string | undefined
 }
 
-/** Checked before anything is asked of anybody. Errors: dht-value. */
-function putValueOf({ text, isBencoded }: PutRequest): Uint8Array {
+/** What names a torrent can change, and names it by version 1. */
+function pointerTo(text: string, keyFile: string | undefined): Uint8Array {
+  if (keyFile === undefined)
+    throw new SwarmbidError('dht-value', 'what leads to a torrent is put under a key (`--key`)')
+  const link = linkOf(text)
+  const magnet = link === undefined ? undefined : unwrap(parseMagnet(link))
+  if (magnet?.infoHashV1 === undefined) {
+    throw new SwarmbidError('dht-value', `${text.slice(0, 100)}: expected a version 1 info hash or a link with one`)
+  }
+  return pointerValue(idBytes(magnet.infoHashV1))
+}
+
+/** Checked before anything is asked of anybody. Errors: dht-value, magnet-*. */
+function putValueOf({ text, form, keyFile }: PutRequest): Uint8Array {
+  if (form === 'torrent') return pointerTo(text, keyFile)
+  const isBencoded = form === 'bencode'
   const value = isBencoded ? fromUtf8(text) : encode(text)
   if (value.length > maxItemBytes) throw new SwarmbidError('dht-value', 'an item has at most 1,000 bytes')
   const scanned = isBencoded ? scan(value, { strict: true }) : undefined
@@ -110,7 +131,7 @@ function putValueOf({ text, isBencoded }: PutRequest): Uint8Array {
   return value
 }
 
-/** A put that is ready: `publish` does it once the node knows others. Errors: dht-value, file-*. */
+/** A put that is ready: `publish` does it once the node knows others. Errors: dht-value, magnet-*, file-*. */
 export async function preparePut(request: PutRequest): Promise<{
   publish(service: DhtService, signal: AbortSignal): Promise<{ item: StoredItem; outcome: LookupOutcome }>
 }> {
@@ -144,6 +165,7 @@ export async function preparePut(request: PutRequest): Promise<{
 export function describeItem(item: StoredItem) {
   const scanned = scan(item.value)
   const isText = item.value[0] !== undefined && item.value[0] >= 0x30 && item.value[0] <= 0x39 && scanned.ok
+  const infoHash = pointedInfoHash(item.value)
   const text = isText ? toUtf8(item.value.subarray(item.value.indexOf(0x3a) + 1)) : undefined
   return {
     target: toHex(itemTarget(item)),
@@ -152,5 +174,7 @@ export function describeItem(item: StoredItem) {
     publicKey: item.kind === 'mutable' ? toHex(item.publicKey) : null,
     sequence: item.kind === 'mutable' ? `${item.sequence}` : null,
     salt: item.kind === 'mutable' ? toHex(item.salt) : null,
+    infoHash: infoHash === undefined ? null : toHex(infoHash),
+    link: item.kind === 'mutable' && infoHash !== undefined ? formatTorrentPointer(item) : null,
   }
 }

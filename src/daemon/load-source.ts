@@ -1,12 +1,15 @@
-// What a person may name as a torrent: a file, standard input, a web address, a magnet link, an info hash.
+// What a person may name as a torrent: a file, standard input, a web address, a magnet link, an info hash, the link of a
+// key under which the DHT has an info hash.
 // Guarantees: bounded in size and time; a refusal has its code and names the source. Keeps nothing.
 import { SwarmbidError } from '../base/errors.ts'
 import { type FileRange, formatMagnet, parseMagnet } from '../formats/magnet.ts'
 import { encodeMetainfo } from '../formats/metainfo/build-metainfo.ts'
 import type { Metainfo } from '../formats/metainfo/metainfo.ts'
+import { isPointerAlone } from '../formats/torrent-pointer.ts'
 import { fetchTorrentFile } from '../session/fetch-torrent-file.ts'
 import type { SessionConfig } from '../session/session-config.ts'
 import type { SessionPorts } from '../session/session-ports.ts'
+import { followPointer } from './follow-pointer.ts'
 import { linkOf } from './make-magnet.ts'
 import { parsedTorrent, readTorrentFile, type TorrentFileRead } from './read-torrent.ts'
 
@@ -73,13 +76,16 @@ async function fetched(source: string, context: SourceContext): Promise<TorrentF
 }
 
 /**
- * Throws SwarmbidError: magnet-*, bencode-*, metainfo-*, those of readTorrentFile and fetchTorrentFile, usage for what
- * looks like a web address and is none.
+ * Throws SwarmbidError: magnet-*, bencode-*, metainfo-*, those of readTorrentFile, fetchTorrentFile and followPointer,
+ * usage for what looks like a web address and is none.
  */
 export async function loadSource(source: string, context: SourceContext): Promise<LoadedSource> {
   const { usesTrackers, signal } = context
   const link = linkOf(source)
-  if (link !== undefined) return loadMagnet(source, link, usesTrackers)
+  if (link !== undefined) {
+    const followed = isPointerAlone(link) ? await followPointer(link, context) : link
+    return loadMagnet(source, followed, usesTrackers)
+  }
   const isAddress = /^https?:\/\//i.test(source)
   if (isAddress && !URL.canParse(source)) throw new SwarmbidError('usage', `${addressStart(source)}: not a web address`)
   if (!isAddress && /^[a-z][a-z0-9+.-]*:\/\//i.test(source)) {

@@ -26,6 +26,11 @@ export function isTorrentPointer(link: string): boolean {
   return link.length <= maxLinkLength && /^\s*magnet:\?(?:.*&)?xs=urn(?::|%3a)btpk(?::|%3a)/i.test(link)
 }
 
+/** One that names a key and no torrent; a link that names both is of the torrent it names. */
+export function isPointerAlone(link: string): boolean {
+  return isTorrentPointer(link) && !/[?&]xt(?:\.\d+)?=/i.test(link)
+}
+
 /** Errors: magnet-topic. */
 export function parseTorrentPointer(link: string): Result<TorrentPointer> {
   const text = link.trim()

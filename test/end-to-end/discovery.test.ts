@@ -193,3 +193,78 @@ describe('from nothing but a link', () => {
     assert.match(stderr, /\(torrent-unreachable\)/)
   })
 })
+
+interface PutLine {
+  readonly type: string
+  readonly link: string
+  readonly sequence: string
+}
+
+describe('a torrent that changes (BEP 46)', () => {
+  async function startedNode(t: TestContext, folder: string): Promise<number> {
+    const options = ['--bind', '127.0.0.1', '--port', '0', '--bootstrap', '127.0.0.1:9']
+    const { port = 0 } = await started(t, ['dht', 'run', ...options, '--state', join(folder, 'node-state')]).line(
+      'listening',
+    )
+    return port
+  }
+
+  /** What is put under the one key of a folder. */
+  async function put(folder: string, port: number, value: string, ...options: string[]): Promise<PutLine> {
+    const own = ['--bind', '127.0.0.1', '--bootstrap', `127.0.0.1:${port}`, '--state', join(folder, 'put-state')]
+    const words = ['dht', 'put', value, '--key', join(folder, 'key'), ...options, ...own, '--json']
+    const { exitCode, stdout, stderr } = await swarmbid(words)
+    assert.equal(exitCode, 0, stderr)
+    return JSON.parse(stdout) as PutLine
+  }
+
+  test('its link alone is enough: the DHT has the torrent of today, and tomorrow another', async (t) => {
+    const place = await makePlace(t)
+    const port = await startedNode(t, place.folder)
+    const other = fillerBytes(200_000, 8)
+    writeFiles(join(place.folder, 'seed'), { 'tomorrow.bin': other })
+    const tomorrow = join(place.folder, 'tomorrow.torrent')
+    const made = await swarmbid(['create', join(place.folder, 'seed', 'tomorrow.bin'), '-q', '-o', tomorrow])
+    assert.equal(made.exitCode, 0, made.stderr)
+    const served = [place.torrent, tomorrow, join(place.folder, 'seed')]
+    started(t, ['seed', ...served, ...localOptions(place, 'seed', port)])
+    const first = await put(place.folder, port, place.link, '--torrent', '--salt', 'news')
+    assert.match(first.link, /^magnet:\?xs=urn:btpk:[0-9a-f]{64}&s=6e657773$/)
+    const link = { ...place, link: first.link }
+    await downloaded(link, port)
+    const { stdout } = await swarmbid(['magnet', tomorrow])
+    const second = await put(place.folder, port, stdout.trim(), '--torrent', '--salt', 'news')
+    assert.deepEqual([second.link, second.sequence], [first.link, '2'])
+    const into = join(place.folder, 'second')
+    const download = ['download', first.link, '--dir', into, ...localOptions(place, 'second', port)]
+    const { exitCode, stderr } = await swarmbid(download)
+    assert.equal(exitCode, 0, stderr)
+    assert.ok(readFileSync(join(into, 'tomorrow.bin')).equals(other))
+  })
+
+  test('what leads nowhere is refused with the reason: no DHT, no item, an item that names no torrent', async (t) => {
+    const folder = temporaryFolder(t)
+    const place = { folder, torrent: '', link: '' }
+    const port = await startedNode(t, folder)
+    const refused = async (link: string, ...options: string[]) => {
+      const words = ['download', link, '--dir', folder, ...localOptions(place, 'leech', port), ...options]
+      const { exitCode, stderr } = await swarmbid(words)
+      assert.equal(exitCode, 1)
+      return /\(([a-z-]+)\)\s*$/.exec(stderr)?.[1]
+    }
+    const unknown = `magnet:?xs=urn:btpk:${'ab'.repeat(32)}`
+    assert.equal(await refused(unknown, '--no-dht'), 'dht-off')
+    assert.equal(await refused(unknown), 'dht-not-found')
+    assert.equal(await refused('magnet:?xs=urn:btpk:abcd'), 'magnet-topic')
+    await put(folder, port, 'no torrent at all', '--salt', 'news')
+    const { stdout } = await swarmbid(['magnet', '--json', `${unknown}&s=6e`])
+    assert.deepEqual(JSON.parse(stdout), {
+      input: `${unknown}&s=6e`,
+      magnet: `${unknown}&s=6e`,
+      publicKey: 'ab'.repeat(32),
+      salt: '6e',
+    })
+    const { link } = await put(folder, port, '00'.repeat(20), '--torrent', '--salt', 'other')
+    assert.equal(await refused(link.replace(/&s=.*$/, '&s=6e657773')), 'dht-value')
+  })
+})

@@ -6,6 +6,7 @@ import { fromLatin1, toHex } from '../../src/base/bytes.ts'
 import { mutableTarget } from '../../src/formats/krpc/stored-item.ts'
 import {
   formatTorrentPointer,
+  isPointerAlone,
   isTorrentPointer,
   parseTorrentPointer,
   pointedInfoHash,
@@ -21,6 +22,13 @@ function targetOf(link: string): string {
 }
 
 describe('torrent pointer', () => {
+  test('a link that names a torrent as well is of that torrent', () => {
+    const link = `magnet:?xs=urn:btpk:${key}`
+    assert.ok(isPointerAlone(link) && isPointerAlone(`${link}&dn=xt`))
+    assert.ok(!isPointerAlone(`magnet:?xt=urn:btih:${'0'.repeat(40)}&${link.slice('magnet:?'.length)}`))
+    assert.ok(!isPointerAlone(`${link}&xt.1=urn:btih:${'0'.repeat(40)}`))
+  })
+
   test('the published links lead to the published targets', () => {
     assert.equal(targetOf(`magnet:?xs=urn:btpk:${key}`), 'cc3f9d90b572172053626f9980ce261a850d050b')
     assert.equal(targetOf(`magnet:?xs=urn:btpk:${key}&s=6e`), '59ee7c2cb9b4f7eb1986ee2d18fd2fdb8a56554f')
