@@ -39,6 +39,7 @@ function addTransferOptions(command: Command): Command {
     .option('-t, --tracker <url>', 'a further tracker; again for another tier, commas within one', collectTier)
     .addOption(new Option('--no-trackers', 'leave out the trackers that the torrent names'))
     .addOption(new Option('--no-dht', 'look for no peers in the DHT, and be no node of it'))
+    .addOption(new Option('--no-peer-exchange', 'tell peers of no others, and believe none that they tell of'))
     .option('--local-discovery', 'look for peers in the local network (default, unless bound to loopback)')
     .addOption(new Option('--no-local-discovery', 'look for none there'))
     .option('--dht-bootstrap <host:port>', 'a DHT node to begin with; may be given again', collectNode)

@@ -27,6 +27,8 @@ export interface TransferOptions {
   /** False: --no-dht. */
   readonly dht: boolean
   readonly dhtBootstrap?: readonly PeerAddress[]
+  /** False: --no-peer-exchange. */
+  readonly peerExchange: boolean
   /** --local-discovery, --no-local-discovery. */
   readonly localDiscovery?: boolean
   readonly state?: string
@@ -64,6 +66,7 @@ function requestOf(task: TransferTask, options: TransferOptions, intervalMs: num
     trackers: options.tracker ?? [],
     usesTrackers: options.trackers,
     usesDht: options.dht,
+    exchangesPeers: options.peerExchange,
     ...(localDiscovery === undefined ? {} : { discoversLocally: localDiscovery }),
     dhtBootstrap: options.dhtBootstrap ?? [],
     downloadLimit: options.downloadLimit ?? Number.POSITIVE_INFINITY,

@@ -39,7 +39,7 @@ function configOf(request: TransferRequest): SessionConfig {
     // Whoever gives a limit on the command line means it, wherever the peer is.
     exemptLocalNetwork: false,
     ...(encryption === undefined ? {} : { encryption }),
-    exchangesPeers: true,
+    exchangesPeers: request.exchangesPeers,
     discoversLocally: request.discoversLocally ?? !isBoundToItself(bindTo),
     dht: dhtConfig(request.usesDht, request.dhtBootstrap, bindTo),
     connections: {

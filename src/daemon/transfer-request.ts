@@ -31,6 +31,8 @@ export interface TransferRequest {
   readonly usesTrackers: boolean
   /** Peers of torrents that are not private are looked for in the DHT. */
   readonly usesDht: boolean
+  /** Peers tell each other of further ones (BEP 11), but for torrents that are private. */
+  readonly exchangesPeers: boolean
   /** Peers of the local network are looked for; undefined: unless it is bound to this machine's own addresses. */
   readonly discoversLocally?: boolean
   /** Nodes to begin with; empty: the well-known ones. */

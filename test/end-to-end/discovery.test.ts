@@ -1,6 +1,7 @@
 // Peers found without any tracker, by real processes on loopback: a bare link, and the DHT of ours or of libtorrent.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { isLibtorrentMissing, startLibtorrent } from '../foreign/libtorrent.ts'
@@ -69,6 +70,35 @@ async function downloaded(place: Place, bootstrapPort: number): Promise<void> {
   const { exitCode, stderr } = await swarmbid(['download', place.link, ...options])
   assert.equal(exitCode, 0, stderr)
   assert.ok(readFileSync(join(into, 'content.bin')).equals(content))
+}
+
+const handshakeLength = 68
+const extended = 20
+
+/** The extensions that a peer offers to who says that it knows some (BEP 10). */
+function offersOf(port: number, infoHash: string): Promise<string> {
+  const protocol = Buffer.from('\x13BitTorrent protocol\0\0\0\0\0\x10\0\0', 'latin1')
+  const peerId = Buffer.from('-XX0001-abcdefghijkl')
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.write(Buffer.concat([protocol, Buffer.from(infoHash, 'hex'), peerId]))
+    })
+    let said: Buffer = Buffer.alloc(0)
+    socket.on('data', (part) => {
+      said = Buffer.concat([said, part])
+      for (let at = handshakeLength; at + 4 <= said.length; ) {
+        const end = at + 4 + said.readUInt32BE(at)
+        const message = said.subarray(at + 4, end)
+        if (end <= said.length && message[0] === extended && message[1] === 0) {
+          resolve(message.toString('latin1'))
+          socket.destroy()
+        }
+        at = end
+      }
+    })
+    socket.once('error', reject)
+    socket.once('close', () => reject(new Error(`closed after ${said.length} bytes`)))
+  })
 }
 
 describe('from nothing but a link', () => {
@@ -183,6 +213,21 @@ describe('from nothing but a link', () => {
     const { exitCode, stderr } = await swarmbid(['download', torrent, ...options])
     assert.equal(exitCode, 1)
     assert.match(stderr, /\(torrent-unreachable\)/)
+  })
+
+  test('--no-peer-exchange: peers are not told that others could be exchanged', async (t) => {
+    const place = await makePlace(t)
+    const { stdout } = await swarmbid(['info', '--json', place.torrent])
+    const { infoHashV1 = '' } = JSON.parse(stdout) as { infoHashV1?: string }
+    const offered = async (name: string, ...options: string[]) => {
+      const words = ['seed', place.torrent, join(place.folder, 'seed'), ...aloneOptions(place, name), ...options]
+      const { port = 0 } = await started(t, words).line('listening')
+      return offersOf(port, infoHashV1)
+    }
+    assert.match(await offered('told'), /11:ut_metadata.*6:ut_pex/s)
+    const kept = await offered('kept', '--no-peer-exchange')
+    assert.match(kept, /11:ut_metadata/)
+    assert.doesNotMatch(kept, /ut_pex/)
   })
 
   test('--no-dht: nothing is looked for', async (t) => {
