@@ -3,7 +3,7 @@
 import type { Command } from 'commander'
 import type { RunCommand } from './command-context.ts'
 import { addCommandGroup, addJson } from './command-group.ts'
-import { collect, collectNode, parsePortOption } from './option-values.ts'
+import { collect, collectNode, parsePortOption, parseRate } from './option-values.ts'
 
 function addOptions(command: Command, usualPort: string): Command {
   return command
@@ -29,6 +29,11 @@ export function addDht(program: Command, run: RunCommand): void {
 
   command('run', 'run a node until interrupted', '6881')
     .option('--read-only', 'answer nobody (BEP 43)')
+    .option(
+      '--answer-limit <rate>',
+      'bytes a second of answers to all, such as 1MiB; 0: no limit (default: 8000)',
+      parseRate,
+    )
     .action((options) => run(async (context) => (await load()).runDhtNode(options, context)))
   command('get-peers', 'look for peers')
     .argument('<hash>', 'an info hash or magnet link')

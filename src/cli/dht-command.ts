@@ -26,6 +26,7 @@ export interface DhtOptions {
 
 export interface DhtRunOptions extends DhtOptions {
   readonly readOnly?: boolean
+  readonly answerLimit?: number
 }
 
 export interface DhtAnnounceOptions extends DhtOptions {
@@ -47,8 +48,8 @@ const usualPort = 6_881
 const readyTimeoutMs = 30_000
 const reportIntervalMs = 60_000
 
-async function startNode(options: DhtOptions, stays: boolean, isReadOnly: boolean): Promise<DhtService> {
-  const { port, bind, bootstrap, state } = options
+async function startNode(options: DhtRunOptions, stays: boolean, isReadOnly: boolean): Promise<DhtService> {
+  const { port, bind, bootstrap, state, answerLimit } = options
   const stateFolder = resolve(state ?? defaultStateFolder(process.platform, process.env, homedir()))
   const started = await serveDht({
     port: port ?? (stays ? usualPort : 0),
@@ -57,6 +58,7 @@ async function startNode(options: DhtOptions, stays: boolean, isReadOnly: boolea
     stateFolder,
     stays,
     isReadOnly,
+    ...(answerLimit === undefined ? {} : { answerBytesPerSecond: answerLimit }),
   })
   return unwrap(started)
 }

@@ -35,6 +35,8 @@ export interface DhtServiceOptions {
    */
   readonly stays: boolean
   readonly isReadOnly: boolean
+  /** To all askers together; undefined: as a node that is not there for many (S17). */
+  readonly answerBytesPerSecond?: number
 }
 
 export interface DhtService {
@@ -50,6 +52,8 @@ export interface DhtService {
 const tablesFile = 'dht-tables'
 const maxTablesBytes = 2_000_000
 const saveIntervalMs = 600_000
+/** More than any line carries. */
+const maxAnswerBytesPerSecond = 1e9
 const maxKnownBootstrap = 64
 
 interface Waiter {
@@ -140,6 +144,7 @@ class RunningDht implements DhtService {
     // Two nodes of one id would be in each other's way, so who does not stay has a new one.
     const nodes = options.stays ? [] : savedPlaces(tables).flatMap((place) => place.nodes)
     this.known = nodes.slice(-maxKnownBootstrap).map(({ endpoint }) => endpoint)
+    const { answerBytesPerSecond } = options
     const places = sockets.map(({ endpoint }, index) => ({ family: endpoint.family, address: named[index] }))
     this.node = new DhtNode(
       {
@@ -148,6 +153,9 @@ class RunningDht implements DhtService {
         places,
         isReadOnly: options.isReadOnly || !options.stays,
         savedTables: options.stays ? tables : undefined,
+        ...(answerBytesPerSecond === undefined
+          ? {}
+          : { limits: { answerBytesPerSecond: Math.min(answerBytesPerSecond, maxAnswerBytesPerSecond) } }),
       },
       { onSend: (place, bytes, address, port) => void sockets[place]?.send(bytes, address, port) },
       this.clock.nowMs(),

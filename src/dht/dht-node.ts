@@ -30,7 +30,8 @@ export interface DhtNodeOptions {
   readonly isReadOnly?: boolean
   /** Of `saveTables`; anything else counts as none. */
   readonly savedTables?: Uint8Array | undefined
-  readonly limits?: QueryLimitOptions
+  /** S17, where not said. */
+  readonly limits?: Partial<QueryLimitOptions>
   readonly peerStore?: PeerStoreOptions
   readonly itemStore?: ItemStoreOptions
 }
@@ -80,7 +81,7 @@ export class DhtNode {
     })
     const { places } = this
     this.transactions = new Transactions(random)
-    this.limits = new QueryLimits(options.limits ?? usualQueryLimits, nowMs)
+    this.limits = new QueryLimits({ ...usualQueryLimits, ...options.limits }, nowMs)
     this.peers = new PeerStore(random, options.peerStore)
     this.items = new ItemStore(signatures, options.itemStore)
     const tokens = new WriteTokens(random, nowMs)

@@ -243,6 +243,17 @@ describe('DHT node', () => {
     assert.ok(refused?.type === 'error' && refused.code === 206)
   })
 
+  test('one limit said, the other stays as usual: five queries a second of an address', () => {
+    const { ask } = newNode({ limits: { answerBytesPerSecond: 1e9 } })
+    const query = encodeKrpc({ type: 'query', method: 'ping', transactionId: Uint8Array.of(1), id, isReadOnly: true })
+    const answers = Array.from({ length: 50 }, () => ask(query)).filter((answer) => answer !== undefined)
+    assert.equal(answers.length, 10)
+    const others = Array.from({ length: 500 }, (_, host) =>
+      ask(query, { address: `8.${host >> 8}.${host & 255}.8`, port: 9 }),
+    )
+    assert.ok(others.every((answer) => answer?.type === 'response'))
+  })
+
   test('over the limits it is silent, and read-only it is always (BEP 43)', () => {
     const limited = newNode({ limits: { queriesPerSecond: 5, answerBytesPerSecond: 8_000 } })
     const ping = encodeKrpc({ ...head, method: 'ping' })
