@@ -258,7 +258,9 @@ export class SpeedLink {
   private readOpen(agreement: SpeedAgreement, scanned: ScannedSpeed, nowMs: number): void {
     const message = this.read(scanned, agreement.rail, nowMs)
     if (message === undefined) return
-    if (message.type === 'signed') this.readStatement(agreement, message, nowMs)
+    const isOver = message.type === 'plain' && message.message.type === 'refuse' && message.message.of === 'terms'
+    if (isOver) this.close(failure('speed-refused', 'the peer deals no more'), false)
+    else if (message.type === 'signed') this.readStatement(agreement, message, nowMs)
     else if (message.message.type === 'evidence') this.readShown(agreement, message.message, nowMs)
     else this.outputs.push({ type: 'message', message: message.message })
   }
@@ -330,7 +332,9 @@ export class SpeedLink {
     this.close(why)
   }
 
-  private close(why: Failure): void {
+  /** Whoever pays or is paid is told that nothing counts any more, unless it said so itself. */
+  private close(why: Failure, isToTell = this.current.phase === 'open'): void {
+    if (isToTell) this.sendPlain({ type: 'refuse', of: 'terms', reason: why.code })
     this.current = { phase: 'closed', failure: why }
     this.outputs.push({ type: 'closed', failure: why })
   }

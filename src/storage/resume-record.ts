@@ -8,6 +8,7 @@ import type { AddressFamily, Endpoint } from '../base/endpoint.ts'
 import { attempt, fail, type Result } from '../base/errors.ts'
 import { sha256 } from '../base/hash.ts'
 import { type InfoHashV1, type InfoHashV2, idBytes, infoHashV1, infoHashV2 } from '../base/ids.ts'
+import { formatBaseUnits, parseBaseUnits, type TokenAmount } from '../base/token-amount.ts'
 import { BencodeCursor } from '../formats/bencode/cursor.ts'
 import { type BencodeInput, encode } from '../formats/bencode/encode.ts'
 import { kindDictionary, kindList, scan } from '../formats/bencode/scan.ts'
@@ -51,6 +52,8 @@ export interface ResumeRecord {
   /** Wall clock, whole milliseconds. */
   readonly addedMs: number
   readonly completedMs?: number
+  /** What may be paid for it in all, and until when, wall clock, it is to be there. */
+  readonly budget?: { readonly most: TokenAmount; readonly deadlineMs: number | undefined }
   /** Peers to begin with, the best of a family first; at most 50. */
   readonly peers: readonly Endpoint[]
   readonly storage?: StorageRecord
@@ -92,6 +95,8 @@ export function encodeResumeRecord(record: ResumeRecord): Uint8Array {
     key: record.trackerKey,
     added: Math.floor(record.addedMs),
     completed: record.completedMs === undefined ? undefined : Math.floor(record.completedMs),
+    budget: record.budget === undefined ? undefined : formatBaseUnits(record.budget.most),
+    budgetend: record.budget?.deadlineMs === undefined ? undefined : Math.floor(record.budget.deadlineMs),
     peers: encodeCompactEndpoints(record.peers, 4),
     peers6: encodeCompactEndpoints(record.peers, 6),
     storage: storage === undefined ? undefined : encodeStorage(storage),
@@ -138,10 +143,21 @@ export function decodeResumeRecord(bytes: Uint8Array): Result<ResumeRecord> {
       trackerKey: numberOf(root.get('key')) >>> 0,
       addedMs: numberOf(root.get('added')),
       ...(completedMs === undefined ? {} : { completedMs }),
+      ...budgetOf(root),
       peers: [...peersOf(root.get('peers'), 4), ...peersOf(root.get('peers6'), 6)].slice(0, maxKeptPeers),
       ...(storage === undefined ? {} : { storage: readStorage(storage) }),
     }
   })
+}
+
+/** Older records have none. */
+function budgetOf(root: BencodeCursor): Pick<ResumeRecord, 'budget'> {
+  const text = root.get('budget')
+  if (text === undefined) return {}
+  const most = parseBaseUnits(textAt(text))
+  const end = root.get('budgetend')
+  if (!most.ok) return damaged(most.detail)
+  return { budget: { most: most.value, deadlineMs: end === undefined ? undefined : numberOf(end) } }
 }
 
 /** Older records have none. */

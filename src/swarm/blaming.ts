@@ -33,21 +33,22 @@ export class Blaming {
   private readonly info: TorrentInfo
   private readonly pieceLayers: PieceLayers
   private readonly byNumber: ReadonlyMap<number, SwarmPeer>
-  private readonly onGuiltyWebSeed: (number: number) => void
+  private readonly onGuilty: (number: number) => void
   private readonly blame = new Blame()
   private readonly inquiries: LeafInquiry[] = []
   /** Those who left last, by number: what they sent may still be found bad. */
   private readonly departed = new Map<number, Endpoint>()
 
+  /** `onGuilty` is told the number of each peer or web seed that sent damaged blocks, for every time that is found out. */
   constructor(
     context: SwarmContext,
     info: TorrentInfo,
     pieceLayers: PieceLayers,
     byNumber: ReadonlyMap<number, SwarmPeer>,
-    onGuiltyWebSeed: (number: number) => void,
+    onGuilty: (number: number) => void,
   ) {
     this.context = context
-    this.onGuiltyWebSeed = onGuiltyWebSeed
+    this.onGuilty = onGuilty
     this.info = info
     this.pieceLayers = pieceLayers
     this.byNumber = byNumber
@@ -145,10 +146,8 @@ export class Blaming {
   private ban(guilty: readonly number[]): void {
     const { context, departed } = this
     for (const number of guilty) {
-      if (isWebSeedNumber(number)) {
-        this.onGuiltyWebSeed(number)
-        continue
-      }
+      this.onGuilty(number)
+      if (isWebSeedNumber(number)) continue
       const peer = this.byNumber.get(number)
       const remote = departed.get(number)
       if (peer !== undefined) disconnect(context, peer, 'peer-damaged-block', guiltyDetail, 'address')

@@ -34,12 +34,19 @@ export class Choking {
     this.context = context
     this.uploading = uploading
     this.policy = options.policy
+    this.uploading.setPolicy(options.policy)
     this.maxSlots = options.maxSlots
     this.nextEpochMs = context.nowMs + epochMs
   }
 
   setPolicy(policy: UploadPolicy): void {
     this.policy = policy
+    this.uploading.setPolicy(policy)
+    this.isDue = true
+  }
+
+  /** The policy would say something else now. */
+  slotsChanged(): void {
     this.isDue = true
   }
 
@@ -58,8 +65,8 @@ export class Choking {
     peer.uploadRank = this.restRank
   }
 
-  interested(): void {
-    if (this.slotCount < this.maxSlots) this.isDue = true
+  interested(peer: SwarmPeer): void {
+    if (this.slotCount < this.maxSlots || this.policy.holdsSlot?.(peer.number) === true) this.isDue = true
   }
 
   /** It wants nothing now, or left. */

@@ -1,11 +1,13 @@
 // What is wanted and lacking, and which peers have some of it (BEP 3 interest; BEP 21 partial seeds).
 // Guarantees: we are interested exactly in peers that have a piece we want and lack; a count per peer makes each piece
 // cost O(1) a peer. Owns the interest fields of peers; what is missing the picker knows.
+import type { UploadPolicy } from './policies.ts'
 import { disconnect, type SwarmContext } from './swarm-context.ts'
 import type { SwarmPeer } from './swarm-peer.ts'
 
 export class Interest {
   private readonly context: SwarmContext
+  private isNeeded: UploadPolicy['isNeeded']
   private isPaused = false
 
   constructor(context: SwarmContext) {
@@ -15,6 +17,10 @@ export class Interest {
   /** Nothing that is wanted lacks: we are a seed, or a partial one. */
   get isFinished(): boolean {
     return !this.context.picker.missing.hasAny
+  }
+
+  setPolicy(policy: UploadPolicy | undefined): void {
+    this.isNeeded = policy?.isNeeded?.bind(policy)
   }
 
   setPaused(isPaused: boolean): void {
@@ -68,6 +74,7 @@ export class Interest {
   partIfUseless(peer: SwarmPeer): void {
     if (!this.context.behaviour.leavesUseless || !this.isFinished) return
     if (!peer.isUploadOnly && !peer.isSeed) return
+    if (this.isNeeded?.(peer.number) === true) return
     disconnect(this.context, peer, 'peer-not-needed', 'neither side wants anything of the other')
   }
 

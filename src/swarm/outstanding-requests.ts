@@ -8,6 +8,8 @@ import { NumberRing } from './number-ring.ts'
 /** Refusals of cancelled requests that are waited for at most, and how long. */
 const maxCancelled = 1_024
 const cancelledMs = 60_000
+/** Requests that were taken back and may be answered with their block all the same: so many are remembered. */
+const maxTakenBack = 4_096
 const held = 0
 const released = 1
 
@@ -17,6 +19,9 @@ export class OutstandingRequests {
   private readonly ring = new NumberRing()
   /** Blocks whose request was cancelled, with the time; in the order of cancelling. */
   private cancelled: Map<number, number> | undefined
+  /** Blocks whose request was cancelled or forgotten unanswered, with how often; in the order of the first time. */
+  private takenBack: Map<number, number> | undefined
+  private takenBackCount = 0
 
   /** Released ones included. */
   get size(): number {
@@ -88,12 +93,16 @@ export class OutstandingRequests {
     this.heldCount++
   }
 
-  /** Released requests will not be answered. */
-  dropReleased(): void {
+  /** Released requests made until `lastMs` will not be answered; `isRemembered`: see rememberAsked. */
+  dropReleased(lastMs = Number.POSITIVE_INFINITY, isRemembered = false): void {
     const { ring } = this
     for (let position = ring.first; position < ring.end; ) {
       const following = ring.next(position)
-      if (ring.get(position, 2) === released) ring.remove(position)
+      if (ring.get(position, 1) > lastMs) return
+      if (ring.get(position, 2) === released) {
+        if (isRemembered) this.rememberAsked(ring.get(position, 0))
+        ring.remove(position)
+      }
       position = following
     }
   }
@@ -113,8 +122,38 @@ export class OutstandingRequests {
     return this.cancelled?.delete(block) === true && atMs !== undefined && nowMs - atMs < cancelledMs
   }
 
+  /** Requests whose answers are not awaited any more, and may come. */
+  get forgottenCount(): number {
+    return this.takenBackCount
+  }
+
+  /** Remembers that a block was asked for, though the request counts no more: who is owed for what was asked needs that. */
+  rememberAsked(block: number): void {
+    this.takenBack ??= new Map()
+    const { takenBack } = this
+    takenBack.set(block, (takenBack.get(block) ?? 0) + 1)
+    this.takenBackCount++
+    for (const [oldest, count] of takenBack) {
+      if (takenBack.size <= maxTakenBack) break
+      takenBack.delete(oldest)
+      this.takenBackCount -= count
+    }
+  }
+
+  /** An answer came to a request that is not here: whether there was one that was remembered. */
+  takeRemembered(block: number): boolean {
+    const count = this.takenBack?.get(block)
+    if (count === undefined) return false
+    this.takenBackCount--
+    if (count > 1) this.takenBack?.set(block, count - 1)
+    else this.takenBack?.delete(block)
+    return true
+  }
+
   clear(): void {
     this.cancelled = undefined
+    this.takenBack = undefined
+    this.takenBackCount = 0
     this.ring.clear()
     this.heldCount = 0
   }

@@ -32,6 +32,8 @@ export class PartialPiece {
   isSlow = false
   /** Only its leader may add to it, so that what comes is the leader's work alone. */
   isAlone = false
+  /** It was left whole to this peer: while it delivers nobody else is asked for any of it. */
+  keeper = nobody
   /** When it was started or last got a block. */
   activeMs = 0
   /** The turn of the picker in which memory for it was refused. */
@@ -73,6 +75,7 @@ export class PartialPiece {
   abandon(): void {
     this.leader = nobody
     this.isAlone = false
+    this.keeper = nobody
   }
 
   get isWhole(): boolean {
@@ -103,6 +106,16 @@ export class PartialPiece {
 
   isAskedOf(block: number, peer: number): boolean {
     return this.slotOf(block, peer) !== -1
+  }
+
+  /** Whether nobody else is asked for any block. */
+  isLeftTo(peer: number): boolean {
+    if (this.askedCount === 0) return true
+    for (let block = 0; block < this.blockCount; block++) {
+      const count = this.askersOf(block)
+      if (count > 1 || (count === 1 && this.asker(block, 0) !== peer)) return false
+    }
+    return true
   }
 
   setArriving(block: number, how: number): void {
@@ -171,6 +184,7 @@ export class PartialPiece {
 
   /** What was received is gone; requests stay. */
   forgetReceived(): void {
+    this.keeper = nobody
     for (let block = 0; block < this.blockCount; block++) {
       if (this.states[block] !== received) continue
       this.states[block] = 0

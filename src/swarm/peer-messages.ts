@@ -49,7 +49,7 @@ export class PeerMessages implements PeerEvents {
   }
 
   onInterested(): void {
-    this.parts.choking.interested()
+    this.parts.choking.interested(this.peer)
   }
 
   onNotInterested(): void {

@@ -8,7 +8,8 @@ import { Bitfield } from '../base/bitfield.ts'
 import { blockLengthBytes } from '../formats/metainfo/metainfo.ts'
 import type { Random } from '../ports/random.ts'
 import { Availability, highestPriority, isWithin } from './availability.ts'
-import { mostAskers, type PartialPiece, PartialPieces } from './partial-pieces.ts'
+import { KeptPieces } from './kept-pieces.ts'
+import { mostAskers, nobody, type PartialPiece, PartialPieces } from './partial-pieces.ts'
 import type { PieceRange } from './policies.ts'
 
 export interface PickerOptions {
@@ -33,6 +34,8 @@ export interface PickRequest {
   readonly isSlow: boolean
   /** A suspect (see blame.ts): it gets whole pieces, that nobody else adds to. */
   readonly isAlone: boolean
+  /** It gets whole pieces, or all that is left of one, which are kept for it (kept-pieces.ts), and no duplicates. */
+  readonly takesWhole: boolean
   /** What it was asked for and has not answered. */
   readonly outstandingBlocks: number
   /** With as many of them it is not idle, and has no part in the end game. */
@@ -88,6 +91,7 @@ export class PiecePicker {
   /** Counted as having everything, whatever has come or gone since. */
   private readonly seeds = new Set<number>()
   private peerCount = 0
+  private readonly kept = new KeptPieces(this.partials)
   /** The piece a peer is at. */
   private readonly led = new Map<number, PartialPiece>()
   /** Most urgent first. */
@@ -133,6 +137,7 @@ export class PiecePicker {
   removePeer(peer: number, bits: Bitfield): void {
     this.peerCount--
     this.led.delete(peer)
+    this.letGo(peer)
     for (const partial of this.partials.all()) {
       if (partial.leader === peer) partial.abandon()
     }
@@ -202,6 +207,7 @@ export class PiecePicker {
     const { maxBlocks } = request
     if (maxBlocks <= 0) return 0
     this.turn++
+    if (request.takesWhole) this.kept.look(request.peer)
     let count = 0
     if (this.deadlines.length > 0 && !request.isSlow && !request.isAlone) count = this.pickUrgent(request)
     while (count < maxBlocks) {
@@ -211,8 +217,18 @@ export class PiecePicker {
     }
     if (count > 0) return count
     if (this.reserved.count > 0 && this.reserved.intersects(request.bits)) this.isReservedWanted = true
-    if (request.isAlone || !this.isEndGame) return count
+    if (request.isAlone || request.takesWhole || !this.isEndGame) return count
     return this.pickDuplicates(request)
+  }
+
+  /** What is kept for a peer that takes whole pieces is anybody's from now on: it has stalled, or takes them no more. */
+  letGo(peer: number): void {
+    this.kept.letGo(peer)
+  }
+
+  /** Whether pieces are kept for it. */
+  isKeeping(peer: number): boolean {
+    return this.kept.isKeeping(peer)
   }
 
   /** Pieces that may be started now. Read only. */
@@ -271,7 +287,7 @@ export class PiecePicker {
     this.unreserve(piece)
     if (!this.missing.get(piece)) return 0
     const known = this.partials.get(piece)
-    if (known !== undefined && (isAlone || (known.isAlone && known.askedCount > 0))) return 0
+    if (known !== undefined && (isAlone || known.keeper !== nobody || (known.isAlone && known.askedCount > 0))) return 0
     const partial = known ?? this.start(piece, nowMs)
     if (known === undefined || known.askedCount === 0) {
       partial.leader = peer
@@ -307,6 +323,7 @@ export class PiecePicker {
     for (const partial of how === 'stalled' ? this.partials.all() : this.partials.withFree) {
       const { piece, askedCount } = partial
       if (!this.missing.get(piece) || !bits.get(piece) || (partial.isAlone && askedCount > 0)) continue
+      if (partial.keeper !== nobody) continue
       if (
         how === 'abandoned' ? askedCount > 0 : how === 'stalled' && (askedCount === 0 || partial.activeMs > sinceMs)
       ) {
@@ -320,7 +337,9 @@ export class PiecePicker {
   /** All that is missing and that some connected peer has is asked for: idle peers are asked for it as well. */
   get isEndGame(): boolean {
     if (this.partials.count === 0 || this.reserved.count > 0 || this.availability.hasReachable) return false
-    for (const partial of this.partials.withFree) if (this.isReachable(partial)) return false
+    for (const partial of this.partials.withFree) {
+      if (partial.keeper === nobody && this.isReachable(partial)) return false
+    }
     return true
   }
 
@@ -483,7 +502,7 @@ export class PiecePicker {
 
   /** Asks the peer for free blocks of a piece, up to what is wanted and there is memory for. The count after it. */
   private takeFree(partial: PartialPiece, request: PickRequest, start: number): number {
-    const { peer, maxBlocks, out } = request
+    const { peer, maxBlocks, out, takesWhole } = request
     const { piece } = partial
     const firstBlock = piece * this.blocksPerPiece
     let count = start
@@ -498,6 +517,7 @@ export class PiecePicker {
       out[count++] = firstBlock + block
     }
     this.partials.refile(partial)
+    if (takesWhole && count > start) this.kept.keep(partial, peer)
     return count
   }
 
@@ -505,7 +525,7 @@ export class PiecePicker {
     const own = this.led.get(request.peer)
     if (own !== undefined) {
       const isOwn = own.leader === request.peer && own.freeCount > 0 && this.suits(own, request)
-      if (isOwn && mayJoin(own, request)) return this.lead(own, request)
+      if (isOwn && this.mayJoin(own, request)) return this.lead(own, request)
       this.led.delete(request.peer)
     }
     return this.mode === 'sequential' ? this.chooseInOrder(request) : this.chooseRarest(request)
@@ -537,7 +557,7 @@ export class PiecePicker {
 
   /** The startable piece to begin with, or -1: the peer has none, or there is no memory. */
   private newPiece(request: PickRequest): number {
-    if (this.refusedTurn === this.turn) return -1
+    if (this.refusedTurn === this.turn || (request.takesWhole && !this.kept.hasRoomForNew)) return -1
     const { bits, ranges } = request
     const { availability, random } = this
     if (!availability.startable.intersects(bits)) return -1
@@ -570,10 +590,22 @@ export class PiecePicker {
     let best: PartialPiece | undefined
     for (let index = 0; index < withFree.length; index++) {
       const partial = withFree[index] as PartialPiece
-      if (!this.suits(partial, request) || !mayJoin(partial, request)) continue
+      if (!this.suits(partial, request) || !this.mayJoin(partial, request)) continue
       if (best === undefined || this.comesFirst(partial, best, request)) best = partial
     }
     return best
+  }
+
+  /** A suspect gets pieces that hold nobody else's blocks, and nobody adds to its own while it is at them. */
+  private mayJoin(partial: PartialPiece, request: PickRequest): boolean {
+    const isLeader = partial.leader === request.peer
+    const { keeper } = partial
+    if (keeper !== nobody && keeper !== request.peer) return false
+    if (request.takesWhole && keeper === nobody && !partial.isEmpty && !this.kept.mayKeepRest(partial, request.peer)) {
+      return false
+    }
+    if (request.isAlone) return partial.isEmpty || (isLeader && partial.isAlone)
+    return isLeader || !partial.isAlone || partial.askedCount === 0
   }
 
   private comesFirst(a: PartialPiece, b: PartialPiece, request: PickRequest): boolean {
@@ -602,11 +634,13 @@ export class PiecePicker {
       }
       let partial = this.partials.get(piece)
       if (partial === undefined) {
+        if (request.takesWhole && !this.kept.hasRoomForNew) continue
         if (!request.canTake(piece, 0)) return count
         partial = this.start(piece, nowMs)
       }
-      if (!mayJoin(partial, request)) continue
+      if (!this.mayJoin(partial, request)) continue
       count = this.takeFree(partial, request, count)
+      if (request.takesWhole) continue
       if (atMs - nowMs > dueSoonMs || nowMs - partial.activeMs < stalledMs) continue
       count = this.duplicate(partial, 0, partial.blockCount, 2, request, count, maxBlocks)
     }
@@ -625,6 +659,7 @@ export class PiecePicker {
       for (const partial of this.partials.all()) {
         if (count >= limit || looked >= endGameSearch) break
         if (partial.askedCount === 0 || !this.suits(partial, request) || (request.isSlow && !partial.isSlow)) continue
+        if (partial.keeper !== nobody) continue
         const size = Math.min(partial.blockCount, endGameSearch - looked)
         looked += size
         const from = this.random.below(partial.blockCount)
@@ -674,11 +709,4 @@ function joinRank(partial: PartialPiece, request: PickRequest): number {
   // Nobody works on it at the moment.
   if (partial.askedCount === 0) return abandonedRank
   return partial.isSlow === request.isSlow ? sameSpeedRank : otherSpeedRank
-}
-
-/** A suspect gets pieces that hold nobody else's blocks, and nobody adds to its own while it is at them. */
-function mayJoin(partial: PartialPiece, request: PickRequest): boolean {
-  const isLeader = partial.leader === request.peer
-  if (request.isAlone) return partial.isEmpty || (isLeader && partial.isAlone)
-  return isLeader || !partial.isAlone || partial.askedCount === 0
 }

@@ -1,6 +1,7 @@
 // The two places where something else than plain BitTorrent may decide: who is served and how much, and who is asked
 // for what. Declared here, bound by the session (to auctions and payments); unbound, the swarm is plain BitTorrent.
-// Types only. Peers are named by the swarm's own numbers, never used twice.
+// Types only. Peers are named by the swarm's own numbers, never used twice. Called in the middle of the swarm's turns: it is
+// not to be called back from there.
 
 /** A connected peer at the beginning of an epoch. Rates are payload bytes a second over the last epochs. */
 export interface PeerSnapshot {
@@ -46,6 +47,21 @@ export interface UploadPolicy {
    * interest; allowances stay those of the whole epoch, of which what was sent is subtracted.
    */
   allocate(snapshot: EpochSnapshot): readonly UploadSlot[]
+  /** It has a slot as soon as it wants something, whether or not one is free: `allocate` is asked then. Absent: nobody. */
+  holdsSlot?(peer: number): boolean
+  /**
+   * Payload that may be sent to a peer at this moment, choked or not, besides what its slot allows; Infinity: no bound. A
+   * block is sent if all of it is allowed. Hot. Where it has become more, `Swarm.uploadAllowanceChanged` is called. Absent:
+   * no bound.
+   */
+  allowanceBytes?(peer: number): number
+  /**
+   * Neither side wants anything of the other any more (BEP 21). True: something is to be settled yet; it stays, and
+   * whoever says so ends it. Absent: they part.
+   */
+  isNeeded?(peer: number): boolean
+  /** A block of so many bytes, as they are on the wire, was handed to its connection. Hot. */
+  onServed?(peer: number, bytes: number): void
 }
 
 /** First and last piece, both included. */
@@ -57,8 +73,30 @@ export interface PieceRange {
 export interface DownloadPolicy {
   /** Ascending ranges of pieces that may be asked of this peer; undefined: any. */
   piecesFor(peer: number): readonly PieceRange[] | undefined
-  /** Bytes that may be asked of it now beyond what is under way; Infinity: no bound. */
+  /** Bytes that may be asked of it now beyond what is under way, as they are on the wire; Infinity: no bound. */
   requestAllowanceBytes(peer: number): number
-  /** A piece was verified and written; who sent how many of its bytes, in no order. */
+  /**
+   * Asked for whole pieces alone: ones that nobody has begun, or all that is left of one that nobody else is at. Two at most
+   * are not asked for to their end yet, and it gets no more where more than two are partly here. Nobody else is asked for
+   * those while it delivers, and it is asked for nothing that others are asked for (end game). Absent: no.
+   */
+  takesWholePieces?(peer: number): boolean
+  /**
+   * A block that was asked of it, ever, is here: its bytes as they are on the wire. `isKept` false: it came twice, or when it
+   * was cancelled already, and is thrown away. Hot.
+   */
+  onReceived?(peer: number, piece: number, bytes: number, isKept: boolean): void
+  /**
+   * A piece was verified and written; who sent how many of its bytes, gaps between files left out, in no order. After
+   * `onBlamed` of who sent wrong ones before.
+   */
   onVerified(piece: number, sources: readonly { readonly peer: number; readonly bytes: number }[]): void
+  /** It is not as its hash says; who is to blame is known at once where one peer sent it all, else when it was verified. */
+  onDamaged?(piece: number): void
+  /** This peer sent wrong bytes. */
+  onBlamed?(peer: number): void
+  /** What was received of a piece was given up unverified, and is asked for again; nobody is to blame. */
+  onAbandoned?(piece: number): void
+  /** Nothing is outstanding at it any more, and nothing more is asked of it now. */
+  onNoneOutstanding?(peer: number): void
 }

@@ -4,6 +4,7 @@
 import { blockLengthBytes } from '../formats/metainfo/metainfo.ts'
 import { beginOf, blockAt, contentLength, lengthOf, pieceOf, wholeLengthOf } from './block-grid.ts'
 import { arriving, arrivingSlowly, mostAskers, notArriving } from './partial-pieces.ts'
+import type { DownloadPolicy } from './policies.ts'
 import type { Requesting } from './requesting.ts'
 import type { SwarmContext } from './swarm-context.ts'
 import { noBlock, type SwarmPeer } from './swarm-peer.ts'
@@ -36,6 +37,8 @@ export class Receiving {
   private readonly webSeeds: OtherSenders
   /** Peers in the middle of a block that the picker does not count as theirs any more. */
   private strayCount = 0
+  /** Of a DownloadPolicy. */
+  private onReceived: DownloadPolicy['onReceived']
 
   constructor(
     context: SwarmContext,
@@ -49,6 +52,10 @@ export class Receiving {
     this.webSeeds = webSeeds
   }
 
+  setPolicy(policy: DownloadPolicy | undefined): void {
+    this.onReceived = policy?.onReceived?.bind(policy)
+  }
+
   /** A block begins. False: it is not wanted. */
   begin(peer: SwarmPeer, piece: number, begin: number, length: number): boolean {
     const { grid } = this.context
@@ -56,10 +63,15 @@ export class Receiving {
     const block = blockAt(grid, piece, begin)
     const position = block === noBlock ? noBlock : outstanding.find(block)
     const wasCancelled = outstanding.takeCancelled(block, this.context.nowMs)
-    if (position === noBlock) return this.waste(length)
+    peer.currentToldBytes = 0
+    if (position === noBlock) {
+      const isAsked = outstanding.takeRemembered(block) && this.isLengthOf(block, length)
+      return isAsked ? this.refuse(peer, piece, begin, length) : this.waste(length)
+    }
+    if (wasCancelled) outstanding.takeRemembered(block)
     // It crossed the cancel: what was asked anew need not come as well.
     if (wasCancelled) this.requesting.cancelRequest(peer, block)
-    if (length !== lengthOf(grid, block) && length !== wholeLengthOf(grid, block)) {
+    if (!this.isLengthOf(block, length)) {
       this.requesting.rejected(peer, block)
       return this.waste(length)
     }
@@ -69,8 +81,9 @@ export class Receiving {
     if (!this.isAcceptable(peer, block, isHeld)) {
       if (isHeld) this.requesting.giveBack(peer, block)
       this.noteArrival(peer, length, sentAtMs)
-      return this.waste(contentLength(grid, piece, begin, length))
+      return this.refuse(peer, piece, begin, length)
     }
+    if (this.onReceived !== undefined) peer.currentToldBytes = length
     peer.currentBlock = block
     peer.currentPiece = piece
     peer.currentBegin = begin
@@ -94,6 +107,7 @@ export class Receiving {
     const contentBytes = contentLength(grid, peer.currentPiece, peer.currentBegin, length)
     if (block === noBlock) {
       this.waste(contentBytes)
+      this.tell(peer, false)
       return
     }
     this.noteArrival(peer, length, peer.currentSentAtMs)
@@ -105,6 +119,7 @@ export class Receiving {
     const gapBytes = wholeLengthOf(grid, block) - length
     if (gapBytes > 0) storage.put(peer.currentPiece, peer.currentBegin + length, zeros, 0, gapBytes)
     this.cancelElsewhere(this.others, otherCount, block)
+    this.tell(peer, otherCount >= 0)
     storage.blockDone(peer.currentPiece, peer.currentBegin)
   }
 
@@ -181,6 +196,11 @@ export class Receiving {
     if (!peers.some((peer) => peer.currentBlock !== noBlock && peer.currentPiece === piece)) storage.discard(piece)
   }
 
+  private isLengthOf(block: number, length: number): boolean {
+    const { grid } = this.context
+    return length === lengthOf(grid, block) || length === wholeLengthOf(grid, block)
+  }
+
   private noteArrival(peer: SwarmPeer, length: number, sentAtMs: number): void {
     const { nowMs } = this.context
     this.requesting.answered(peer)
@@ -232,6 +252,24 @@ export class Receiving {
     } else other.outstanding.release(position)
     if (other.outstanding.heldCount === 0) other.pipeline.settled()
     this.requesting.hasRoom(other)
+  }
+
+  /** A block that was asked for, and is not wanted. True: its end is to be told, as somebody is owed for it. */
+  private refuse(peer: SwarmPeer, piece: number, begin: number, length: number): boolean {
+    if (this.onReceived === undefined) return this.waste(contentLength(this.context.grid, piece, begin, length))
+    peer.currentBlock = noBlock
+    peer.currentPiece = piece
+    peer.currentBegin = begin
+    peer.currentToldBytes = length
+    return true
+  }
+
+  private tell(peer: SwarmPeer, isKept: boolean): void {
+    const bytes = peer.currentToldBytes
+    if (bytes === 0) return
+    peer.currentToldBytes = 0
+    peer.answeredAtMs = this.context.nowMs
+    this.onReceived?.(peer.number, peer.currentPiece, bytes, isKept)
   }
 
   private waste(contentBytes: number): false {

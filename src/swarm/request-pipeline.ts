@@ -42,6 +42,9 @@ const latePatience = 4
 const shortestLateMs = 1_000
 /** While nothing has come of it. */
 const usualLateMs = 3_000
+/** What is left whole to a peer is anybody's after this without a block, or as many times as long as one should take. */
+const shortestStallMs = 10_000
+const stallPatience = 2
 /** Peers below this share pieces among themselves, not with fast ones. */
 const slowBytesPerSecond = 24_576
 
@@ -171,11 +174,21 @@ export class RequestPipeline {
     return nowMs - this.waitingSinceMs >= lateMs
   }
 
+  /** Without a block for so long it has stalled, for whoever waits for what is left whole to it. */
+  get stallMs(): number {
+    if (this.bytesPerSecond === 0) return shortestStallMs
+    return Math.min(Math.max(stallPatience * this.expectedMs(), shortestStallMs), snubMs)
+  }
+
   private timeoutMs(): number {
     if (this.isSilent) return snubMs
     if (this.bytesPerSecond === 0) return usualTimeoutMs
-    const queueMs = (this.depth * blockLengthBytes * 1000) / this.bytesPerSecond
-    return Math.min(Math.max(patience * (this.minLatencyMs + queueMs), shortestTimeoutMs), snubMs)
+    return Math.min(Math.max(patience * this.expectedMs(), shortestTimeoutMs), snubMs)
+  }
+
+  /** For what stands at it at most to come. */
+  private expectedMs(): number {
+    return this.minLatencyMs + (this.depth * blockLengthBytes * 1000) / this.bytesPerSecond
   }
 
   private evaluate(nowMs: number): void {

@@ -3,7 +3,7 @@
 // Guarantees: every request ends, by its block, a reject, a cancel or its release; nothing is allocated per block.
 // Owns the download fields of peers but those of the block on its way (receiving.ts).
 import { blockLengthBytes } from '../formats/metainfo/metainfo.ts'
-import { beginOf, lengthOf, pieceOf, wholeLengthOf } from './block-grid.ts'
+import { beginOf, blockAt, lengthOf, pieceOf, wholeLengthOf } from './block-grid.ts'
 import { mostAskers, nobody } from './partial-pieces.ts'
 import type { PickRequest } from './piece-picker.ts'
 import type { DownloadPolicy, PieceRange } from './policies.ts'
@@ -50,6 +50,8 @@ export class Requesting {
   private isMoreAvailable = false
   private readonly others = new Int32Array(mostAskers)
   private isMemoryShort = false
+  /** The longest block that may be asked for now: shorter ones are still allowed where a whole one is not. */
+  private longestBytes = blockLengthBytes
   private firstHungry = 0
   private nextTickMs = Number.POSITIVE_INFINITY
   /** Who may still send what others were given in the end game. */
@@ -69,6 +71,7 @@ export class Requesting {
       bits: context.storage.have,
       isSlow: false,
       isAlone: false,
+      takesWhole: false,
       outstandingBlocks: 0,
       endGameDepth: 0,
       ranges: undefined,
@@ -81,13 +84,19 @@ export class Requesting {
 
   setPolicy(policy: DownloadPolicy | undefined): void {
     this.policy = policy
+    this.allowanceChanged()
+  }
+
+  /** The policy may allow more than before, or leave no more to a peer. */
+  allowanceChanged(): void {
+    for (const peer of this.context.peers) this.takesWhole(peer)
     this.offerMore()
   }
 
   setPaused(isPaused: boolean): void {
     this.isPaused = isPaused
     for (const peer of this.context.peers) {
-      if (isPaused) this.cancelAll(peer)
+      if (isPaused) this.stop(peer)
       // Who unchoked us meanwhile was asked for nothing.
       else this.hasRoom(peer)
     }
@@ -112,9 +121,10 @@ export class Requesting {
   fill(peer: SwarmPeer): void {
     const { connection, pipeline, outstanding } = peer
     peer.isHungry = false
+    const mayAsk = !this.takesWhole(peer) || !peer.isStalled || outstanding.heldCount === 0
     if (peer.isGone || peer.isLate || this.isPaused || !connection.amInterested) return
     if (connection.isChoking && peer.allowedFast.length === 0) return
-    if (this.context.nowMs < peer.restsUntilMs) {
+    if (this.context.nowMs < peer.restsUntilMs || !mayAsk) {
       peer.isHungry = true
       this.tickLater()
       return
@@ -124,7 +134,12 @@ export class Requesting {
     if (room < pipeline.leastBatch) return
     this.tickLater()
     const allowance = this.policy?.requestAllowanceBytes(peer.number) ?? Number.POSITIVE_INFINITY
-    const wanted = Math.min(room, Math.floor(allowance / blockLengthBytes))
+    if (allowance <= 0) {
+      peer.isHungry = true
+      return
+    }
+    this.longestBytes = Math.min(allowance, blockLengthBytes)
+    const wanted = Math.min(room, Math.max(1, Math.floor(allowance / blockLengthBytes)))
     let count = 0
     const ranges = this.policy?.piecesFor(peer.number)
     if (connection.isChoking) count = this.ask(peer, wanted, within(peer.allowedFast, ranges))
@@ -138,14 +153,16 @@ export class Requesting {
   unchoked(peer: SwarmPeer): void {
     peer.pipeline.unchoked(this.context.nowMs)
     // Without BEP 6 a choke drops what was asked before it, and nothing says so.
-    if (!peer.connection.supportsFast) peer.outstanding.dropReleased()
+    if (!peer.connection.supportsFast) this.forgetReleased(peer, Number.POSITIVE_INFINITY)
     peer.rejectStreak = 0
+    peer.isStalled = false
   }
 
   /** What was asked is not to be expected any more, but for allowed fast pieces (BEP 6); if it comes, it is welcome. */
   choked(peer: SwarmPeer): void {
     peer.isLate = false
     this.release(peer, (piece) => !peer.connection.supportsFast || !peer.allowedFast.includes(piece))
+    if (peer.takesWhole) this.letGo(peer)
   }
 
   /** `length` 0: a client without BEP 6 says so with an empty block. */
@@ -153,9 +170,15 @@ export class Requesting {
     const { grid } = this.context
     const { outstanding, connection } = peer
     // It may have been asked for anew since it was cancelled.
-    if (outstanding.takeCancelled(block, this.context.nowMs)) return
+    if (outstanding.takeCancelled(block, this.context.nowMs)) {
+      outstanding.takeRemembered(block)
+      return
+    }
     const position = block === noBlock ? noBlock : outstanding.find(block)
-    if (position === noBlock) return
+    if (position === noBlock) {
+      outstanding.takeRemembered(block)
+      return
+    }
     const wasHeld = outstanding.isHeld(position)
     outstanding.remove(position)
     peer.isLate = false
@@ -219,6 +242,8 @@ export class Requesting {
   /** It sent something: it may be asked for more. */
   answered(peer: SwarmPeer): void {
     peer.isSilent = false
+    peer.isStalled = false
+    peer.answeredAtMs = this.context.nowMs
     if (!peer.isLate) return
     peer.isLate = false
     this.hasRoom(peer)
@@ -245,13 +270,26 @@ export class Requesting {
     const { connection, outstanding } = peer
     connection.cancel(pieceOf(grid, block), beginOf(grid, block), this.askedLength(peer, block))
     if (connection.supportsFast) outstanding.cancel(block, nowMs)
+    if (this.policy?.onReceived !== undefined) outstanding.rememberAsked(block)
   }
 
   /** Once more for those who had room left, in turn; and once a second, what is overdue. */
   settle(): void {
     const { nowMs } = this.context
     if (nowMs >= this.nextTickMs) this.tick()
-    if (!this.isMoreAvailable) return
+    if (this.isMoreAvailable) this.fillHungry()
+    if (this.policy?.onNoneOutstanding !== undefined) this.tellNoneOutstanding(this.policy)
+  }
+
+  private tellNoneOutstanding(policy: DownloadPolicy): void {
+    for (const peer of this.context.peers) {
+      const isOutstanding = peer.outstanding.heldCount > 0 || peer.isCurrentHeld
+      if (peer.wasOutstanding && !isOutstanding) policy.onNoneOutstanding?.(peer.number)
+      peer.wasOutstanding = isOutstanding
+    }
+  }
+
+  private fillHungry(): void {
     this.isMoreAvailable = false
     const { peers } = this.context
     const { length } = peers
@@ -287,7 +325,8 @@ export class Requesting {
         peer.wantsWholeBlocks = true
         this.release(peer, () => true)
       }
-      this.forgetOld(peer)
+      if (this.takesWhole(peer)) this.noticeStall(peer)
+      this.forgetReleased(peer, nowMs - forgetMs)
       this.reviewCurrent(peer)
       if (peer.outstanding.heldCount === 0) {
         peer.isHungry = true
@@ -311,7 +350,8 @@ export class Requesting {
     if (!picker.isEndGame) return
     for (const peer of peers) {
       const { outstanding, pipeline } = peer
-      if (!pipeline.isLate(nowMs)) continue
+      // What is left whole to a peer is so until it stalls.
+      if ((peer.takesWhole && !peer.isStalled) || !pipeline.isLate(nowMs)) continue
       const heldBefore = outstanding.heldCount
       for (let position = outstanding.first; position < outstanding.end; position = outstanding.next(position)) {
         const block = outstanding.blockAt(position)
@@ -331,8 +371,8 @@ export class Requesting {
   private hasTaker(piece: number): boolean {
     const { peers, nowMs } = this.context
     return peers.some(
-      ({ isGone, isSilent, isLate, bits, connection, restsUntilMs, outstanding, pipeline }) =>
-        !(isGone || isSilent || isLate || connection.isChoking) &&
+      ({ isGone, isSilent, isLate, takesWhole, bits, connection, restsUntilMs, outstanding, pipeline }) =>
+        !(isGone || isSilent || isLate || takesWhole || connection.isChoking) &&
         bits.get(piece) &&
         nowMs >= restsUntilMs &&
         outstanding.heldCount < pipeline.depth &&
@@ -341,6 +381,10 @@ export class Requesting {
   }
 
   private take(piece: number, begin: number): boolean {
+    const { grid } = this.context
+    const isAllowed =
+      this.longestBytes === blockLengthBytes || this.longestBytes >= wholeLengthOf(grid, blockAt(grid, piece, begin))
+    if (!isAllowed) return false
     if (this.context.storage.take(piece, begin)) return true
     this.isMemoryShort = true
     return false
@@ -366,12 +410,17 @@ export class Requesting {
     picked.bits = peer.bits
     picked.isSlow = pipeline.isSlow
     picked.isAlone = !peer.isIdle && this.isSuspect(peer)
+    picked.takesWhole = peer.takesWhole
     picked.outstandingBlocks = outstanding.heldCount
     picked.endGameDepth = behaviour.endGame ? pipeline.endGameDepth : 0
     picked.ranges = ranges
     picked.maxBlocks = wanted
     picked.nowMs = nowMs
     const pickedCount = context.picker.pick(picked)
+    if (outstanding.heldCount === 0 && pickedCount > 0) {
+      peer.answeredAtMs = nowMs
+      peer.isStalled = false
+    }
     let count = 0
     for (let index = 0; index < pickedCount; index++) {
       const block = picked.out[index] as number
@@ -432,8 +481,31 @@ export class Requesting {
     if (outstanding.heldCount === 0) peer.pipeline.settled()
   }
 
-  private cancelAll(peer: SwarmPeer): void {
+  /** It is asked for nothing. */
+  private stop(peer: SwarmPeer): void {
     this.cancel(peer, () => true)
+    if (peer.takesWhole) this.letGo(peer)
+  }
+
+  /** Whether it takes whole pieces alone, as of now. */
+  private takesWhole(peer: SwarmPeer): boolean {
+    const takesWhole = this.policy?.takesWholePieces?.(peer.number) === true
+    if (peer.takesWhole && !takesWhole) this.letGo(peer)
+    peer.takesWhole = takesWhole
+    return takesWhole
+  }
+
+  /** Others may have what is left whole to it for too long. */
+  private noticeStall(peer: SwarmPeer): void {
+    const { picker, nowMs } = this.context
+    if (!picker.isKeeping(peer.number) || nowMs - peer.answeredAtMs < peer.pipeline.stallMs) return
+    peer.isStalled = true
+    this.letGo(peer)
+  }
+
+  private letGo(peer: SwarmPeer): void {
+    this.context.picker.letGo(peer.number)
+    this.offerMore()
   }
 
   private cancel(peer: SwarmPeer, isMeant: (piece: number) => boolean): void {
@@ -453,15 +525,9 @@ export class Requesting {
     if (outstanding.heldCount === 0) peer.pipeline.settled()
   }
 
-  private forgetOld(peer: SwarmPeer): void {
-    const { outstanding } = peer
-    const tooOldMs = this.context.nowMs - forgetMs
-    for (let position = outstanding.first; position < outstanding.end; ) {
-      const following = outstanding.next(position)
-      if (outstanding.sentAtMs(position) > tooOldMs) return
-      if (!outstanding.isHeld(position)) outstanding.remove(position)
-      position = following
-    }
+  /** What was asked for until `lastMs` and released. */
+  private forgetReleased({ outstanding }: SwarmPeer, lastMs: number): void {
+    outstanding.dropReleased(lastMs, this.policy?.onReceived !== undefined)
   }
 
   /** Pieces that nothing is added to, or that are not wanted, make room. */

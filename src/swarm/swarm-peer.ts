@@ -47,8 +47,16 @@ export class SwarmPeer {
   isSilent = false
   /** Others were asked for what it owes, in the end game; it is asked for nothing before it answers. */
   isLate = false
+  /** Something was outstanding at it when a DownloadPolicy was last told that nothing is. */
+  wasOutstanding = false
   /** It did not answer requests for blocks without the gap they end with. */
   wantsWholeBlocks = false
+  /** It takes whole pieces alone, as a DownloadPolicy has it. */
+  takesWhole = false
+  /** It lets us wait too long for what is left whole to it; it is asked for nothing more before it answers. */
+  isStalled = false
+  /** When its last block came, or it was asked for the first one after none was out. */
+  answeredAtMs = 0
   /** It refuses everything: not asked before then. */
   restsUntilMs = 0
   rejectStreak = 0
@@ -66,6 +74,8 @@ export class SwarmPeer {
   currentSinceMs = 0
   /** The picker counts it as asked of this peer. */
   isCurrentHeld = false
+  /** Bytes of the block that comes in, wanted or not, where a DownloadPolicy is to be told of it; else 0. */
+  currentToldBytes = 0
 
   // Upload (uploading.ts, choking.ts).
   readonly uploads = new UploadQueue()

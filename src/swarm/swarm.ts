@@ -29,7 +29,7 @@ import { type SwarmOutput, SwarmOutputs } from './swarm-output.ts'
 import { SwarmPeer } from './swarm-peer.ts'
 import { rowOf, type SwarmSnapshot, webSeedRowOf } from './swarm-snapshot.ts'
 import { Uploading } from './uploading.ts'
-import type { WebSeed } from './web-seed.ts'
+import { isWebSeedNumber, type WebSeed } from './web-seed.ts'
 import { WebSeeding } from './web-seeding.ts'
 
 export interface SwarmOptions {
@@ -77,8 +77,13 @@ export class Swarm {
       nowMs,
     }
     const interest = new Interest(context)
+    interest.setPolicy(options.uploadPolicy)
     const announcing = new Announcing(context, this.byNumber, interest.isFinished)
-    const blaming = new Blaming(context, info, pieceLayers, this.byNumber, (number) => webSeeding.ban(number))
+    const onGuilty = (number: number) => {
+      if (isWebSeedNumber(number)) webSeeding.ban(number)
+      else this.downloadPolicy?.onBlamed?.(number)
+    }
+    const blaming = new Blaming(context, info, pieceLayers, this.byNumber, onGuilty)
     const requesting = new Requesting(context, {
       policy: options.downloadPolicy,
       isSuspect: (peer) => blaming.isSuspect(peer),
@@ -93,6 +98,7 @@ export class Swarm {
       isSending: (block) => webSeeding.isSending(block),
       lost: (number, block) => webSeeding.lost(number, block),
     })
+    receiving.setPolicy(options.downloadPolicy)
     const isSuspect = (seed: WebSeed) => blaming.isSuspect(seed)
     const webSeeding: WebSeeding = new WebSeeding(context, { info, receiving, requesting, isSuspect })
     const uploading = new Uploading(context, (peer, piece) => announcing.wasTold(peer, piece))
@@ -198,6 +204,7 @@ export class Swarm {
     context.nowMs = nowMs
     this.damagedPieces++
     this.damagedBytes += contentLength(context.grid, piece, 0, pieceLength(context.grid, piece))
+    this.downloadPolicy?.onDamaged?.(piece)
     parts.blaming.damaged(piece, leaves)
     context.picker.pieceDamaged(piece)
     context.outputs.push({ type: 'piece-damaged', piece })
@@ -227,6 +234,7 @@ export class Swarm {
     context.nowMs = nowMs
     parts.receiving.abandonPiece(piece)
     this.webSeeding.leavePiece(piece)
+    if (context.picker.hasBlocks(piece)) this.downloadPolicy?.onAbandoned?.(piece)
     if (parts.interest.pieceLost(piece)) parts.announcing.pieceLost(piece)
     for (const peer of context.peers) parts.uploading.refusePiece(peer, piece)
     parts.requesting.offerMore()
@@ -279,6 +287,8 @@ export class Swarm {
     this.downloadPolicy = download
     this.parts.choking.setPolicy(upload ?? this.plainPolicy)
     this.parts.requesting.setPolicy(download)
+    this.parts.receiving.setPolicy(download)
+    this.parts.interest.setPolicy(upload)
     this.settle()
   }
 
@@ -341,10 +351,24 @@ export class Swarm {
     this.webSeeding.held(seed)
   }
 
-  /** A DownloadPolicy allows more than before. */
+  /** A DownloadPolicy allows more than before, or a peer takes whole pieces no more. */
   allowanceChanged(nowMs: number): void {
     this.context.nowMs = nowMs
-    this.parts.requesting.offerMore()
+    this.parts.requesting.allowanceChanged()
+    this.settle()
+  }
+
+  /** An UploadPolicy allows a peer more than before. */
+  uploadAllowanceChanged(peer: number, nowMs: number): void {
+    this.context.nowMs = nowMs
+    const allowed = this.byNumber.get(peer)
+    if (allowed !== undefined) this.parts.uploading.allowed(allowed)
+  }
+
+  /** An UploadPolicy would hand out slots otherwise now: it is asked at once, or soon if it has been just now. */
+  slotsChanged(nowMs: number): void {
+    this.context.nowMs = nowMs
+    this.parts.choking.slotsChanged()
     this.settle()
   }
 

@@ -7,6 +7,7 @@ import { unwrap } from '../base/errors.ts'
 import { blockLengthBytes } from '../formats/metainfo/metainfo.ts'
 import { allowedFastCount, allowedFastSet } from './allowed-fast.ts'
 import { contentLength, pieceLength } from './block-grid.ts'
+import type { UploadPolicy } from './policies.ts'
 import { disconnect, type SwarmContext } from './swarm-context.ts'
 import type { SwarmPeer } from './swarm-peer.ts'
 import { maxQueuedRequests } from './upload-queue.ts'
@@ -23,6 +24,9 @@ export class Uploading {
   uploadedBytes = 0
   private readonly context: SwarmContext
   private isPaused = false
+  /** What an UploadPolicy allows and is told, if it does: undefined for plain BitTorrent. */
+  private bound: UploadPolicy['allowanceBytes']
+  private onServed: UploadPolicy['onServed']
   private readonly wasTold: (peer: SwarmPeer, piece: number) => boolean
   private readonly unpin: (piece: number, begin: number) => void
 
@@ -31,6 +35,12 @@ export class Uploading {
     this.context = context
     this.wasTold = wasTold
     this.unpin = (piece, begin) => context.storage.unpin(piece, begin)
+  }
+
+  setPolicy(policy: UploadPolicy): void {
+    this.bound = policy.allowanceBytes?.bind(policy)
+    this.onServed = policy.onServed?.bind(policy)
+    for (const peer of this.context.peers) this.allowed(peer)
   }
 
   /** Paused: all that waits is refused, and whatever is asked for from now on, allowed fast or not. */
@@ -81,7 +91,7 @@ export class Uploading {
     const { uploads, connection } = peer
     const { grid, storage, nowMs } = this.context
     let sentBytes = 0
-    while (!peer.isStreamFull && sentBytes < allowedBytes && uploads.size > 0 && this.isWithinAllowance(peer)) {
+    while (!peer.isStreamFull && sentBytes < allowedBytes && this.mayServe(peer)) {
       const position = uploads.first
       const piece = uploads.pieceAt(position)
       const begin = uploads.beginAt(position)
@@ -109,8 +119,9 @@ export class Uploading {
       peer.epochUploadedBytes += length
       peer.roundUploadedBytes += contentBytes
       this.uploadedBytes += contentBytes
+      this.onServed?.(peer.number, length)
     }
-    peer.isUploadReady = uploads.size > 0 && this.isWithinAllowance(peer)
+    peer.isUploadReady = this.mayServe(peer)
     return sentBytes
   }
 
@@ -136,7 +147,7 @@ export class Uploading {
   readable(piece: number, isServable: boolean): void {
     for (const peer of this.context.peers) {
       if (!isServable) this.refusePiece(peer, piece)
-      if (peer.uploads.size > 0) this.markReady(peer)
+      this.markReady(peer)
     }
   }
 
@@ -150,9 +161,9 @@ export class Uploading {
     this.refuseWhere(peer, (piece) => !peer.grantedFast.has(piece))
   }
 
-  /** A new epoch, or another share of it: who waited for that may go on. */
+  /** A new epoch, another share of it, or more of an allowance: who waited for that may go on. */
   allowed(peer: SwarmPeer): void {
-    if (peer.uploads.size > 0) this.markReady(peer)
+    this.markReady(peer)
   }
 
   /**
@@ -168,12 +179,15 @@ export class Uploading {
     return !grid.hasGaps && begin < lengthBytes && begin + length <= paddedBytes
   }
 
-  private isWithinAllowance(peer: SwarmPeer): boolean {
-    return peer.epochUploadedBytes < peer.allowanceBytes || peer.connection.amChoking
+  /** Whether the first block that waits may be sent: beyond what a slot allows by a part of it, never beyond the bound. */
+  private mayServe(peer: SwarmPeer): boolean {
+    const { uploads, connection, epochUploadedBytes, allowanceBytes, number } = peer
+    if (uploads.size === 0 || !(epochUploadedBytes < allowanceBytes || connection.amChoking)) return false
+    return this.bound === undefined || uploads.lengthAt(uploads.first) <= this.bound(number)
   }
 
   private markReady(peer: SwarmPeer): void {
-    if (peer.isUploadReady || peer.isGone || !this.isWithinAllowance(peer)) return
+    if (peer.isUploadReady || peer.isGone || !this.mayServe(peer)) return
     peer.isUploadReady = true
     this.context.outputs.push({ type: 'upload-ready', peer })
   }

@@ -185,6 +185,7 @@ describe('the beginning', () => {
     one.link.withdraw()
     one.drain()
     one.told.length = 0
+    one.sent.length = 0
     two.link.tell(hello)
     two.drain()
     deliver(two, one)
@@ -361,6 +362,16 @@ describe('open', () => {
     assert.deepEqual(secp256k1.scheme.recover(digest, signature), { ok: true, value: keyOf(0xa1).address })
   })
 
+  test('who ends it says so, and the peer that hears it says no more', () => {
+    const [one, two] = openPair()
+    one.link.withdraw()
+    one.drain()
+    assert.deepEqual(refusals(one), ['terms: speed-refused'])
+    deliver(one, two)
+    assert.equal(closedWith(two), 'speed-refused')
+    assert.deepEqual(refusals(two), [])
+  })
+
   test('a statement by another key, or made on another connection, closes it', () => {
     const award: SpeedStatement = { type: 'walk-in-award', epoch: 1, price, fromByte: 0 }
     const [one, two] = openPair()
@@ -371,7 +382,7 @@ describe('open', () => {
     one.drain()
     deliver(one, two)
     assert.equal(closedWith(two), 'signature-invalid')
-    assert.deepEqual(refusals(two), ['walk-in-award: signature-invalid'])
+    assert.deepEqual(refusals(two), ['walk-in-award: signature-invalid', 'terms: signature-invalid'])
   })
 
   test('evidence is what its author signed, of this torrent and ledger, or closes it', () => {

@@ -57,6 +57,7 @@ class Table {
       bits: this.bits.get(peer) as Bitfield,
       isSlow: false,
       isAlone: false,
+      takesWhole: false,
       outstandingBlocks: 0,
       endGameDepth: 8,
       ranges: undefined,
@@ -352,6 +353,77 @@ test('a peer that becomes a suspect does not go on with a piece that holds block
   ok(table.pieceOf(table.ask(1, { isAlone: true })) !== table.pieceOf(shared))
 })
 
+test('a peer that takes whole pieces gets ones nobody has begun, and nobody else is asked for any of them', () => {
+  const table = new Table({ pieceCount: 6, blocksPerPiece: 8, have: fourHad })
+  for (let peer = 1; peer <= 3; peer++) table.join(peer)
+  const shared = table.ask(1, { maxBlocks: 2 })
+  const kept = table.ask(2, { maxBlocks: 3, takesWhole: true })
+  ok(table.pieceOf(kept) !== table.pieceOf(shared))
+  const isKept = (block: number) => Math.floor(block / 8) === table.pieceOf(kept)
+  const others = [...table.ask(3, { maxBlocks: 20 }), ...table.ask(1, { maxBlocks: 20 })]
+  ok(others.length >= 6 && !others.some(isKept))
+  table.receive(2, kept)
+  ok(!table.ask(3).some(isKept))
+  equal(table.ask(2, { maxBlocks: 20, takesWhole: true }).length, 5)
+  ok(!table.ask(3, { endGameDepth: 20 }).some(isKept))
+  table.picker.letGo(2)
+  ok(table.ask(3, { endGameDepth: 20, maxBlocks: 20 }).some(isKept))
+})
+
+test('a peer that takes whole pieces gets all that is left of one, once nobody else is at it', () => {
+  const table = new Table({ pieceCount: 5, blocksPerPiece: 8, have: fourHad })
+  table.join(1)
+  table.join(2)
+  const begun = table.ask(1, { maxBlocks: 4 })
+  deepEqual(table.ask(2, { takesWhole: true }), [])
+  table.receive(1, begun.slice(0, 3))
+  deepEqual(table.ask(2, { takesWhole: true }), [])
+  table.picker.returned(begun[3] as number, 1)
+  deepEqual(table.ask(2, { takesWhole: true }), [35, 36, 37, 38, 39])
+  deepEqual(table.ask(1), [])
+})
+
+test('one that takes whole pieces goes on with its own, even if it was asked for them before it did', () => {
+  const table = new Table({ pieceCount: 6, blocksPerPiece: 8, have: fourHad })
+  table.join(1)
+  table.join(2)
+  const before = table.ask(1, { maxBlocks: 2 })
+  equal(table.pieceOf(table.ask(1, { maxBlocks: 6, takesWhole: true })), table.pieceOf(before))
+  ok(table.pieceOf(table.ask(2, { maxBlocks: 8 })) !== table.pieceOf(before))
+})
+
+test('no piece is begun with a peer that takes whole ones while two of its are not asked for to their end', () => {
+  const table = new Table({ pieceCount: 12, blocksPerPiece: 4, have: fourHad })
+  table.join(1)
+  const blocks = table.ask(1, { maxBlocks: 12, takesWhole: true })
+  equal(blocks.length, 12)
+  const pieces = [...new Set(blocks.map((block) => Math.floor(block / 4)))]
+  const isElsewhere = (piece: number) => !pieces.includes(piece)
+  table.picker.returned(blocks[0] as number, 1)
+  equal(table.ask(1, { maxBlocks: 4, takesWhole: true, canTake: isElsewhere }).length, 4)
+  table.picker.returned(blocks[4] as number, 1)
+  deepEqual(table.ask(1, { maxBlocks: 4, takesWhole: true, canTake: isElsewhere }), [])
+  equal(table.ask(1, { maxBlocks: 4, takesWhole: true }).length, 4)
+})
+
+test('of pieces that others began a peer that takes whole ones gets two at a time, and no new one while three are partly here', () => {
+  const table = new Table({ pieceCount: 30, blocksPerPiece: 4, have: fourHad })
+  for (let peer = 1; peer <= 6; peer++) table.join(peer)
+  const firsts = [2, 3, 4, 5].map((peer) => table.ask(peer, { maxBlocks: 1 })[0] as number)
+  for (const [index, first] of firsts.entries()) table.receive(index + 2, [first])
+  const begun = firsts.map((first) => Math.floor(first / 4))
+  equal(new Set(begun).size, 4)
+  const blocks = table.ask(1, { maxBlocks: 20, takesWhole: true })
+  equal(blocks.length, 20)
+  const pieces = [...new Set(blocks.map((block) => Math.floor(block / 4)))]
+  equal(pieces.filter((piece) => begun.includes(piece)).length, 2)
+  const own = blocks.filter((block) => !begun.includes(Math.floor(block / 4)))
+  equal(table.ask(1, { maxBlocks: 1, takesWhole: true }).length, 1)
+  table.receive(1, [own[0] as number])
+  equal(table.ask(1, { maxBlocks: 8, takesWhole: true }).length, 1, 'the rest of what it was at')
+  deepEqual(table.ask(1, { maxBlocks: 8, takesWhole: true }), [])
+})
+
 test('a deadline does not lead out of the ranges given', () => {
   const table = new Table({ pieceCount: 20, blocksPerPiece: 1, have: fourHad })
   table.join(1)
@@ -444,6 +516,7 @@ test('the last piece and pieces of odd length have as many blocks as they need',
     bits,
     isSlow: false,
     isAlone: false,
+    takesWhole: false,
     outstandingBlocks: 0,
     endGameDepth: 8,
     ranges: undefined,
@@ -465,11 +538,13 @@ const action = fc.oneof(
     max: fc.integer({ min: 1, max: 6 }),
     isSlow: fc.boolean(),
     isAlone: fc.boolean(),
+    takesWhole: fc.boolean(),
     memory: fc.nat(3),
   }),
   fc.record({ type: fc.constant('receive' as const), peer: fc.nat(4), index: fc.nat(30) }),
   fc.record({ type: fc.constant('return' as const), peer: fc.nat(4), index: fc.nat(30) }),
   fc.record({ type: fc.constant('leave' as const), peer: fc.nat(4) }),
+  fc.record({ type: fc.constant('let-go' as const), peer: fc.nat(4) }),
   fc.record({ type: fc.constant('have' as const), peer: fc.nat(4), piece: fc.nat(7) }),
   fc.record({ type: fc.constant('judge' as const), isGood: fc.boolean() }),
   fc.record({ type: fc.constant('lose' as const), piece: fc.nat(7) }),
@@ -520,6 +595,7 @@ test('whatever happens: nothing is asked that is here, unwanted, elsewhere or as
           ok(!here.has(block) && !had.has(piece) && priorities[piece] !== 0 && table.bits.get(peer)?.get(piece))
           const askers = [...owed].filter(([, list]) => list.includes(block)).map(([other]) => other)
           ok(!askers.includes(peer) && askers.length < 3)
+          if (changes.takesWhole === true) deepEqual(askers, [])
           if (askers.length > 0 && !wasEndGame) equal(askers.length, 1)
           owed.get(peer)?.push(block)
         }
@@ -568,6 +644,7 @@ test('whatever happens: nothing is asked that is here, unwanted, elsewhere or as
             maxBlocks: step.max,
             isSlow: step.isSlow,
             isAlone: step.isAlone,
+            takesWhole: step.takesWhole,
             outstandingBlocks: owed.get(step.peer)?.length ?? 0,
             endGameDepth: 8,
             canTake: (piece, begin) => {
@@ -577,6 +654,8 @@ test('whatever happens: nothing is asked that is here, unwanted, elsewhere or as
               return true
             },
           })
+        } else if (step.type === 'let-go') {
+          picker.letGo(step.peer)
         } else if (step.type === 'leave') {
           for (const block of [...(owed.get(step.peer) as number[])]) giveBack(step.peer, block)
           picker.removePeer(step.peer, table.bits.get(step.peer) as Bitfield)
@@ -591,6 +670,7 @@ test('whatever happens: nothing is asked that is here, unwanted, elsewhere or as
         dropDone()
       }
       // Whoever is left finishes: one seed that answers everything, and the others give up.
+      for (let peer = 0; peer < 5; peer++) picker.letGo(peer)
       for (let peer = 0; peer < 5; peer++) for (const block of [...(owed.get(peer) as number[])]) giveBack(peer, block)
       join(9)
       for (let round = 0; round < 60 && picker.missing.hasAny; round++) {
