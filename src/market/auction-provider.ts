@@ -34,6 +34,13 @@ export type AuctionProviderInput =
   /** Kept in mind until it leaves. `weight` by what it gave and paid before. Again: another weight from now on. */
   | { readonly type: 'arrive'; readonly account: AccountId; readonly weight: number; readonly isNewcomer: boolean }
   | { readonly type: 'leave'; readonly account: AccountId }
+  /** From before, or from another torrent: until when it is out of contested rounds, or weighs one. */
+  | {
+      readonly type: 'remember'
+      readonly account: AccountId
+      readonly what: 'excluded' | 'demoted'
+      readonly untilMs: number
+    }
   /** `backing`: free balance by the receipt that came with a commitment, verified; absent: none. */
   | {
       readonly type: 'told'
@@ -41,8 +48,13 @@ export type AuctionProviderInput =
       readonly message: AuctionBidderMessage
       readonly backing?: TokenAmount
     }
-  /** From the next epoch on; shares that were promised to jobs are not among them. */
-  | { readonly type: 'terms'; readonly shares: number; readonly postedPrice: TokenAmount }
+  /** From the next epoch on, but fewer shares are so many fewer to sell at once; those of jobs are not among them. */
+  | {
+      readonly type: 'terms'
+      readonly shares: number
+      readonly postedPrice: TokenAmount
+      readonly backedMiB?: number
+    }
   /** Since the last time it was said of this holder: what it drew, and what its share had for it meanwhile. */
   | {
       readonly type: 'drawn'
@@ -61,10 +73,11 @@ export type AuctionProviderOutput =
       readonly type: 'share-ended'
       readonly account: AccountId
       readonly reason: 'outbid' | 'given-back' | 'idle'
-      /** Owed besides what was drawn. */
+      /** It is told, by an award or a `share-lost`, once; owed besides what was drawn. */
       readonly owedBytes: number
     }
-  | { readonly type: 'excluded'; readonly account: AccountId; readonly untilMs: number }
+  /** To be remembered: out of contested rounds until then, or of weight one in them. */
+  | { readonly type: 'excluded' | 'demoted'; readonly account: AccountId; readonly untilMs: number }
 
 interface Bidder {
   weight: number
@@ -126,6 +139,7 @@ export class AuctionProvider {
   private shares: number
   private postedPrice: TokenAmount
   private nextTerms: { readonly shares: number; readonly postedPrice: TokenAmount }
+  private backedMiB: number
   private round: Round = { type: 'none' }
   private settled: Settled | undefined
   private epoch: number
@@ -137,6 +151,7 @@ export class AuctionProvider {
     this.epochMs = options.epochMs ?? 10_000
     this.shares = options.shares
     this.postedPrice = options.postedPrice
+    this.backedMiB = options.backedMiB
     this.nextTerms = { shares: options.shares, postedPrice: options.postedPrice }
     this.epoch = options.firstEpoch
     this.epochEndsAtMs = nowMs + this.epochMs
@@ -147,8 +162,13 @@ export class AuctionProvider {
     return this.holders
   }
 
+  /** As it said last, unless it lost its share since. */
+  isWanting(account: AccountId): boolean {
+    return this.bidders.get(account)?.isWanting === true
+  }
+
   get freeShares(): number {
-    return Math.max(0, this.shares - this.holders.size)
+    return Math.max(0, Math.min(this.shares, this.nextTerms.shares) - this.holders.size)
   }
 
   handle(input: AuctionProviderInput, nowMs: number): void {
@@ -162,11 +182,15 @@ export class AuctionProvider {
         this.bidders.delete(input.account)
         this.giveBack(input.account, nowMs)
         break
+      case 'remember':
+        this.memoryOf(input.what).set(input.account, input.untilMs)
+        break
       case 'told':
         this.told(input.from, input.message, input.backing, nowMs)
         break
       case 'terms':
         this.nextTerms = input
+        this.backedMiB = input.backedMiB ?? this.backedMiB
         break
       case 'drawn':
         this.drawn(input, nowMs)
@@ -254,7 +278,7 @@ export class AuctionProvider {
     const excluded = wanting.filter((account) => this.excludedUntilMs.has(account))
     const buyers = [...admitted, ...excluded].slice(0, this.shares)
     const staying = new Set(buyers)
-    for (const account of [...this.holders.keys()]) if (!staying.has(account)) this.end(account, 'outbid', 0)
+    for (const account of [...this.holders.keys()]) if (!staying.has(account)) this.takeBack(account, 'outbid')
     for (const account of buyers) {
       if (this.holders.get(account)?.price !== this.postedPrice) this.sell(account, nowMs)
     }
@@ -271,7 +295,8 @@ export class AuctionProvider {
       const { weight = leastWeight, isNewcomer = true } = this.bidders.get(account) ?? {}
       return { account, weight: this.demotedUntilMs.has(account) ? leastWeight : weight, isNewcomer }
     })
-    const { commitMs = 1_000, backedMiB } = this.options
+    const { commitMs = 1_000 } = this.options
+    const { backedMiB } = this
     const call: AuctionCall = {
       type: 'auction-call',
       epoch: this.epoch,
@@ -311,7 +336,12 @@ export class AuctionProvider {
     const awards = new Map(settleRound(terms, bids).map(({ account, price }) => [account, price]))
     this.settled = { terms, bids, openings, dropped: new Set() }
     for (const { account } of list.commitments) if (!opened.has(account)) this.exclude(account, nowMs)
-    for (const account of [...this.holders.keys()]) if (!awards.has(account)) this.end(account, 'outbid', 0)
+    const listed = new Set(list.commitments.map(({ account }) => account))
+    for (const account of [...this.holders.keys()]) {
+      if (awards.has(account)) continue
+      if (listed.has(account)) this.end(account, 'outbid', 0)
+      else this.takeBack(account, 'outbid')
+    }
     for (const { account } of list.commitments) {
       const price = awards.get(account)
       if (price !== undefined && this.bidders.get(account)?.isWanting === true) this.hold(account, price, nowMs)
@@ -372,6 +402,7 @@ export class AuctionProvider {
     const bidder = this.bidders.get(account)
     if (bidder !== undefined) bidder.isWanting = false
     this.demotedUntilMs.set(account, nowMs + hourMs)
+    this.outputs.push({ type: 'demoted', account, untilMs: nowMs + hourMs })
     this.tell(account, { type: 'share-lost', epoch: this.epoch, owedBytes })
     this.end(account, 'idle', owedBytes)
     this.settled?.dropped.add(account)
@@ -380,7 +411,7 @@ export class AuctionProvider {
 
   private giveBack(account: AccountId, nowMs: number): void {
     if (!this.holders.has(account)) return
-    this.end(account, 'given-back', 0)
+    this.takeBack(account, 'given-back')
     this.settled?.dropped.add(account)
     this.promote(nowMs)
   }
@@ -393,6 +424,18 @@ export class AuctionProvider {
     } else if (holder.price === price) return
     else holder.price = price
     this.outputs.push({ type: 'share', account, price })
+  }
+
+  /** Who is told that its share is lost wants none until it says so again. */
+  private takeBack(account: AccountId, reason: 'outbid' | 'given-back'): void {
+    const bidder = this.bidders.get(account)
+    if (bidder !== undefined) bidder.isWanting = false
+    this.tell(account, { type: 'share-lost', epoch: this.epoch, owedBytes: 0 })
+    this.end(account, reason, 0)
+  }
+
+  private memoryOf(what: 'excluded' | 'demoted'): Map<AccountId, number> {
+    return what === 'excluded' ? this.excludedUntilMs : this.demotedUntilMs
   }
 
   private end(account: AccountId, reason: 'outbid' | 'given-back' | 'idle', owedBytes: number): void {

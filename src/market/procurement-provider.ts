@@ -121,6 +121,11 @@ export class ProcurementProvider {
     return sum
   }
 
+  /** Who asked and was answered, or has a job that goes on. */
+  get requesters(): ReadonlySet<AccountId> {
+    return new Set(Array.from(this.jobs.values(), ({ requester }) => requester))
+  }
+
   handle(input: ProcurementProviderInput, nowMs: number): void {
     const before = this.promised
     switch (input.type) {

@@ -41,6 +41,8 @@ export type ProcurementRequesterInput =
   /** Units that this winner brought and that were verified, since the last time. */
   | { readonly type: 'verified'; readonly from: AccountId; readonly units: number }
   | { readonly type: 'gone'; readonly from: AccountId }
+  /** No more is wanted of it, which is not its fault. */
+  | { readonly type: 'released'; readonly from: AccountId }
   /** Bought at posted prices, or come for nothing. */
   | { readonly type: 'bought'; readonly units: number; readonly pay: TokenAmount }
 
@@ -134,6 +136,10 @@ export class ProcurementRequester {
         break
       case 'gone':
         this.endShare(input.from, true)
+        break
+      case 'released':
+        this.endShare(input.from, false)
+        this.sayElsewhere()
         break
       case 'bought':
         this.bought(input.units, input.pay)

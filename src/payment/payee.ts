@@ -33,11 +33,23 @@ export type PayeeInput =
   | { readonly type: 'conditions'; readonly payer: AccountId; readonly conditions: LinkConditions }
   | { readonly type: 'detach'; readonly payer: AccountId }
   | { readonly type: 'told'; readonly from: AccountId; readonly message: PayerMessage }
+  /** The payer showed what the rail's operator signed of a lane, and it was checked: the rail need not be asked. */
+  | { readonly type: 'lane-shown'; readonly from: AccountId; readonly lane: Lane }
   /** Cash what is in hand now. */
   | { readonly type: 'claim' }
   /** The owner closes a lane, or gives it up where the rail will never answer again. */
   | { readonly type: 'close-lane'; readonly lane: LaneId }
   | { readonly type: 'give-up'; readonly lane: LaneId }
+
+export interface PayeeAccount {
+  /** Sent. */
+  readonly bytes: number
+  readonly owed: TokenAmount
+  /** By vouchers on the disk. */
+  readonly paid: TokenAmount
+  /** Lanes that were not ended. */
+  readonly laneCount: number
+}
 
 type Hello = Extract<PayerMessage, { readonly type: 'hello' }>
 
@@ -114,6 +126,14 @@ export class Payee {
     return tab === undefined ? 0 : Math.max(0, tab.limitBytes - tab.meter.bytes)
   }
 
+  /** What one payer owes and paid over the connection that is attached, or was last. Undefined: nothing is left of it. */
+  accountOf(payer: AccountId): PayeeAccount | undefined {
+    const tab = this.tabs.byPayer.get(payer)
+    if (tab === undefined) return undefined
+    const { meter, paid } = tab
+    return { bytes: meter.bytes, owed: meter.owed(), paid, laneCount: this.lanesOf(tab).length }
+  }
+
   /** What was sent and is not paid for. */
   unpaid(tabNumber: number): TokenAmount {
     const tab = this.tabs.numbered(tabNumber)
@@ -147,6 +167,11 @@ export class Payee {
         if (tab?.isAttached !== true) break
         this.told(tab, input.message, nowMs)
         return input.message.type === 'finish' ? undefined : tab
+      }
+      case 'lane-shown': {
+        const tab = this.tabs.byPayer.get(input.from)
+        if (tab?.isAttached === true) this.shown(tab, input.lane, nowMs)
+        break
       }
       case 'claim':
         this.lanes.claimNow()
@@ -195,6 +220,17 @@ export class Payee {
       tab.strangeLanes++
       tab.looking.add(lane)
       this.errands.lookUp(lane, { type: 'lane', lane, payer: tab.payer })
+    }
+  }
+
+  private shown(tab: PayeeTab, lane: Lane, nowMs: number): void {
+    const { entries } = this.lanes
+    const entry = entries.get(lane.id)
+    if (entry?.record.payer === tab.payer) this.lanes.seen(entry, lane, nowMs)
+    else if (entry === undefined && tab.strangeLanes < maxStrangeLanes) {
+      tab.strangeLanes++
+      this.meet(lane, tab.payer, nowMs)
+      if (entries.has(lane.id)) tab.looking.delete(lane.id)
     }
   }
 

@@ -61,6 +61,8 @@ export interface PayerTab {
   saidSpent: boolean
   /** How far requests may go, as a count of the meter. */
   limitBytes: number
+  /** There is a lane that can pay for more than is owed, or it is paid already. */
+  isFunded: boolean
   readonly lanes: PayerEntry[]
   wakeMs: number
 }
@@ -112,6 +114,7 @@ export function newPayerTab(number: number, payee: AccountId, unpaid: TokenAmoun
     openFailures: 0,
     saidSpent: false,
     limitBytes: 0,
+    isFunded: false,
     lanes: [],
     wakeMs: nowMs,
   }

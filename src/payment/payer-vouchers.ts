@@ -171,6 +171,7 @@ export class PayerVouchers {
     }
     tab.meter.settle(tab.paid)
     tab.limitBytes = covered > tab.paid || tab.meter.owed() <= tab.paid ? tab.meter.bytesFor(covered) : 0
+    tab.isFunded = covered > tab.meter.owed()
   }
 }
 

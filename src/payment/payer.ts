@@ -5,16 +5,16 @@
 import { unreachable } from '../base/assert.ts'
 import { equalBytes } from '../base/bytes.ts'
 import type { Result } from '../base/errors.ts'
-import type { TokenAmount } from '../base/token-amount.ts'
+import { addAmounts, type TokenAmount, tokenAmount } from '../base/token-amount.ts'
 import { accountAddress } from '../formats/money/account-id.ts'
 import { voucherDigest } from '../formats/money/voucher-digest.ts'
 import type { AccountId, Hash256, Lane, LedgerOperation, SignedVoucher, Voucher } from '../ports/ledger.ts'
 import { Errands } from './errands.ts'
 import { tickBytes } from './exposure-window.ts'
 import { maxMarks, type PayeeMark, type PayeeMessage } from './lane-messages.ts'
-import { budgets, type PayerLane, putRecord } from './lane-records.ts'
+import { type Budget, budgets, type PayerLane, putRecord } from './lane-records.ts'
 import { isLasting, isPayable, type PayerEntry, type PayerTab, unpaidOf } from './payer-lane.ts'
-import { PayerLanes, type PayerOptions, type PayerRecords, type PayerStep } from './payer-lanes.ts'
+import { handBudget, PayerLanes, type PayerOptions, type PayerRecords, type PayerStep } from './payer-lanes.ts'
 import { isFinished, PayerVouchers, paysWithinMs, resendMs } from './payer-vouchers.ts'
 import type { PayerOutput, PaymentAnswer } from './payment-events.ts'
 import { rollsOverAtMs, servesUntilMs } from './rail-terms.ts'
@@ -36,6 +36,8 @@ export type PayerInput =
   | { readonly type: 'price'; readonly payee: AccountId; readonly fromByte: number; readonly pricePerMiB: TokenAmount }
   | { readonly type: 'rate'; readonly payee: AccountId; readonly bytesPerSecond: number }
   | { readonly type: 'detach'; readonly payee: AccountId }
+  /** For bytes of an earlier connection, which were verified only now. */
+  | { readonly type: 'owe'; readonly payee: AccountId; readonly amount: TokenAmount }
   /** Nothing more will be bought: pays what is owed and ends the lanes. */
   | { readonly type: 'finish'; readonly payee: AccountId }
   | { readonly type: 'told'; readonly from: AccountId; readonly message: PayeeMessage }
@@ -43,6 +45,20 @@ export type PayerInput =
   | { readonly type: 'by-hand'; readonly operation: HandOperation }
   /** Answered by `voucher-signed` or `refused`. The rail has just said how the lane is, and how late. */
   | { readonly type: 'sign-by-hand'; readonly voucher: Voucher; readonly seen: Lane; readonly ledgerMs: number }
+
+/** What one payee is owed and was paid over the connection that is attached, or was last. */
+export interface PayerAccount {
+  /** Verified. */
+  readonly bytes: number
+  readonly owed: TokenAmount
+  readonly paid: TokenAmount
+  /** Everything that was signed is on the payee's disk. */
+  readonly isDelivered: boolean
+  /** Lanes that were not ended. */
+  readonly laneCount: number
+  /** A lane is open, the payee knows it, and serves ahead of payment or is paid ahead. */
+  readonly isReady: boolean
+}
 
 type HandOperation = Extract<LedgerOperation, { readonly type: 'open-lane' | 'top-up-lane' | 'request-close' }>
 
@@ -92,6 +108,23 @@ export class Payer {
     return this.lanes.purses.remaining(budget, this.lanes.records)
   }
 
+  /** What may be spent, and is gone for good: of lanes that have ended, fees included. */
+  budgetOf(name: string): Pick<Budget, 'total' | 'spent'> {
+    return this.lanes.purses.budget(name)
+  }
+
+  /** Spent in all, ever, and in lanes or asked for now; what the owner does by hand aside. */
+  sums(): { readonly spent: TokenAmount; readonly locked: TokenAmount } {
+    let spent: bigint = this.lanes.purses.spentBut(handBudget)
+    let locked = 0n
+    for (const { budget, signed, deposit, toppingUp, fee } of this.lanes.records) {
+      if (budget === handBudget) continue
+      spent += signed
+      locked += deposit + toppingUp + fee - signed
+    }
+    return { spent: tokenAmount(spent), locked: tokenAmount(locked) }
+  }
+
   /** The number by which bytes of a payee are counted; undefined: it was never attached. */
   tabOf(payee: AccountId): number | undefined {
     return this.lanes.tabs.get(payee)?.number
@@ -130,6 +163,24 @@ export class Payer {
     return tab?.isAttached === true ? Math.max(0, tab.limitBytes - tab.meter.bytes) : 0
   }
 
+  /** Undefined: it was never attached, or nothing is left of it. */
+  accountOf(payee: AccountId): PayerAccount | undefined {
+    const tab = this.lanes.tabs.get(payee)
+    if (tab === undefined) return undefined
+    const { meter, paid, windowBytes, isAttached, isConfirmed, isFunded, lanes } = tab
+    const owed = meter.owed()
+    const isAllDelivered = lanes.every(isDelivered)
+    const isAhead = windowBytes > 0 || (paid > owed && isAllDelivered)
+    return {
+      bytes: meter.bytes,
+      owed,
+      paid,
+      isDelivered: isAllDelivered,
+      laneCount: lanes.length,
+      isReady: isAttached && isConfirmed && isFunded && isAhead,
+    }
+  }
+
   private take(input: PayerInput, nowMs: number): Touched {
     const { lanes } = this
     switch (input.type) {
@@ -157,6 +208,11 @@ export class Payer {
       }
       case 'detach':
         return this.detach(lanes.tabOf(input.payee, nowMs), nowMs)
+      case 'owe': {
+        const tab = lanes.tabOf(input.payee, nowMs)
+        tab.meter.raiseTo(addAmounts(tab.meter.owed(), input.amount))
+        return tab
+      }
       case 'finish': {
         const tab = lanes.tabOf(input.payee, nowMs)
         tab.finishedAtMs = Math.min(tab.finishedAtMs, nowMs)

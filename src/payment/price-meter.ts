@@ -26,6 +26,8 @@ export function priceOf(bytes: number, pricePerMiB: TokenAmount): TokenAmount {
 export class PriceMeter {
   private steps: PriceStep[]
   private counted = 0
+  /** A price from here on was agreed last, be it the one there was. */
+  private agreedFromByte = 0
 
   /** `before` is owed for what came before the first byte counted. */
   constructor(before: TokenAmount, pricePerMiB: TokenAmount) {
@@ -48,10 +50,11 @@ export class PriceMeter {
   /** False: it would change what is counted or agreed already, or there are too many prices; nothing has changed. */
   setPrice(fromByte: number, pricePerMiB: TokenAmount): boolean {
     const last = present(this.steps.at(-1), 'a price')
-    if (!Number.isSafeInteger(fromByte) || fromByte < this.counted || fromByte < last.fromByte) return false
+    if (!Number.isSafeInteger(fromByte) || fromByte < this.counted || fromByte < this.agreedFromByte) return false
+    if (pricePerMiB !== last.pricePerMiB && fromByte > last.fromByte && this.steps.length >= maxSteps) return false
+    this.agreedFromByte = fromByte
     if (pricePerMiB === last.pricePerMiB) return true
     if (fromByte === last.fromByte) this.steps.pop()
-    else if (this.steps.length >= maxSteps) return false
     this.steps.push({ fromByte, pricePerMiB, scaledBefore: last.scaledBefore + scaled(last, fromByte) })
     return true
   }

@@ -27,6 +27,13 @@ export class Purses {
     return this.byName.get(name) ?? { name, total: zeroAmount, spent: zeroAmount }
   }
 
+  /** Out of all budgets but those of this name. */
+  spentBut(name: string): TokenAmount {
+    let sum = 0n
+    for (const budget of this.byName.values()) if (budget.name !== name) sum += budget.spent
+    return tokenAmount(sum)
+  }
+
   /** The record as it is to be kept. Lowering a total takes nothing out of lanes: no more goes in. */
   setTotal(name: string, total: TokenAmount): Budget {
     assertBudgetName(name)

@@ -25,6 +25,11 @@ export interface Contradiction {
 
 type ReceiptOf<Type> = Extract<LedgerReceipt, { readonly type: Type }>
 
+/** A signed receipt of a kind. */
+export interface Attested<Type extends LedgerReceipt['type']> extends SignedReceipt {
+  readonly receipt: ReceiptOf<Type>
+}
+
 /** Receipts that later ones are compared with, besides the latest. */
 const keptReceipts = 256
 
@@ -62,8 +67,14 @@ export class LedgerWitness {
     return this.untrue
   }
 
-  /** A receipt of a kind. Errors: ledger-untrue. */
+  /** What a receipt of a kind says. Errors: ledger-untrue. */
   receipt<Type extends LedgerReceipt['type']>(json: unknown, ...types: readonly Type[]): Result<ReceiptOf<Type>> {
+    const signed = this.signed(json, ...types)
+    return signed.ok ? success(signed.value.receipt) : signed
+  }
+
+  /** The same with its signature, for others to see. */
+  signed<Type extends LedgerReceipt['type']>(json: unknown, ...types: readonly Type[]): Result<Attested<Type>> {
     if (this.untrue !== undefined) return this.untrue
     const signed = signedReceiptCodec.fromJson(json, this.facts.rail)
     if (!signed.ok) return this.refuse(`a receipt that is none: ${signed.detail}`)
@@ -71,7 +82,7 @@ export class LedgerWitness {
     if (!checked.ok) return this.refuse(checked.detail)
     const receipt = checked.value
     if (!types.some((type) => type === receipt.type)) return this.refuse(`a receipt of another kind: ${receipt.type}`)
-    return this.compare(signed.value) ?? success(receipt as ReceiptOf<Type>)
+    return this.compare(signed.value) ?? success({ ...signed.value, receipt: receipt as ReceiptOf<Type> })
   }
 
   /** An entry that a receipt names. */

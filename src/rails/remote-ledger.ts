@@ -30,7 +30,7 @@ import { LaneWatchers } from './lane-watchers.ts'
 import { LedgerConnection } from './ledger-connection.ts'
 import { failureOf, silence, unreachableOf } from './ledger-failure.ts'
 import type { ConnectLedger } from './ledger-socket.ts'
-import { type Contradiction, LedgerWitness } from './ledger-witness.ts'
+import { type Attested, type Contradiction, LedgerWitness } from './ledger-witness.ts'
 import { maxHoldingEntries, type ServiceAnswer, type ServiceRequest } from './service-messages.ts'
 import { SubmissionQueue } from './submission-queue.ts'
 import { unlessAborted } from './unless-aborted.ts'
@@ -70,6 +70,13 @@ interface Asked {
   readonly knownHeight: number
   take(answer: ServiceAnswer): void
   fail(why: Failure): unknown
+}
+
+/** What an answer may say of a state of the ledger: a receipt, alone or with its signature, or something else. */
+interface Said {
+  readonly type?: string
+  readonly height?: number
+  readonly timeMs?: number
 }
 
 const usualPatienceMs = 30_000
@@ -140,17 +147,39 @@ export class RemoteLedger implements Ledger {
     return success(timeMs + Math.floor(this.options.clock.nowMs() - steadyMs))
   }
 
-  account(account: AccountId, signal: AbortSignal): Promise<Result<LedgerAccount>> {
+  async account(account: AccountId, signal: AbortSignal): Promise<Result<LedgerAccount>> {
+    const attested = await this.attestAccount(account, signal)
+    if (!attested.ok) return attested
+    const { available, locked, leaving, arriving } = attested.value.receipt
+    return success({ available, locked, leaving, arriving })
+  }
+
+  /** A balance as its operator signed it. Errors: as account. */
+  attestAccount(account: AccountId, signal: AbortSignal): Promise<Result<Attested<'balance'>>> {
     return this.ask({ type: 'account', account }, 'account', signal, ({ receipt }) => {
-      const read = this.witness.receipt(receipt, 'balance')
+      const read = this.witness.signed(receipt, 'balance')
       if (!read.ok) return read
-      if (read.value.account !== account) return this.witness.refuse('the balance of another account')
+      if (read.value.receipt.account !== account) return this.witness.refuse('the balance of another account')
       return read
-    }).then((read) => {
-      if (!read.ok) return read
-      const { available, locked, leaving, arriving } = read.value
-      return success({ available, locked, leaving, arriving })
     })
+  }
+
+  /** A lane as its operator signed it; undefined: it proves that there is none. Errors: as lane. */
+  async attestLane(lane: LaneId, signal: AbortSignal): Promise<Result<Attested<'lane'> | undefined>> {
+    const read = await this.ask({ type: 'lane', lane: `0x${lane}` }, 'lane', signal, ({ receipt, proof }) => {
+      const signed = this.witness.signed(receipt, 'lane', 'head')
+      if (!signed.ok) return signed
+      const said = signed.value.receipt
+      if (said.type === 'lane') {
+        return said.lane.id === lane ? signed : this.witness.refuse('another lane than was asked for')
+      }
+      if (proof === undefined) return this.witness.refuse('no lane, and no proof of it')
+      const proved = this.witness.provesNoLane(said, lane, proof)
+      return proved.ok ? signed : proved
+    })
+    if (!read.ok) return read
+    const { receipt, signature } = read.value
+    return success(receipt.type === 'lane' ? { receipt, signature } : undefined)
   }
 
   lane(lane: LaneId, signal: AbortSignal): Promise<Result<KnownLane | undefined>> {
@@ -296,11 +325,8 @@ export class RemoteLedger implements Ledger {
       this.afterLie()
       return result
     }
-    const receipt = result.value as unknown as {
-      readonly type?: string
-      readonly height?: number
-      readonly timeMs?: number
-    }
+    const value = result.value as unknown as Said & { readonly receipt?: Said }
+    const receipt = value?.receipt ?? value
     const isOfNow = receipt?.type === 'head' || receipt?.type === 'balance' || receipt?.type === 'lane'
     if (!isOfNow || receipt.height === undefined || receipt.timeMs === undefined) return result
     if (receipt.height < knownHeight) return this.distrust('an older state than the operator signed before')

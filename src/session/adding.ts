@@ -7,7 +7,7 @@ import type { Metainfo } from '../formats/metainfo/metainfo.ts'
 import { parseMetainfo } from '../formats/metainfo/parse-metainfo.ts'
 import type { AddOptions, AddSource, TorrentId } from './commands.ts'
 import type { SessionConfig } from './session-config.ts'
-import { highestPriority, type TorrentFacts, usualPriority } from './torrent-facts.ts'
+import { highestPriority, keptBudget, type TorrentFacts, usualPriority } from './torrent-facts.ts'
 
 export interface ParsedSource {
   readonly infoHashV1: InfoHashV1 | undefined
@@ -125,5 +125,6 @@ export function newFacts({ source, options, config, trackerKey, wallMs }: NewTor
     trackerKey,
     addedMs: wallMs,
     completedMs: undefined,
+    budget: keptBudget(options.budget, wallMs),
   })
 }

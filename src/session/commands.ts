@@ -2,6 +2,7 @@
 // may live in another thread. Torrents are named by their id: the v1 info hash where one was known when it was
 // added, else the v2 info hash, in hexadecimal; any info hash of a torrent is understood in its place.
 import type { Brand } from '../base/brand.ts'
+import type { TokenAmount } from '../base/token-amount.ts'
 import type { ConnectionLimits, QueueLimits, RateLimits, SeedGoals } from './session-config.ts'
 
 export type TorrentId = Brand<string, 'TorrentId'>
@@ -35,6 +36,15 @@ export interface AddOptions {
   /** Never waits in the queue. */
   readonly forced?: boolean
   readonly superSeeding?: boolean
+  /** What may be paid for it, fees included (SpeedConfig). */
+  readonly budget?: TorrentBudget
+}
+
+/** Of one torrent, base units of the first ledger that it is paid on. */
+export interface TorrentBudget {
+  readonly most: TokenAmount
+  /** To be there by then, in milliseconds from now: bought as a job (market B); undefined: as it comes. */
+  readonly deadlineInMs?: number
 }
 
 /** Of one torrent; those of the session hold too. Infinity: none of its own. */
@@ -77,6 +87,8 @@ export type TorrentCommand =
   /** `host:port`. */
   | ({ readonly type: 'add-peers'; readonly peers: readonly string[] } & OfTorrent)
   | ({ readonly type: 'export' } & OfTorrent)
+  /** Undefined: nothing is paid for it any more; what is owed is. */
+  | ({ readonly type: 'set-budget'; readonly budget: TorrentBudget | undefined } & OfTorrent)
 
 export type SessionCommand =
   | { readonly type: 'add'; readonly source: AddSource; readonly options?: AddOptions }
@@ -89,6 +101,8 @@ export type SessionCommand =
   /** An IP address; nothing of it is dialled or accepted until the session ends. */
   | { readonly type: 'ban'; readonly address: string }
   | { readonly type: 'unban'; readonly address: string }
+  /** Turns paying or earning on or off (SpeedConfig); neither changes the other. */
+  | { readonly type: 'set-speed'; readonly pays?: boolean; readonly earns?: boolean }
 
 export type Command = SessionCommand | TorrentCommand
 

@@ -30,10 +30,12 @@ export interface LaneOutlet<Message, Notice> {
   /** May be lost: what matters is said again. */
   tell(to: AccountId, message: Message): void
   notice(notice: Notice): void
+  /** What may be asked for or served may be another amount now. */
+  advanced?(): void
 }
 
 /** Who counts what is spent; of the wallet its spending book. */
-interface SpendingCounter {
+export interface SpendingCounter {
   settle(rail: RailId, id: OperationId | LaneId, outcome: Settlement['outcome']): Promise<Result<void>>
 }
 
@@ -127,6 +129,7 @@ class LaneDriver<
     for (let output = this.machine.poll(); output !== undefined; output = this.machine.poll()) this.perform(output)
     this.isDraining = false
     this.plan()
+    this.outlet.advanced?.()
   }
 
   private perform(output: PaymentRequest | Settlement | Tell<Message> | Notify<Notice>): void {

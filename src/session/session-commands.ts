@@ -13,7 +13,7 @@ import { privatePeersFailure } from './named-peers.ts'
 import type { SessionConfig } from './session-config.ts'
 import type { SessionRoom } from './session-room.ts'
 import type { Torrent } from './torrent.ts'
-import type { TorrentFacts } from './torrent-facts.ts'
+import { keptBudget, type TorrentFacts } from './torrent-facts.ts'
 import { metainfoFile, type RestoredTorrent, rejoined } from './torrent-record.ts'
 import type { TorrentRegistry } from './torrent-registry.ts'
 
@@ -36,6 +36,7 @@ export interface CommandTarget {
 
 /** Of one torrent, as many as a .torrent file may list. */
 const maxWebSeeds = 1_000
+const noLedger = failure('rail-unknown', 'this session knows no ledger')
 const done: Result<Outcome> = success({ type: 'done' })
 
 export class SessionCommands {
@@ -79,6 +80,13 @@ export class SessionCommands {
       case 'ban':
       case 'unban':
         return this.ban(command.address, command.type === 'ban')
+      case 'set-speed': {
+        const { speed } = config
+        if (speed === undefined || target.room.speed === undefined) return noLedger
+        const { pays = speed.pays, earns = speed.earns } = command
+        target.reconfigure({ speed: { ...speed, pays, earns } })
+        return done
+      }
       default:
         return unreachable(command)
     }
@@ -158,6 +166,14 @@ export class SessionCommands {
         return await this.addPeers(torrent, command.peers)
       case 'export':
         return exported(torrent)
+      case 'set-budget': {
+        const { room } = this.target
+        if (room.speed === undefined) return noLedger
+        return this.change(torrent, (nowMs) => {
+          torrent.facts.budget = keptBudget(command.budget, room.ports.clock.wallMs())
+          torrent.contacts.speed?.budgetChanged(nowMs)
+        })
+      }
       default:
         return unreachable(command)
     }
@@ -165,6 +181,7 @@ export class SessionCommands {
 
   private async add(source: AddSource, options: AddOptions): Promise<Result<Outcome>> {
     const { room, registry } = this.target
+    if (options.budget !== undefined && room.speed === undefined) return noLedger
     const fetched = source.type === 'url' ? await fetchTorrentFile(room, source.url) : success(source)
     if (!fetched.ok) return fetched
     const parsed = parseSource(fetched.value)

@@ -1,5 +1,6 @@
 // What a session can be told about itself, with defaults. Structured-cloneable; rates in bytes a second, times in
 // milliseconds unless the name says otherwise, Infinity: no limit. Limits may change while it runs (see commands.ts).
+import type { TokenAmount } from '../base/token-amount.ts'
 import type { PeerAddress } from '../formats/magnet.ts'
 
 /** Limits of the whole session, of one torrent, or of the alternative set. */
@@ -45,6 +46,24 @@ export interface DhtConfig {
   readonly mayBootstrapLocally: boolean
 }
 
+/** Paying peers and being paid (docs/protocol/speed.md), on the ledgers among the session's ports. Prices are for a MiB. */
+export interface SpeedConfig {
+  /** Torrents with a budget pay for what they lack. */
+  readonly pays: boolean
+  /** Slots are sold to those who pay. */
+  readonly earns: boolean
+  /** kA: slots of a torrent that may be sold; the others never are. */
+  readonly shares: number
+  /** r: where it begins, and between what it follows demand by itself; all three equal: it stays. */
+  readonly startPrice: TokenAmount
+  readonly floorPrice: TokenAmount
+  readonly capPrice: TokenAmount
+  /** What all torrents together may spend in a day. */
+  readonly dayBudget: TokenAmount
+  /** Also of private torrents. */
+  readonly inPrivateTorrents: boolean
+}
+
 export interface SessionConfig {
   /** Absolute path of the folder for what the session remembers. */
   readonly stateFolder: string
@@ -85,6 +104,8 @@ export interface SessionConfig {
   readonly discoversLocally: boolean
   /** Undefined: no part in the DHT. */
   readonly dht: DhtConfig | undefined
+  /** Undefined: nothing is paid for, and no peer hears of it. */
+  readonly speed: SpeedConfig | undefined
   readonly handshakeTimeoutMs: number
   readonly dialTimeoutMs: number
   /** How long a change may wait until its way into the resume record begins; the disk takes some time, too. */
@@ -130,6 +151,7 @@ const defaultConfig: Omit<SessionConfig, 'stateFolder' | 'downloadFolder'> = {
   exchangesPeers: false,
   discoversLocally: false,
   dht: undefined,
+  speed: undefined,
   handshakeTimeoutMs: 10_000,
   dialTimeoutMs: 10_000,
   saveIntervalMs: 4_000,

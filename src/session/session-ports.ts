@@ -11,6 +11,7 @@ import type { PieceMemory } from '../ports/piece-memory.ts'
 import type { Random } from '../ports/random.ts'
 import type { Resolver } from '../ports/resolver.ts'
 import type { Streams } from '../ports/streams.ts'
+import type { SpeedPorts } from './speed-ports.ts'
 
 export interface SessionPorts {
   readonly clock: Clock
@@ -27,4 +28,6 @@ export interface SessionPorts {
   readonly memory: PieceMemory
   /** Hashes slots of `memory`. Called once; the session closes what it returns. */
   readonly openHasher: (sink: HasherSink) => Hasher
+  /** Absent: nothing is paid or earned. */
+  readonly speed?: SpeedPorts
 }

@@ -29,6 +29,7 @@ import type { SessionPorts } from './session-ports.ts'
 import type { SessionRoom } from './session-room.ts'
 import type { Settling } from './settling.ts'
 import type { Changes, SessionSnapshot, TorrentSnapshot } from './snapshots.ts'
+import { SpeedDesk } from './speed-desk.ts'
 import { Torrent, type TorrentHost } from './torrent.ts'
 import type { TorrentFacts } from './torrent-facts.ts'
 import type { RestoredTorrent } from './torrent-record.ts'
@@ -45,7 +46,8 @@ const webRequestLimits = { maxUnderWay: 64, maxPerHost: 4 }
 
 /**
  * Opens a session: its folder, its sockets, and the torrents of the last time, each in the state it was in.
- * Errors: address-in-use, address-unavailable (to listen on); file-unwritable and others of the state folder.
+ * Errors: address-in-use, address-unavailable (to listen on); file-unwritable and others of the state folder;
+ * store-damaged and others of the stores of lanes.
  */
 export async function openSession(ports: SessionPorts, config: SessionConfig): Promise<Result<Session>> {
   const stateRoot = await ports.files.openRoot(config.stateFolder)
@@ -73,6 +75,7 @@ export class Session implements TorrentHost, CommandTarget {
   private readonly sockets: ListeningSockets
   private readonly queue: RunningQueue<Torrent>
   private readonly running = new Set<Torrent>()
+  private speed: SpeedDesk | undefined
   private config: SessionConfig
   private touched = new Set<Settling>()
   /** Used again by each turn, empty between two. */
@@ -160,6 +163,9 @@ export class Session implements TorrentHost, CommandTarget {
     const { config } = this
     const opened = await this.sockets.open()
     if (!opened.ok) return opened
+    const speed = await SpeedDesk.open(this.room)
+    if (!speed.ok) return speed
+    this.speed = speed.value
     await this.dht.open()
     await this.localDiscovery.follow()
     const restored = config.restoresAll ? await this.saver.load() : success([])
@@ -191,6 +197,7 @@ export class Session implements TorrentHost, CommandTarget {
       bannedAddresses: this.bannedAddresses(nowMs),
       torrents,
       dht: this.dht.snapshot(),
+      speed: this.speed?.snapshot(nowMs),
       connections: this.connections.count,
       halfOpen: this.connections.halfOpenCount,
       rates: this.currentRates(),
@@ -284,7 +291,10 @@ export class Session implements TorrentHost, CommandTarget {
     this.config = { ...this.config, ...changes }
     this.turns.run((nowMs) => {
       this.room.bandwidth.setRates(this.currentRates(), nowMs)
-      for (const torrent of this.registry.order) torrent.limitsChanged(nowMs)
+      for (const torrent of this.registry.order) {
+        torrent.limitsChanged(nowMs)
+        torrent.contacts.speed?.changed(nowMs)
+      }
       this.connections.endSurplus(nowMs)
       this.queue.decideAgain(this.config.queue)
       this.isQueueStale = true
@@ -311,6 +321,9 @@ export class Session implements TorrentHost, CommandTarget {
       bandwidth: new Bandwidth(turns, this.currentRates(), nowMs),
       webRequests: new RequestLane<LaneJob>(webRequestLimits, (job) => job.begin()),
       log: new ChangeLog(),
+      get speed() {
+        return session.speed
+      },
       stateRoot,
       openFolder: (path) => this.openFolder(path),
       listenPort: () => this.sockets.port,
@@ -398,6 +411,12 @@ export class Session implements TorrentHost, CommandTarget {
     const { stopTimeoutMs } = this.config
     const torrents = [...this.registry.order]
     const ends: Promise<unknown>[] = []
+    if (this.speed !== undefined) {
+      this.turns.run((nowMs) => {
+        for (const torrent of torrents) torrent.contacts.speed?.retire(nowMs)
+      })
+      await this.speed.settleUp(stopTimeoutMs)
+    }
     this.turns.run((nowMs) => {
       for (const torrent of torrents)
         if (torrent.isRunning) ends.push(torrent.contacts.announcing.stop(stopTimeoutMs, nowMs))
@@ -412,6 +431,7 @@ export class Session implements TorrentHost, CommandTarget {
     await Promise.all(ends)
     for (const torrent of torrents) torrent.contacts.announcing.close()
     this.room.trackers.close()
+    await this.speed?.close()
     await this.dht.close()
     await this.localDiscovery.close()
     await this.datagrams.close()

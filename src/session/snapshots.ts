@@ -3,6 +3,7 @@
 // restarts included, unless the name says otherwise.
 import type { Endpoint } from '../base/endpoint.ts'
 import type { ErrorCode } from '../base/errors.ts'
+import type { TokenAmount, TokenSymbol } from '../base/token-amount.ts'
 import type { DhtSnapshot } from '../dht/dht-events.ts'
 import type { TorrentVersion } from '../formats/metainfo/metainfo.ts'
 import type { FilePriority, TorrentId, TorrentLimits } from './commands.ts'
@@ -122,7 +123,78 @@ export interface WebSeedRow {
   readonly downloadRate: number
 }
 
+/** A peer that we pay, or that pays us, over one connection. */
+export interface SpeedRow {
+  readonly endpoint: Endpoint
+  /** Its account (CAIP-10); empty until it is proved. */
+  readonly account: string
+  readonly side: 'paying' | 'earning'
+  /**
+   * `agreeing`: both prove their accounts; `opening`: a lane is being opened, or the other side looks at it; `waiting`: for a
+   * share; `bidding`: in a sealed round; `holding`: a share is paid for; `closed`: it came to nothing.
+   */
+  readonly state: 'agreeing' | 'opening' | 'waiting' | 'bidding' | 'holding' | 'closed'
+  readonly problem: Problem | undefined
+  /** What is asked for a MiB (r), and what is paid while a share is held. */
+  readonly postedPrice: TokenAmount
+  readonly price: TokenAmount | undefined
+  /** Verified (paying) or served (earning) in paid stretches. */
+  readonly bytes: number
+  readonly owed: TokenAmount
+  readonly paid: TokenAmount
+}
+
+/** What went between this account and another for one torrent, over all their connections since it was added. */
+export interface SpeedParty {
+  /** CAIP-10. */
+  readonly account: string
+  readonly rail: string
+  readonly side: 'paying' | 'earning'
+  /** As in SpeedRow. */
+  readonly bytes: number
+  readonly owed: TokenAmount
+  readonly paid: TokenAmount
+}
+
+/** Of one torrent; undefined where nothing can be paid or earned. */
+export interface TorrentSpeedSnapshot {
+  readonly symbol: TokenSymbol
+  /** Undefined: it has none, so nothing is bought. */
+  readonly budget: TokenAmount | undefined
+  /** Of the budget: gone for good, and what is in lanes or asked for. */
+  readonly spent: TokenAmount
+  readonly locked: TokenAmount
+  readonly earned: TokenAmount
+  /** Content bought and content got free of charge. */
+  readonly boughtBytes: number
+  readonly freeBytes: number
+  /** r of the moment, where it sells. */
+  readonly postedPrice: TokenAmount | undefined
+  readonly sharesSold: number
+  readonly shares: number
+  readonly rows: readonly SpeedRow[]
+  /** In the order they came; those that are gone, too. */
+  readonly parties: readonly SpeedParty[]
+}
+
+/** Of the session. */
+export interface SpeedSnapshot {
+  readonly pays: boolean
+  readonly earns: boolean
+  readonly ledgers: readonly {
+    readonly rail: string
+    readonly account: string
+    readonly symbol: TokenSymbol
+    /** Steady milliseconds since it does not answer; undefined: it does. */
+    readonly unreachableForMs: number | undefined
+  }[]
+  /** Since the session was opened. */
+  readonly spent: TokenAmount
+  readonly earned: TokenAmount
+}
+
 export interface TorrentSnapshot extends TorrentSummary {
+  readonly speed: TorrentSpeedSnapshot | undefined
   readonly version: TorrentVersion | undefined
   readonly comment: string | undefined
   readonly pieceLengthBytes: number
@@ -160,6 +232,7 @@ export interface SessionSnapshot extends Traffic {
   readonly torrents: readonly TorrentSummary[]
   /** Undefined: the session takes no part in the DHT. */
   readonly dht: DhtSnapshot | undefined
+  readonly speed: SpeedSnapshot | undefined
   readonly connections: number
   readonly halfOpen: number
   readonly rates: RateLimits
@@ -183,6 +256,25 @@ export type Change =
   /** Something is wrong with a web seed, and was not told since it last sent content. */
   | { readonly type: 'web-seed'; readonly id: TorrentId; readonly url: string; readonly problem: Problem }
   | { readonly type: 'session' }
+  /** Something of money happened that people may want to hear of. */
+  | { readonly type: 'speed'; readonly id: TorrentId; readonly event: SpeedEvent }
+  | { readonly type: 'account'; readonly event: AccountEvent }
+
+/** Of one torrent. */
+export type SpeedEvent =
+  /** A share is held, or held at another price. */
+  | { readonly type: 'bought' | 'sold'; readonly account: string; readonly price: TokenAmount; readonly epoch: number }
+  | { readonly type: 'share-ended'; readonly account: string; readonly side: 'paying' | 'earning' }
+  | { readonly type: 'budget-spent' }
+  /** What it signed shows that it cheats, and is kept. */
+  | { readonly type: 'fraud'; readonly account: string; readonly kind: string }
+
+/** Of the session's own accounts. */
+export type AccountEvent =
+  | { readonly type: 'lane-open' | 'lane-ended' | 'cashed'; readonly account: string; readonly amount: TokenAmount }
+  /** It did not pay what it owed. */
+  | { readonly type: 'default'; readonly account: string; readonly amount: TokenAmount }
+  | { readonly type: 'ledger'; readonly rail: string; readonly isReachable: boolean }
 
 export type Changes =
   | { readonly type: 'changes'; readonly changes: readonly Change[]; readonly cursor: number }

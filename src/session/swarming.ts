@@ -14,6 +14,9 @@ export interface SwarmingEvents {
   /** The two versions of a hybrid torrent disagree. */
   onContradiction(piece: number, nowMs: number): void
   onWeb(output: WebOutput): void
+  /** A peer takes part, or does no more; its link knows its number in the swarm. */
+  onJoined(link: LinkedPeer): void
+  onLeft(link: LinkedPeer): void
 }
 
 export class Swarming implements TorrentExchange {
@@ -41,6 +44,7 @@ export class Swarming implements TorrentExchange {
     link.swarmPeer = peer
     this.room.bandwidth.setSendRank(link.share, peer.uploadRank)
     this.links.set(peer, link)
+    this.events.onJoined(link)
     this.peers.touch()
     return undefined
   }
@@ -49,6 +53,7 @@ export class Swarming implements TorrentExchange {
     const { swarmPeer } = link
     if (swarmPeer === undefined || !this.links.delete(swarmPeer)) return
     this.swarm.removePeer(swarmPeer, nowMs)
+    this.events.onLeft(link)
     this.peers.touch()
   }
 

@@ -17,6 +17,7 @@ import { type TorrentFacts, wireHashes } from './torrent-facts.ts'
 import { type LinksTorrent, TorrentLinks } from './torrent-links.ts'
 import { type LocalTorrent, TorrentLocalDiscovery } from './torrent-local-discovery.ts'
 import type { Progress } from './torrent-progress.ts'
+import { type DealingTorrent, TorrentSpeed } from './torrent-speed.ts'
 import type { TorrentTally } from './torrent-tally.ts'
 
 /** What they hear of the torrent. */
@@ -31,13 +32,17 @@ export interface ContactedTorrent {
 /** How long an address that lied is left alone. */
 const banMs = 3_600_000
 
-export class TorrentContacts implements LinksTorrent, AnnouncedTorrent, SoughtTorrent, LocalTorrent, ExchangePeers {
+export class TorrentContacts
+  implements LinksTorrent, AnnouncedTorrent, SoughtTorrent, LocalTorrent, ExchangePeers, DealingTorrent
+{
   readonly peerId: PeerId
   readonly peers: PeerList
   readonly bandwidth: BandwidthGroup
   readonly links: TorrentLinks
   readonly announcing: TorrentAnnouncing
   readonly dht: TorrentDht
+  /** Undefined: nothing is paid or earned in this session. */
+  readonly speed: TorrentSpeed | undefined
   private readonly local: TorrentLocalDiscovery
   private readonly room: SessionRoom
   private readonly torrent: ContactedTorrent
@@ -48,6 +53,7 @@ export class TorrentContacts implements LinksTorrent, AnnouncedTorrent, SoughtTo
     this.peerId = peerId
     this.peers = new PeerList({ random: room.ports.random })
     this.bandwidth = room.bandwidth.openGroup(torrent.facts.limits, nowMs)
+    this.speed = room.speed === undefined ? undefined : new TorrentSpeed(room, room.speed, this)
     this.links = new TorrentLinks(room, this, idleExchange)
     this.announcing = new TorrentAnnouncing(room, this)
     this.dht = new TorrentDht(room, this)
@@ -111,6 +117,7 @@ export class TorrentContacts implements LinksTorrent, AnnouncedTorrent, SoughtTo
   /** The metadata is here. What was learnt from anybody but trackers does not count for a private torrent. */
   identify({ isPrivate, pieceCount }: TorrentInfo, nowMs: number): void {
     if (isPrivate) this.forgetPeers(nowMs)
+    this.speed?.changed(nowMs)
     this.dht.identify(nowMs)
     if (this.isRunning) this.local.start(nowMs)
     this.links.setPieceCount(pieceCount, nowMs)
@@ -161,11 +168,16 @@ export class TorrentContacts implements LinksTorrent, AnnouncedTorrent, SoughtTo
   /** Whether all that is wanted is here may be otherwise than before; who was let go may be of use again. */
   finishedChanged(): void {
     this.peers.setSeeding(this.isFinished)
+    this.speed?.changed(this.room.turns.nowMs())
     this.room.reviewDialling()
   }
 
   touch(): void {
     this.room.touch(this.links)
+  }
+
+  linkedPeers(): Iterable<LinkedPeer> {
+    return this.links.linked.values()
   }
 
   banPeer(link: LinkedPeer, why: Failure, nowMs: number): void {

@@ -3,9 +3,10 @@
 import { toHex } from '../base/bytes.ts'
 import { sha1Length } from '../base/hash.ts'
 import { type InfoHashV1, type InfoHashV2, idBytes } from '../base/ids.ts'
+import type { TokenAmount } from '../base/token-amount.ts'
 import type { Metainfo, TorrentInfo } from '../formats/metainfo/metainfo.ts'
 import { type PiecePlan, piecesOfFile, planPieces } from '../storage/piece-plan.ts'
-import type { FilePriority, TorrentId, TorrentLimits } from './commands.ts'
+import type { FilePriority, TorrentBudget, TorrentId, TorrentLimits } from './commands.ts'
 import type { SeedGoals } from './session-config.ts'
 
 export interface TorrentTotals {
@@ -13,6 +14,13 @@ export interface TorrentTotals {
   uploadedBytes: number
   activeSeconds: number
   seedingSeconds: number
+}
+
+/** What may be paid for a torrent in all, fees included. */
+export interface KeptBudget {
+  readonly most: TokenAmount
+  /** Wall clock; undefined: as it comes. */
+  readonly deadlineMs: number | undefined
 }
 
 export interface TorrentFacts {
@@ -54,6 +62,15 @@ export interface TorrentFacts {
   /** Wall clock. */
   readonly addedMs: number
   completedMs: number | undefined
+  /** Undefined: nothing is paid for it. */
+  budget: KeptBudget | undefined
+}
+
+/** `wallMs`: from when on the time given counts. */
+export function keptBudget(budget: TorrentBudget | undefined, wallMs: number): KeptBudget | undefined {
+  if (budget === undefined) return undefined
+  const { most, deadlineInMs } = budget
+  return { most, deadlineMs: deadlineInMs === undefined ? undefined : Math.floor(wallMs + deadlineInMs) }
 }
 
 export const usualPriority = 4

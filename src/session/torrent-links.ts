@@ -10,6 +10,7 @@ import type { ExtensionHandshake } from '../formats/peer/extension-handshake.ts'
 import type { Handshake } from '../formats/peer/handshake.ts'
 import { metadataExtension, metadataPieceLengthBytes } from '../formats/peer/metadata-message.ts'
 import { peerExchangeExtension } from '../formats/peer/peer-exchange.ts'
+import { speedExtension } from '../formats/peer/speed-messages.ts'
 import { MetadataServing } from '../peer/metadata-exchange.ts'
 import { PeerConnection } from '../peer/peer-connection.ts'
 import type { LocalHandshake, TorrentHashes } from '../peer/peer-opening.ts'
@@ -23,6 +24,7 @@ import type { SessionRoom } from './session-room.ts'
 import type { Settling } from './settling.ts'
 import type { LinkedPeer, TorrentExchange } from './torrent-exchange.ts'
 import { type ExchangingTorrent, maxExchangePayloadBytes, TorrentPeerExchange } from './torrent-peer-exchange.ts'
+import type { TorrentSpeed } from './torrent-speed.ts'
 import { isCrowded, leastUseful } from './useless-peers.ts'
 
 export interface LinksTorrent extends NamingTorrent, ExchangingTorrent {
@@ -37,6 +39,8 @@ export interface LinksTorrent extends NamingTorrent, ExchangingTorrent {
   readonly maxConnections: number
   /** BEP 21. */
   readonly isUploadOnly: boolean
+  /** Undefined: nothing is paid or earned. */
+  readonly speed: TorrentSpeed | undefined
   peerConnected(nowMs: number): void
 }
 
@@ -234,6 +238,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     this.room.bandwidth.leave(link.share)
     link.exchange.leave(link, nowMs)
     this.peerExchange.leave(link, nowMs)
+    this.torrent.speed?.leave(link, nowMs)
     this.room.touch(this)
     const endpoint = link.endpoint ?? connection.remote
     const { swarmPeer } = link
@@ -322,6 +327,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     return [
       ...(this.offersMetadata ? [{ name: metadataExtension, maxPayloadBytes: maxMetadataMessageBytes }] : []),
       ...(this.exchangesPeers ? [{ name: peerExchangeExtension, maxPayloadBytes: maxExchangePayloadBytes }] : []),
+      ...(this.torrent.speed?.offers() ?? []),
     ]
   }
 
@@ -354,6 +360,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
       this.torrent.peers.listensAt(link.endpoint, { address: remote.address }, nowMs)
     }
     if (this.exchangesPeers) this.peerExchange.join(link, nowMs)
+    this.torrent.speed?.join(link, nowMs)
     if (handshake.metadataLengthBytes !== undefined && link.peer.supports(metadataExtension)) {
       link.metadataLengthBytes = handshake.metadataLengthBytes
       link.exchange.takeMetadataLength(link, nowMs)
@@ -369,6 +376,7 @@ export class TorrentLinks implements ConnectionOwner, Settling {
   private takeExtension(link: LinkedPeer, name: string, payload: Uint8Array): void {
     const nowMs = this.room.turns.nowMs()
     if (name === peerExchangeExtension && this.exchangesPeers) this.peerExchange.take(link, payload, nowMs)
+    if (name === speedExtension) this.torrent.speed?.take(link, payload, nowMs)
     if (name !== metadataExtension) return
     const answer = link.serving.answer(this.offersMetadata ? this.torrent.info?.raw : undefined, payload, nowMs)
     if (answer === undefined) {

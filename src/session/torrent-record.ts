@@ -53,6 +53,7 @@ export function recordOf(
     trackerKey: facts.trackerKey,
     addedMs: facts.addedMs,
     ...(facts.completedMs === undefined ? {} : { completedMs: facts.completedMs }),
+    ...(facts.budget === undefined ? {} : { budget: facts.budget }),
     peers,
     ...(storage === undefined ? {} : { storage }),
   }
@@ -124,6 +125,7 @@ export function restoreTorrent(
     trackerKey: record?.trackerKey ?? 0,
     addedMs: record?.addedMs ?? wallMs,
     completedMs: record?.completedMs,
+    budget: record?.budget,
   }
   return success({
     facts,

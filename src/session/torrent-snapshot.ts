@@ -4,6 +4,7 @@ import type { SwarmSnapshot } from '../swarm/swarm-snapshot.ts'
 import type { TrackerSnapshot } from '../tracker/tracker-events.ts'
 import type { SeedGoals } from './session-config.ts'
 import type { FileSnapshot, PeerRow, TorrentSnapshot, TorrentSummary, TrackerRow, WebSeedRow } from './snapshots.ts'
+import { speedSnapshot } from './speed-snapshot.ts'
 import type { Torrent } from './torrent.ts'
 import { priorityOfFile, wantedBytes } from './torrent-facts.ts'
 
@@ -124,6 +125,7 @@ export function torrentSnapshot(
   return {
     ...summaryOf(torrent, swarm, queuePosition),
     version: info?.version,
+    speed: speedSnapshot(torrent.contacts.speed, facts, torrent.tally.transferBytes()),
     comment: facts.metainfo?.comment,
     pieceLengthBytes: info?.pieceLengthBytes ?? 0,
     pieceCount: info?.pieceCount ?? 0,

@@ -16,6 +16,7 @@ import { type ContentEvents, contradictionFailure, type TorrentContent } from '.
 import type { ExchangePeers } from './torrent-exchange.ts'
 import { filePriorities, piecePriorities, type TorrentFacts } from './torrent-facts.ts'
 import { countProgress, type Progress } from './torrent-progress.ts'
+import type { TorrentSpeed } from './torrent-speed.ts'
 import type { TorrentTally } from './torrent-tally.ts'
 import { WebSeedDriver } from './web-seed-driver.ts'
 import { WritingTrouble } from './writing-trouble.ts'
@@ -36,6 +37,7 @@ export interface TransferOptions {
   readonly content: TorrentContent
   readonly peers: ExchangePeers
   readonly bandwidth: BandwidthGroup
+  readonly speed: TorrentSpeed | undefined
 }
 
 export class TorrentTransfer implements ContentEvents {
@@ -48,6 +50,7 @@ export class TorrentTransfer implements ContentEvents {
   private readonly tally: TorrentTally
   private readonly metainfo: Metainfo
   private readonly peers: ExchangePeers
+  private readonly speed: TorrentSpeed | undefined
   private readonly writing: WritingTrouble
   private readonly webSeeds: WebSeedDriver
   private counted: Progress | undefined
@@ -59,7 +62,7 @@ export class TorrentTransfer implements ContentEvents {
   private hasEnded = false
 
   constructor(room: SessionRoom, owner: TransferOwner, options: TransferOptions, nowMs: number) {
-    const { facts, tally, metainfo, content, peers, bandwidth } = options
+    const { facts, tally, metainfo, content, peers, bandwidth, speed } = options
     const { storage, plan } = content
     this.room = room
     this.owner = owner
@@ -68,6 +71,7 @@ export class TorrentTransfer implements ContentEvents {
     this.metainfo = metainfo
     this.content = content
     this.peers = peers
+    this.speed = speed
     this.swarm = new Swarm({
       info: metainfo.info,
       pieceLayers: metainfo.pieceLayers,
@@ -81,6 +85,8 @@ export class TorrentTransfer implements ContentEvents {
       onFinished: (atMs) => this.finished(atMs),
       onContradiction: (piece, atMs) => owner.fail(contradictionFailure(piece), atMs),
       onWeb: (output) => this.webSeeds.perform(output),
+      onJoined: (link) => speed?.joined(link),
+      onLeft: (link) => speed?.left(link),
     })
     this.webSeeds = new WebSeedDriver(room, {
       swarm: this.swarm,
@@ -92,6 +98,7 @@ export class TorrentTransfer implements ContentEvents {
     })
     this.swarm.setWebSeeds(facts.webSeeds, nowMs)
     this.writing = new WritingTrouble(room, { storage, swarm: this.swarm }, () => this.writingChanged())
+    speed?.bind(this.swarm, nowMs)
     content.attach(this.swarm, this)
     tally.attach(this.swarm, nowMs)
   }
@@ -222,6 +229,7 @@ export class TorrentTransfer implements ContentEvents {
     this.content.detach()
     this.tally.attach(undefined, nowMs)
     this.exchange.close()
+    this.speed?.bind(undefined, nowMs)
     this.webSeeds.close()
     this.writing.close()
     return how === 'close' ? storage.close() : storage.remove()

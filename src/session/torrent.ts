@@ -328,8 +328,8 @@ export class Torrent implements TransferOwner, ContactedTorrent {
     const { facts, tally, contacts, room } = this
     const isAsRecorded = this.lastRecord !== undefined && !content.wasChecked && !facts.mayDownloadAgain
     facts.mayDownloadAgain = false
-    const { bandwidth } = contacts
-    const options = { facts, tally, metainfo, content, peers: contacts, bandwidth }
+    const { bandwidth, speed } = contacts
+    const options = { facts, tally, metainfo, content, peers: contacts, bandwidth, speed }
     const transfer = new TorrentTransfer(room, this, options, nowMs)
     this.enter({ type: 'ready', transfer })
     this.reviewRunning(nowMs)
@@ -363,6 +363,7 @@ export class Torrent implements TransferOwner, ContactedTorrent {
     this.leavePhase(nowMs, how)
     this.phase = { type: 'closed' }
     this.contacts.links.close()
+    this.contacts.speed?.close(nowMs)
     this.contacts.dht.close()
     this.room.turns.unregister(this.retryOwner)
     return await this.filesLeft

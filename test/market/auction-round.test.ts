@@ -339,5 +339,5 @@ test('a provider whose shares are all promised elsewhere holds no rounds, and en
   const told: string[] = []
   for (let output = seller.poll(); output !== undefined; output = seller.poll())
     if (output.type === 'tell') told.push(output.message.type)
-  assert.deepEqual(told, ['walk-in-award'])
+  assert.deepEqual(told, ['walk-in-award', 'share-lost'])
 })

@@ -72,6 +72,8 @@ describe('a price meter', () => {
     assert.equal(meter.setPrice(200, tokenAmount(2n << 20n)), true)
     assert.equal(meter.setPrice(150, tokenAmount(3n << 20n)), false)
     assert.equal(meter.setPrice(Number.NaN, tokenAmount(3n)), false)
+    assert.equal(meter.setPrice(240, tokenAmount(2n << 20n)), true)
+    assert.equal(meter.setPrice(200, tokenAmount(3n << 20n)), false)
     meter.add(150)
     assert.equal(meter.owed(), 100n + 100n + 100n)
     assert.equal(meter.pricePerMiB, 2n << 20n)

@@ -1,0 +1,234 @@
+// The side of a connection that pays: what comes in stretches is counted, and what of it is right is owed for.
+// Guarantees: counts as the provider does, and closes the line where the counts differ; asks for no more than its lanes
+// can pay; owes for verified bytes alone, also for those that are verified when the connection is gone. Owns the count
+// and whether a stretch is on; the tab is the payer machine's.
+import { addAmounts, type TokenAmount, zeroAmount } from '../base/token-amount.ts'
+import type { SignedReceipt } from '../formats/money/receipt.ts'
+import type { SpeedPlain } from '../formats/peer/speed-messages.ts'
+import { tickBytes } from '../payment/exposure-window.ts'
+import { priceOf } from '../payment/price-meter.ts'
+import type { AccountId, RailId } from '../ports/ledger.ts'
+import type { PaidSource } from './paid-blocks.ts'
+import type { SideConnection, SideDesk } from './side-desk.ts'
+import type { BuyingLine, OtherStatement } from './speed-line.ts'
+import type { PaidSums } from './speed-parties.ts'
+
+export interface PayingConnection extends SideConnection {
+  /** Of the torrent: the purse its lanes are paid out of. */
+  readonly budget: string
+  closeSpeed(why: 'count', detail: string): void
+  /** What came before it was closed proved right. */
+  boughtLate(side: BuyingSide, bytes: number): void
+}
+
+const blockBytes = 16_384
+
+export class BuyingSide implements BuyingLine, PaidSource {
+  readonly account: AccountId
+  readonly own: AccountId
+  readonly rail: RailId
+  postedPrice: TokenAmount
+  undecidedBytes = 0
+  isGuilty = false
+  /** Came in stretches on this connection; what `fromByte` counts. */
+  receivedBytes = 0
+  /** What is paid for a MiB; undefined: no stretch is on. */
+  price: TokenAmount | undefined
+  /** The account's tab counts this connection. */
+  isAttached = false
+  /** Of the times it counted before. */
+  private before: PaidSums = { owed: zeroAmount, paid: zeroAmount }
+  /** A voucher is due. */
+  isDue = false
+  /** Owed for, ever, on this connection. */
+  dealtBytes = 0
+  private readonly connection: PayingConnection
+  private readonly desk: SideDesk
+  private tab: number | undefined
+  private lastPrice: TokenAmount
+  private owedBesides = 0
+  private isStarved = false
+
+  constructor(connection: PayingConnection, desk: SideDesk, account: AccountId, price: TokenAmount) {
+    this.connection = connection
+    this.desk = desk
+    this.account = account
+    this.own = desk.account
+    this.rail = desk.rail
+    this.postedPrice = price
+    this.lastPrice = price
+  }
+
+  get isInStretch(): boolean {
+    return this.price !== undefined
+  }
+
+  get isReady(): boolean {
+    if (!this.isAttached || this.tab === undefined) return false
+    const { machine } = this.desk.payer
+    const left = machine.requestAllowanceBytes(this.tab) - this.undecidedBytes
+    // Once nothing more comes into the lane, what does not pay for a whole piece buys nothing.
+    const isLast = machine.remaining(this.connection.budget) <= this.desk.port.terms.minDeposit
+    const least = isLast ? this.connection.conditions.pieceBytes + blockBytes : blockBytes
+    return left >= least && machine.accountOf(this.account)?.isReady === true
+  }
+
+  get isUseful(): boolean {
+    return this.connection.link.swarmPeer !== undefined && this.connection.link.peer.amInterested
+  }
+
+  /** What may be asked for now. */
+  get allowanceBytes(): number {
+    if (this.price === undefined || this.tab === undefined || !this.isAttached) return Number.POSITIVE_INFINITY
+    const { swarmPeer } = this.connection.link
+    const underWay =
+      swarmPeer === undefined ? 0 : (swarmPeer.outstanding.size + swarmPeer.outstanding.forgottenCount + 1) * blockBytes
+    const payable = this.desk.payer.machine.requestAllowanceBytes(this.tab)
+    const bytes = Math.max(0, payable - this.undecidedBytes - underWay)
+    if (bytes < blockBytes) this.isStarved = true
+    return bytes
+  }
+
+  /** It is the one of its account that counts. */
+  attach(): void {
+    const { desk, account, connection } = this
+    desk.payer.handle({ type: 'attach', payee: account, budget: connection.budget, bytesPerSecond: this.rate })
+    this.tab = desk.payer.machine.tabOf(account)
+    this.isAttached = true
+  }
+
+  detach(): void {
+    const { paid } = this.sums
+    // What is not paid yet is owed in the next connection's count.
+    this.before = { owed: paid, paid }
+    this.isAttached = false
+    this.price = undefined
+  }
+
+  rateChanged(): void {
+    if (this.isAttached) this.desk.payer.handle({ type: 'rate', payee: this.account, bytesPerSecond: this.rate })
+  }
+
+  /** More is bought here after all. */
+  goOn(): void {
+    if (!this.isAttached) return
+    const { desk, account, connection } = this
+    desk.payer.handle({ type: 'attach', payee: account, budget: connection.budget, bytesPerSecond: this.rate })
+  }
+
+  /** Nothing more is bought here: what is owed is paid, and the lanes end. */
+  finish(): void {
+    if (this.isAttached) this.desk.payer.handle({ type: 'finish', payee: this.account })
+  }
+
+  owe(bytes: number): void {
+    const { desk, account, tab } = this
+    this.dealtBytes += bytes
+    if (!this.isAttached || tab === undefined) {
+      desk.oweLater(account, priceOf(bytes, this.lastPrice))
+      this.connection.boughtLate(this, bytes)
+      return
+    }
+    const nowMs = desk.nowMs()
+    if (desk.payer.machine.countVerified(tab, bytes, nowMs)) this.isDue = true
+    if (this.connection.link.swarmPeer?.outstanding.size === 0) this.noneOutstanding()
+    desk.touchPayer()
+  }
+
+  noneOutstanding(): void {
+    if (!this.isAttached || this.tab === undefined) return
+    this.desk.payer.machine.noneOutstanding(this.tab, this.desk.nowMs())
+    this.isDue = true
+    this.desk.touchPayer()
+  }
+
+  /** What is owed is paid, and the payee has it. */
+  get isSettled(): boolean {
+    const account = this.isAttached ? this.desk.payer.machine.accountOf(this.account) : undefined
+    return account === undefined || (account.paid >= account.owed && account.isDelivered)
+  }
+
+  /** Nothing is left to be settled over this connection. */
+  get isOver(): boolean {
+    return this.isSettled && (!this.isAttached || this.desk.payer.machine.accountOf(this.account)?.laneCount === 0)
+  }
+
+  takeRelief(): boolean {
+    if (!this.isStarved || this.allowanceBytes < blockBytes) return false
+    this.isStarved = false
+    return true
+  }
+
+  tell(message: SpeedPlain): void {
+    this.connection.tell(message)
+  }
+
+  state(statement: OtherStatement): void {
+    this.connection.state(statement)
+  }
+
+  prepare(price: TokenAmount): void {
+    const mayBuy = this.isAttached && !this.desk.isAvoided(this.account)
+    if (mayBuy && this.price === undefined) this.setPrice(price, this.receivedBytes)
+  }
+
+  pay(price: TokenAmount, fromByte: number): boolean {
+    if (!this.agrees(fromByte)) return false
+    if (!this.isAttached) return true
+    this.setPrice(price, fromByte)
+    this.price = price
+    return true
+  }
+
+  stop(fromByte: number, owedBytes: number): boolean {
+    if (!this.agrees(fromByte)) return false
+    if (this.price === undefined) return true
+    this.price = undefined
+    this.isStarved = true
+    // Nobody is owed more than a tick for nothing.
+    const besides = Math.min(owedBytes, tickBytes(this.rate, 0))
+    if (besides > 0) {
+      this.owedBesides += besides
+      this.owe(besides)
+    }
+    return true
+  }
+
+  async backing(): Promise<SignedReceipt | undefined> {
+    const receipt = await this.desk.receipts.balance(this.desk.signal)
+    return receipt.ok ? receipt.value : undefined
+  }
+
+  ban(detail: string): void {
+    this.connection.banPeer(detail)
+  }
+
+  /** Of this connection, while its account counted here. */
+  get sums(): PaidSums {
+    const account = this.isAttached ? this.desk.payer.machine.accountOf(this.account) : undefined
+    if (account === undefined) return this.before
+    return { owed: addAmounts(this.before.owed, account.owed), paid: addAmounts(this.before.paid, account.paid) }
+  }
+
+  /** What deposits go by: a lane is to last for some whole pieces at least, as nothing less can be verified. */
+  private get rate(): number {
+    const { link, conditions } = this.connection
+    const measured = link.swarmPeer?.downloadMeter.rate(this.desk.nowMs()) ?? 0
+    return Math.max(measured, (4 * conditions.pieceBytes) / depositSeconds)
+  }
+
+  private agrees(fromByte: number): boolean {
+    if (fromByte === this.receivedBytes) return true
+    this.connection.closeSpeed('count', `counted ${this.receivedBytes} bytes, not ${fromByte}`)
+    return false
+  }
+
+  private setPrice(pricePerMiB: TokenAmount, fromByte: number): void {
+    this.lastPrice = pricePerMiB
+    const { account } = this
+    this.desk.payer.handle({ type: 'price', payee: account, fromByte: fromByte + this.owedBesides, pricePerMiB })
+  }
+}
+
+/** What a lane holds lasts for so long at the rate of the moment. */
+const depositSeconds = 30

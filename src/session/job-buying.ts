@@ -1,0 +1,407 @@
+// What one torrent buys on one ledger: shares by auctions, and, where there is a deadline, first of all a job (market B,
+// docs/speed-markets.md): one request to the providers that are ready, units of what is lacking to the cheapest of them,
+// the rest in auctions at no more than the job's ceiling.
+// Guarantees: while asks are awaited nothing else is bought; what the job holds is neither bid for nor spent elsewhere; only
+// who brought too little by its own doing has a default to its name. A machine over lines; owns the job.
+import { type TokenAmount, tokenAmount, zeroAmount } from '../base/token-amount.ts'
+import { maxJobMs, type SpeedPlain, type SpeedStatement } from '../formats/peer/speed-messages.ts'
+import type { ShownStatement } from '../formats/peer/speed-signing.ts'
+import { type JobAward, type JobRequesterMessage, maxSeats } from '../market/market-messages.ts'
+import type { JobShare } from '../market/procurement.ts'
+import { ProcurementRequester, type ProcurementRequesterOutput } from '../market/procurement-requester.ts'
+import { byAccount } from '../market/sealing.ts'
+import { automaticCeiling } from '../market/unit-ceiling.ts'
+import type { AccountId } from '../ports/ledger.ts'
+import { SpeedBuying } from './speed-buying.ts'
+import type { BuyingLine } from './speed-line.ts'
+import { type BuyingMarket, epochOfJobs, type StatementProof } from './speed-market.ts'
+import type { MarketPlace } from './torrent-markets.ts'
+
+interface Budget {
+  readonly most: TokenAmount
+  readonly deadlineAtMs?: number
+}
+
+interface Dealing {
+  readonly line: BuyingLine
+  /** What a job's award said it gets for a MiB; it may begin at that price at any time later. */
+  jobPrice: TokenAmount | undefined
+  /** Its stretch is one of a job, and it takes part in no auction. */
+  isServing: boolean
+}
+
+interface Share {
+  readonly units: number
+  readonly price: TokenAmount
+  /** Of the line, when it was won: what was owed for, and what had come. */
+  readonly startBytes: number
+  readonly startReceivedBytes: number
+  verified: number
+  /** Since when it could not bring anything, for reasons of ours; Infinity: it could. */
+  heldUpSinceMs: number
+}
+
+type Stage =
+  | { readonly type: 'none' }
+  | { readonly type: 'gathering'; readonly deadlineAtMs: number; sinceMs: number }
+  | { readonly type: 'asking' | 'delivering'; readonly requester: ProcurementRequester; readonly ceiling: TokenAmount }
+
+const mebibyte = 1_048_576
+const tickMs = 500
+/** Providers that are not ready yet are waited for so long, and others that may come for less. */
+const gatherMs = 2_000
+const mostGatherMs = 6_000
+/** An answer may wait behind blocks in a slow uplink; where all have come, nobody waits. */
+const stepMs = 2_000
+/** All of that, and some time to deliver in. */
+const leastJobMs = 20_000
+/** What we cannot ask for, or pay for, for so long is bought elsewhere. */
+const patienceMs = 5_000
+
+export class JobBuying implements BuyingMarket {
+  private readonly place: MarketPlace
+  private readonly auctions: SpeedBuying
+  private readonly dealings = new Map<AccountId, Dealing>()
+  private readonly shares = new Map<AccountId, Share>()
+  private budget: Budget | undefined
+  private stage: Stage = { type: 'none' }
+  private tickAtMs = Number.POSITIVE_INFINITY
+
+  constructor(place: MarketPlace, nowMs: number) {
+    this.place = place
+    this.auctions = new SpeedBuying(
+      {
+        ...place,
+        remainingMiB: () => Math.max(0, place.remainingMiB() - this.heldUnits),
+        budgetLeft: () => this.leftOf(place.budgetLeft()),
+        mostPerMiB: () => (this.stage.type === 'delivering' ? this.stage.ceiling : undefined),
+      },
+      nowMs,
+    )
+  }
+
+  join(line: BuyingLine, nowMs: number): void {
+    this.dealings.set(line.account, { line, jobPrice: undefined, isServing: false })
+    this.auctions.join(line, nowMs)
+  }
+
+  leave(line: BuyingLine, nowMs: number): void {
+    const { account } = line
+    const dealing = this.dealings.get(account)
+    if (dealing?.line !== line) return
+    // What came and was right counts.
+    this.countShare(account, nowMs)
+    this.dealings.delete(account)
+    if (!dealing.isServing) this.auctions.leave(line)
+    const { stage } = this
+    if (stage.type !== 'asking' && stage.type !== 'delivering') return
+    const isDone = !line.isUseful && this.place.remainingMiB() === 0
+    stage.requester.handle({ type: isDone ? 'released' : 'gone', from: account }, nowMs)
+    this.drain(stage.requester, nowMs)
+  }
+
+  told(line: BuyingLine, message: SpeedPlain | SpeedStatement, proof: StatementProof | undefined, nowMs: number): void {
+    const dealing = this.dealings.get(line.account)
+    if (dealing?.line !== line || proof === undefined) return
+    switch (message.type) {
+      case 'job-ask':
+      case 'job-reveal': {
+        const { stage } = this
+        if (stage.type !== 'asking') return
+        stage.requester.handle({ type: 'told', from: line.account, message }, nowMs)
+        this.drain(stage.requester, nowMs)
+        return
+      }
+      case 'walk-in-award':
+        if (message.epoch === epochOfJobs) this.begins(dealing, message, nowMs)
+        else if (!dealing.isServing) this.auctions.told(line, message, proof, nowMs)
+        return
+      case 'share-lost':
+        if (dealing.isServing) this.ends(dealing, message, nowMs)
+        else this.auctions.told(line, message, proof, nowMs)
+        return
+      default:
+        if (!dealing.isServing) this.auctions.told(line, message, proof, nowMs)
+    }
+  }
+
+  rootShown(shown: Extract<SpeedPlain, { readonly type: 'shown-root' }>, answer: (message: SpeedPlain) => void): void {
+    this.auctions.rootShown(shown, answer)
+  }
+
+  shown(shown: ShownStatement, proof: StatementProof, nowMs: number): void {
+    this.auctions.shown(shown, proof, nowMs)
+  }
+
+  wake(nowMs: number): void {
+    if (nowMs >= this.tickAtMs) this.tick(nowMs)
+    const { stage } = this
+    if (stage.type === 'asking' || stage.type === 'delivering') {
+      stage.requester.handle({ type: 'wake' }, nowMs)
+      this.drain(stage.requester, nowMs)
+    }
+    this.auctions.wake(nowMs)
+  }
+
+  nextWakeMs(): number {
+    const { stage } = this
+    const ofJob = stage.type === 'asking' || stage.type === 'delivering' ? stage.requester.nextWakeMs() : this.tickAtMs
+    return Math.min(ofJob, this.tickAtMs, this.auctions.nextWakeMs())
+  }
+
+  setBudget(budget: Budget | undefined, nowMs: number): void {
+    const before = this.budget
+    this.budget = budget
+    if (budget === undefined) this.endJob(nowMs)
+    const { deadlineAtMs } = budget ?? {}
+    const isLongEnough = deadlineAtMs !== undefined && deadlineAtMs >= nowMs + leastJobMs
+    const isAnother = deadlineAtMs !== undefined && Math.abs((before?.deadlineAtMs ?? 0) - deadlineAtMs) > tickMs
+    const isIdle = this.stage.type === 'none' || (this.stage.type === 'delivering' && this.shares.size === 0)
+    if (isIdle && isLongEnough && isAnother) {
+      this.stage = { type: 'gathering', deadlineAtMs, sinceMs: Number.POSITIVE_INFINITY }
+      this.tickAtMs = nowMs
+    }
+    this.tellAuctions(nowMs)
+  }
+
+  close(nowMs: number): void {
+    this.budget = undefined
+    this.endJob(nowMs)
+    this.auctions.close(nowMs)
+  }
+
+  private get heldUnits(): number {
+    let units = 0
+    for (const share of this.shares.values()) units += share.units - share.verified
+    return units
+  }
+
+  private leftOf(budgetLeft: TokenAmount): TokenAmount {
+    let left: bigint = budgetLeft
+    for (const { units, verified, price } of this.shares.values()) left -= BigInt(units - verified) * price
+    return left > 0n ? tokenAmount(left) : zeroAmount
+  }
+
+  /** Nothing is bought in auctions that may come cheaper in a job. */
+  private tellAuctions(nowMs: number): void {
+    const isWaiting = this.stage.type === 'gathering' || this.stage.type === 'asking'
+    this.auctions.setBudget(isWaiting ? undefined : this.budget, nowMs)
+  }
+
+  private tick(nowMs: number): void {
+    this.tickAtMs = nowMs + tickMs
+    const { stage } = this
+    switch (stage.type) {
+      case 'gathering':
+        this.gather(stage, nowMs)
+        return
+      case 'delivering':
+        for (const account of [...this.shares.keys()]) this.countShare(account, nowMs)
+        for (const [account, share] of [...this.shares]) this.reviewShare(stage.requester, account, share, nowMs)
+        this.drain(stage.requester, nowMs)
+        return
+      case 'asking':
+        return
+      case 'none':
+        this.tickAtMs = Number.POSITIVE_INFINITY
+        return
+    }
+  }
+
+  /** Lanes are opened before anything is asked for, so that nobody holds a share for us that we cannot pay yet. */
+  private gather(stage: Extract<Stage, { readonly type: 'gathering' }>, nowMs: number): void {
+    const { place } = this
+    const units = place.remainingMiB()
+    const leftMs = stage.deadlineAtMs - nowMs
+    const maxPay = place.budgetLeft()
+    const ceiling = units > 0 ? automaticCeiling(maxPay, units, place.rail.prices, place.config.startPrice) : zeroAmount
+    if (leftMs < leastJobMs) {
+      this.stage = { type: 'none' }
+      this.tellAuctions(nowMs)
+      return
+    }
+    if (units === 0 || ceiling === 0n) return
+    const candidates = [...this.dealings.values()].filter(({ line }) => line.isUseful && line.postedPrice <= ceiling)
+    if (candidates.length > 0) stage.sinceMs = Math.min(stage.sinceMs, nowMs)
+    for (const { line } of candidates) line.prepare(line.postedPrice)
+    const ready = candidates.filter(({ line }) => line.isReady)
+    const waitedMs = nowMs - stage.sinceMs
+    const isEnough = ready.length === candidates.length ? waitedMs >= gatherMs : waitedMs >= mostGatherMs
+    if (ready.length === 0 || !isEnough) return
+    const seats = ready
+      .map(({ line: { account } }) => ({
+        account,
+        handicap: place.rail.providers.handicapOf(account),
+        mostUnits: units,
+      }))
+      .sort((a, b) => a.handicap - b.handicap || byAccount(a, b))
+      .slice(0, maxSeats)
+      .sort(byAccount)
+    const requester = new ProcurementRequester(
+      {
+        account: place.rail.account,
+        random: place.room.ports.random,
+        units,
+        deadlineMs: Math.min(Math.floor(leftMs), maxJobMs),
+        maxPay,
+        ceiling,
+        seats,
+        askMs: stepMs,
+        revealMs: stepMs,
+        unitsAtATime: Math.max(1, Math.ceil(place.pieceBytes() / mebibyte)),
+      },
+      nowMs,
+    )
+    this.stage = { type: 'asking', requester, ceiling }
+    this.drain(requester, nowMs)
+  }
+
+  private countShare(account: AccountId, nowMs: number): void {
+    const { stage } = this
+    const share = this.shares.get(account)
+    const line = this.dealings.get(account)?.line
+    if (stage.type !== 'delivering' || share === undefined || line === undefined) return
+    const units = Math.min(share.units, Math.floor((line.dealtBytes - share.startBytes) / mebibyte)) - share.verified
+    if (units <= 0) return
+    share.verified += units
+    stage.requester.handle({ type: 'verified', from: account, units }, nowMs)
+  }
+
+  /** Nobody is to blame for what it is not asked for, or not paid for. */
+  private reviewShare(requester: ProcurementRequester, account: AccountId, share: Share, nowMs: number): void {
+    const line = this.dealings.get(account)?.line
+    if (line === undefined) return
+    if (line.isUseful && line.isReady) share.heldUpSinceMs = Number.POSITIVE_INFINITY
+    else if (share.heldUpSinceMs === Number.POSITIVE_INFINITY) share.heldUpSinceMs = nowMs
+    const isDone = this.place.remainingMiB() === 0
+    if (!isDone && nowMs < share.heldUpSinceMs + patienceMs) return
+    requester.handle({ type: 'released', from: account }, nowMs)
+  }
+
+  private endJob(nowMs: number): void {
+    const { stage } = this
+    this.stage = { type: 'none' }
+    this.tickAtMs = Number.POSITIVE_INFINITY
+    if (stage.type !== 'delivering') return
+    for (const account of [...this.shares.keys()]) stage.requester.handle({ type: 'released', from: account }, nowMs)
+    this.drain(stage.requester, nowMs)
+  }
+
+  private drain(requester: ProcurementRequester, nowMs: number): void {
+    for (let output = requester.poll(); output !== undefined; output = requester.poll()) this.perform(output, nowMs)
+    const { stage } = this
+    if (stage.type === 'asking' && requester.account !== undefined) {
+      this.stage = { type: 'delivering', requester, ceiling: stage.ceiling }
+      this.tellAuctions(nowMs)
+    }
+  }
+
+  private perform(output: ProcurementRequesterOutput, nowMs: number): void {
+    switch (output.type) {
+      case 'tell':
+        this.tell(output.to, output.message)
+        break
+      case 'share':
+        this.won(output.share)
+        break
+      case 'share-ended':
+        this.lost(output.account, output.isDefault, nowMs)
+        break
+      // Lanes pay for bytes, and the purse knows what is left.
+      case 'pay':
+      case 'elsewhere':
+      case 'finished':
+        break
+    }
+  }
+
+  private tell(to: AccountId, message: JobRequesterMessage): void {
+    const dealing = this.dealings.get(to)
+    if (dealing === undefined) return
+    const { line } = dealing
+    switch (message.type) {
+      case 'job-end':
+        line.tell(message)
+        break
+      case 'job-award':
+        dealing.jobPrice = priceOf(message)
+        line.state({ ...message, fromByte: line.receivedBytes })
+        break
+      default:
+        line.state(message)
+    }
+  }
+
+  private won(share: JobShare): void {
+    const line = this.dealings.get(share.account)?.line
+    if (line === undefined) return
+    this.shares.set(share.account, {
+      units: share.units,
+      price: priceOf(share) ?? zeroAmount,
+      startBytes: line.dealtBytes,
+      startReceivedBytes: line.receivedBytes,
+      verified: 0,
+      heldUpSinceMs: Number.POSITIVE_INFINITY,
+    })
+  }
+
+  private lost(account: AccountId, isDefault: boolean, nowMs: number): void {
+    if (this.shares.delete(account)) this.place.rail.providers.ended(account, isDefault)
+    this.auctions.wake(nowMs)
+  }
+
+  /** The provider's answer to an award, whenever it comes. */
+  private begins(
+    dealing: Dealing,
+    { price, fromByte }: Extract<SpeedStatement, { readonly type: 'walk-in-award' }>,
+    nowMs: number,
+  ): void {
+    const { line, jobPrice } = dealing
+    if (price !== jobPrice) {
+      line.ban('its price is not that of the job')
+      return
+    }
+    if (!line.pay(price, fromByte)) return
+    if (!dealing.isServing) this.auctions.leave(line)
+    dealing.isServing = true
+    const { room, rail, facts } = this.place
+    rail.awards.keep({
+      atMs: Math.floor(room.ports.clock.wallMs()),
+      torrent: facts.id,
+      account: line.account,
+      side: 'paying',
+      reason: 'job',
+      epoch: epochOfJobs,
+      price,
+      postedPrice: line.postedPrice,
+    })
+    rail.prices.add(price)
+    this.tickAtMs = Math.min(this.tickAtMs, nowMs + tickMs)
+  }
+
+  /** The provider ends it: as it was told to, or as it has served its units, or gave up. */
+  private ends(
+    dealing: Dealing,
+    { fromByte }: Extract<SpeedStatement, { readonly type: 'share-lost' }>,
+    nowMs: number,
+  ): void {
+    const { line } = dealing
+    // Nothing is owed besides in a job.
+    if (!line.stop(fromByte, 0)) return
+    dealing.isServing = false
+    this.countShare(line.account, nowMs)
+    const { stage } = this
+    const share = this.shares.get(line.account)
+    if (stage.type === 'delivering' && share !== undefined) {
+      const hasServed = line.receivedBytes - share.startReceivedBytes >= share.units * mebibyte
+      stage.requester.handle({ type: hasServed || !line.isUseful ? 'released' : 'gone', from: line.account }, nowMs)
+      this.drain(stage.requester, nowMs)
+    }
+    this.auctions.join(line, nowMs)
+  }
+}
+
+/** For a MiB: a unit's part of the pay. */
+function priceOf({ units, pay }: Pick<JobAward, 'units' | 'pay'>): TokenAmount | undefined {
+  return units === 0 ? undefined : tokenAmount(pay / BigInt(units))
+}

@@ -1,0 +1,441 @@
+// Speed on one connection to a peer: its link, the sides that pay and are paid over it, and whom each message is for.
+// Guarantees: statements are signed and sent in the order in which they were made; whatever goes wrong ends Speed on this
+// connection alone, once, and the connection goes on as any other. Owns the link and both sides.
+import { unreachable } from '../base/assert.ts'
+import type { ErrorCode, Failure, Result } from '../base/errors.ts'
+import { failure } from '../base/errors.ts'
+import { type SpeedPlain, type SpeedStatement, speedExtension } from '../formats/peer/speed-messages.ts'
+import type { ShownStatement } from '../formats/peer/speed-signing.ts'
+import type { LinkConditions } from '../payment/exposure-window.ts'
+import { type SpeedAgreement, speedSenders } from '../peer/speed-agreement.ts'
+import type { SpeedLink, SpeedOutput } from '../peer/speed-link.ts'
+import type { AccountId, Signature } from '../ports/ledger.ts'
+import type { SpendingPurpose } from '../ports/signer.ts'
+import { BuyingSide, type PayingConnection } from './buying-side.ts'
+import { networkOf } from './network-of.ts'
+import { priceOfStretch, SellingSide } from './selling-side.ts'
+import type { SessionRoom } from './session-room.ts'
+import type { SpeedEvent } from './snapshots.ts'
+import type { SpeedDesk } from './speed-desk.ts'
+import type { StretchKind, StretchStatement, UncountedStretch } from './speed-line.ts'
+import { type BuyingMarket, epochOfJobs, type SellingMarket, type StatementProof } from './speed-market.ts'
+import type { EarningSide, PayingSide, SpeedRailDesk } from './speed-rail-desk.ts'
+import type { LinkedPeer } from './torrent-exchange.ts'
+
+/** What a connection asks of its torrent. Called within a turn. */
+export interface SpeedTorrent {
+  readonly room: SessionRoom
+  readonly desk: SpeedDesk
+  readonly budgetName: string
+  readonly purpose: SpendingPurpose
+  /** Something is to be bought here, and there is a budget for it. */
+  readonly isBuying: boolean
+  conditionsOf(link: LinkedPeer, roundTripMs: number): LinkConditions
+  /** Undefined: nothing is sold, or bought, here now. */
+  selling(rail: SpeedRailDesk): SellingMarket | undefined
+  buying(rail: SpeedRailDesk): BuyingMarket | undefined
+  /** Who is served, how far, or who may be asked for how much is otherwise than before. */
+  stretchChanged(link: LinkedPeer): void
+  uploadRelieved(link: LinkedPeer): void
+  downloadRelieved(): void
+  /** A side is there, and its machine counts. */
+  opened(nowMs: number): void
+  told(event: SpeedEvent): void
+  /** Speed is over on a connection, whose sides count for the last time. */
+  ended(connection: SpeedConnection): void
+  boughtLate(side: BuyingSide, bytes: number): void
+  ban(link: LinkedPeer, why: Failure, nowMs: number): void
+}
+
+type Pending = SpeedStatement | UncountedStretch
+
+const stretchKinds: ReadonlySet<string> = new Set<StretchKind>(['walk-in-award', 'auction-award', 'share-lost'])
+const usualRoundTripMs = 100
+const mostRoundTripMs = 2_000
+
+export class SpeedConnection implements PayingConnection {
+  readonly link: LinkedPeer
+  readonly agreed: SpeedLink
+  readonly wouldPay: boolean
+  buying: BuyingSide | undefined
+  selling: SellingSide | undefined
+  /** Why it came to nothing, or what its wallet refused last. */
+  problem: Failure | undefined
+  isClosed = false
+  /** A bid of ours is sealed, and the award is awaited. */
+  isBidding = false
+  private readonly torrent: SpeedTorrent
+  private readonly sinceMs: number
+  private rail: SpeedRailDesk | undefined
+  private roundTripMs = usualRoundTripMs
+  private paying: PayingSide | undefined
+  private earning: EarningSide | undefined
+  private readonly pending: Pending[] = []
+  private isSigning = false
+  /** Its side that pays may count, or waits until it may. */
+  private isEntered = false
+  private readonly abort = new AbortController()
+
+  /** `wouldPay`: by our terms. */
+  constructor(torrent: SpeedTorrent, link: LinkedPeer, agreed: SpeedLink, wouldPay: boolean, nowMs: number) {
+    this.torrent = torrent
+    this.wouldPay = wouldPay
+    this.link = link
+    this.agreed = agreed
+    this.sinceMs = nowMs
+    this.drain(nowMs)
+  }
+
+  get budget(): string {
+    return this.torrent.budgetName
+  }
+
+  get conditions(): LinkConditions {
+    return this.torrent.conditionsOf(this.link, this.roundTripMs)
+  }
+
+  /** The payload of a message of the extension. */
+  receive(payload: Uint8Array, nowMs: number): void {
+    this.agreed.receive(payload, nowMs)
+    this.drain(nowMs)
+  }
+
+  /** Nothing is left to be settled with the peer. */
+  get isOver(): boolean {
+    return this.isClosed || (this.buying?.isOver !== false && this.selling?.isOver !== false)
+  }
+
+  nextWakeMs(): number {
+    return this.agreed.nextWakeMs()
+  }
+
+  wake(nowMs: number): void {
+    this.agreed.wake(nowMs)
+    this.drain(nowMs)
+  }
+
+  /** Measured anew. */
+  measured(nowMs: number): void {
+    const { buying, selling, torrent } = this
+    selling?.conditionsChanged()
+    buying?.rateChanged()
+    const isIdle = buying?.isInStretch === false && !torrent.isBuying
+    if (isIdle && buying.isOver) this.leavePaying(nowMs)
+  }
+
+  /** Of two connections between the same accounts, only one on which something is to be bought may count. */
+  reviewPaying(nowMs: number): void {
+    const { rail, paying, torrent } = this
+    if (this.isClosed || rail === undefined || paying === undefined || this.isEntered || !torrent.isBuying) return
+    this.isEntered = true
+    rail.enterPaying(paying, nowMs)
+  }
+
+  /** The peer is gone, or this side deals no more. */
+  close(nowMs: number): void {
+    this.agreed.withdraw()
+    this.drain(nowMs)
+  }
+
+  closeSpeed(_why: 'count', detail: string): void {
+    this.end(failure('speed-state', detail), this.torrent.room.turns.nowMs())
+  }
+
+  boughtLate(side: BuyingSide, bytes: number): void {
+    this.torrent.boughtLate(side, bytes)
+  }
+
+  banPeer(detail: string): void {
+    this.torrent.ban(this.link, failure('speed-message', detail), this.torrent.room.turns.nowMs())
+  }
+
+  tell(message: SpeedPlain): void {
+    this.agreed.tell(message)
+    this.drain(this.torrent.room.turns.nowMs())
+  }
+
+  state(statement: Pending): void {
+    if (statement.type === 'auction-commit') this.isBidding = true
+    this.pending.push(statement)
+    this.signNext()
+  }
+
+  /** What the wallet or the ledger says no to; it may be another word next time. */
+  private refusedBy(why: Failure): void {
+    this.problem = why
+  }
+
+  private leavePaying(nowMs: number): void {
+    const { rail, paying, buying, torrent } = this
+    if (!this.isEntered || rail === undefined || paying === undefined || buying === undefined) return
+    this.isEntered = false
+    if (buying.isAttached) torrent.buying(rail)?.leave(buying, nowMs)
+    rail.leavePaying(paying, nowMs)
+  }
+
+  private end(why: Failure, nowMs: number): void {
+    this.problem ??= why
+    this.close(nowMs)
+  }
+
+  private drain(nowMs: number): void {
+    for (let output = this.agreed.poll(); output !== undefined; output = this.agreed.poll()) this.perform(output, nowMs)
+  }
+
+  private perform(output: SpeedOutput, nowMs: number): void {
+    switch (output.type) {
+      case 'send':
+        this.link.peer.extended(speedExtension, output.payload)
+        return
+      case 'sign':
+        this.signBinding(output, nowMs)
+        return
+      case 'opened':
+        this.opened(output.agreement, nowMs)
+        return
+      case 'closed':
+        this.closed(output.failure, nowMs)
+        return
+      case 'message':
+        this.take(output.message, undefined, nowMs)
+        return
+      case 'statement':
+        this.takeStatement(output.statement, output.proof, nowMs)
+        return
+      case 'shown':
+        this.takeShown(output.shown, output.proof, nowMs)
+        return
+      default:
+        unreachable(output)
+    }
+  }
+
+  private signBinding({ request }: Extract<SpeedOutput, { readonly type: 'sign' }>, nowMs: number): void {
+    const { state } = this.agreed
+    if (state.phase !== 'signing') return
+    const rail = this.torrent.desk.railOf(state.agreement.rail)
+    if (rail === undefined) {
+      this.close(nowMs)
+      return
+    }
+    this.torrent.room.turns.after(rail.signer.sign(request, this.abort.signal), (result, atMs) => {
+      if (this.isClosed) return
+      if (!result.ok) this.problem = result
+      this.agreed.signed(result, atMs)
+      this.drain(atMs)
+    })
+  }
+
+  private opened({ rail: id, peer, payingPrice, earningPrice }: SpeedAgreement, nowMs: number): void {
+    const rail = this.torrent.desk.railOf(id)
+    if (rail === undefined) return
+    this.rail = rail
+    this.roundTripMs = Math.min(Math.max(1, nowMs - this.sinceMs), mostRoundTripMs)
+    if (earningPrice !== undefined) this.beginEarning(rail, peer.account, earningPrice)
+    if (payingPrice !== undefined) this.beginPaying(rail, peer.account, payingPrice, nowMs)
+    this.torrent.opened(nowMs)
+  }
+
+  private beginEarning(rail: SpeedRailDesk, account: AccountId, price: SellingSide['price'] & bigint): void {
+    const side = new SellingSide(this, rail, account, networkOf(this.link.connection.remote), price)
+    this.selling = side
+    // Its epochs take a moment.
+    this.torrent.selling(rail)
+    this.earning = {
+      side,
+      purpose: this.torrent.purpose,
+      tell: (message) => this.tell(message),
+      entered: (nowMs) => this.torrent.selling(rail)?.join(side, nowMs),
+      relieved: () => this.torrent.uploadRelieved(this.link),
+      refused: (why) => this.refusedBy(why),
+      budgetSpent: () => undefined,
+      closeSpeed: (why, nowMs) => this.end(why, nowMs),
+    }
+  }
+
+  private beginPaying(rail: SpeedRailDesk, account: AccountId, price: BuyingSide['postedPrice'], nowMs: number): void {
+    const side = new BuyingSide(this, rail, account, price)
+    this.buying = side
+    this.paying = {
+      side,
+      purpose: this.torrent.purpose,
+      tell: (message) => this.tell(message),
+      entered: (atMs) => this.torrent.buying(rail)?.join(side, atMs),
+      relieved: () => this.torrent.downloadRelieved(),
+      refused: (why) => this.refusedBy(why),
+      budgetSpent: () => this.torrent.told({ type: 'budget-spent' }),
+      closeSpeed: (why, atMs) => this.end(why, atMs),
+    }
+    this.reviewPaying(nowMs)
+  }
+
+  /** For good. */
+  private closed(why: Failure, nowMs: number): void {
+    if (this.isClosed) return
+    this.isClosed = true
+    this.problem ??= why
+    this.abort.abort()
+    this.pending.length = 0
+    const { rail, torrent, selling, earning } = this
+    torrent.ended(this)
+    if (rail !== undefined) {
+      if (selling?.isAttached === true) torrent.selling(rail)?.leave(selling, nowMs)
+      if (earning !== undefined) rail.leaveEarning(earning)
+      this.leavePaying(nowMs)
+    }
+    selling?.detach()
+    torrent.stretchChanged(this.link)
+  }
+
+  /** Plain, and of a kind that the peer may send. */
+  private take(message: SpeedPlain | SpeedStatement, proof: StatementProof | undefined, nowMs: number): void {
+    const { rail, buying, selling, earning, torrent } = this
+    if (rail === undefined) return
+    switch (message.type) {
+      case 'hello':
+        if (earning !== undefined) rail.helloed(earning, message, nowMs)
+        return
+      case 'voucher':
+      case 'finish':
+        if (selling?.isAttached === true) rail.payee.handle({ type: 'told', from: selling.account, message })
+        return
+      case 'present':
+      case 'acknowledge':
+        if (buying?.isAttached === true) rail.payer.handle({ type: 'told', from: buying.account, message })
+        return
+      case 'refuse':
+        this.refused(message)
+        return
+      case 'shown-root':
+        torrent.buying(rail)?.rootShown(message, (answer) => this.tell(answer))
+        return
+      case 'shown-job-root':
+        torrent.selling(rail)?.jobRootShown(message, (answer) => this.tell(answer))
+        return
+      case 'lane':
+        if (selling?.isAttached === true) this.takeLane(rail, selling, message)
+        return
+      default: {
+        if (message.type === 'want-share' && selling !== undefined) selling.isWanting = message.isWanting
+        const sender = speedSenders[message.type]
+        if (sender !== 'payee' && selling?.isAttached === true)
+          torrent.selling(rail)?.told(selling, message, proof, nowMs)
+        if (sender !== 'payer' && buying?.isAttached === true) torrent.buying(rail)?.told(buying, message, proof, nowMs)
+      }
+    }
+  }
+
+  private refused({ lane, reason }: Extract<SpeedPlain, { readonly type: 'refuse' }>): void {
+    const { rail, buying } = this
+    if (rail === undefined || lane === undefined || buying?.isAttached !== true) return
+    // What it means is the same whatever the word.
+    const code = reason as ErrorCode
+    rail.payer.handle({ type: 'told', from: buying.account, message: { type: 'refuse', lane, code } })
+  }
+
+  private takeLane(
+    rail: SpeedRailDesk,
+    { account }: SellingSide,
+    { receipt }: Extract<SpeedPlain, { readonly type: 'lane' }>,
+  ): void {
+    const checked = rail.receipts.check(receipt)
+    if (!checked.ok || checked.value.type !== 'lane') return
+    rail.payee.handle({ type: 'lane-shown', from: account, lane: checked.value.lane })
+  }
+
+  private takeStatement(statement: SpeedStatement, proof: StatementProof, nowMs: number): void {
+    const price = this.buying?.price
+    const posted = postedPriceOf(statement)
+    if (posted !== undefined && this.buying !== undefined) this.buying.postedPrice = posted
+    this.take(statement, proof, nowMs)
+    if (!isStretch(statement)) return
+    this.follow(statement)
+    this.isBidding = false
+    this.noteStretch('paying', price, this.buying?.price, epochOf(statement))
+    this.torrent.stretchChanged(this.link)
+  }
+
+  /** Whether or not anybody buys here now: what the provider counts, or counts no more, is counted, or not, on this side. */
+  private follow(statement: StretchStatement): void {
+    const { buying } = this
+    if (this.isClosed || buying?.isAttached !== true) return
+    const price = priceOfStretch(statement)
+    if (price === buying.price) return
+    if (price === undefined) buying.stop(statement.fromByte, 0)
+    else buying.pay(price, statement.fromByte)
+  }
+
+  private takeShown(shown: ShownStatement, proof: StatementProof, nowMs: number): void {
+    const { rail, torrent } = this
+    if (rail === undefined) return
+    const market = speedSenders[shown.statement.type] === 'payer' ? torrent.selling(rail) : torrent.buying(rail)
+    market?.shown(shown, proof, nowMs)
+  }
+
+  private signNext(): void {
+    const [first] = this.pending
+    const { rail, torrent } = this
+    if (first === undefined || this.isSigning || rail === undefined) return
+    const statement = this.counted(first)
+    const request = this.agreed.toSign(statement)
+    if (request === undefined) {
+      this.pending.shift()
+      this.signNext()
+      return
+    }
+    this.isSigning = true
+    torrent.room.turns.after(rail.signer.sign(request, this.abort.signal), (result, nowMs) => {
+      this.isSigning = false
+      if (!this.isClosed) this.signed(statement, result, nowMs)
+    })
+  }
+
+  /** The count stands still from when it was asked for. */
+  private counted(statement: Pending): SpeedStatement {
+    return isStretch(statement) ? { ...statement, fromByte: this.selling?.servedBytes ?? 0 } : statement
+  }
+
+  private signed(statement: SpeedStatement, result: Result<Signature>, nowMs: number): void {
+    this.pending.shift()
+    if (!result.ok) {
+      this.end(result, nowMs)
+      return
+    }
+    this.agreed.tellSigned({ statement, signature: result.value })
+    this.drain(nowMs)
+    const { selling } = this
+    if (isStretch(statement) && selling !== undefined) {
+      const before = selling.price
+      selling.stretchSent(statement)
+      this.noteStretch('earning', before, selling.price, epochOf(statement))
+      this.torrent.stretchChanged(this.link)
+    }
+    this.signNext()
+  }
+
+  private noteStretch(
+    side: 'paying' | 'earning',
+    before: bigint | undefined,
+    price: BuyingSide['price'],
+    epoch: number,
+  ): void {
+    const account = (side === 'paying' ? this.buying : this.selling)?.account
+    if (account === undefined || before === price) return
+    if (price === undefined) this.torrent.told({ type: 'share-ended', account, side })
+    else this.torrent.told({ type: side === 'paying' ? 'bought' : 'sold', account, price, epoch })
+  }
+}
+
+function isStretch<T extends Pending>(statement: T): statement is Extract<T, { readonly type: StretchKind }> {
+  return stretchKinds.has(statement.type)
+}
+
+/** What its sender asks for a MiB now. */
+function postedPriceOf(statement: SpeedStatement): BuyingSide['postedPrice'] | undefined {
+  if (statement.type === 'walk-in-award') return statement.epoch === epochOfJobs ? undefined : statement.price
+  return statement.type === 'auction-call' ? statement.postedPrice : undefined
+}
+
+function epochOf(statement: StretchStatement): number {
+  return 'epoch' in statement ? statement.epoch : 0
+}

@@ -1,0 +1,14 @@
+// What Speed needs of its session: a part of the room that all parts share, which names Speed itself and so cannot be what
+// Speed goes by. Types only.
+import type { ChangeLog } from './change-log.ts'
+import type { SessionConfig } from './session-config.ts'
+import type { SessionPorts } from './session-ports.ts'
+import type { Turns } from './turns.ts'
+
+export interface SpeedRoom {
+  readonly turns: Turns
+  readonly ports: SessionPorts
+  /** As it is now: commands change parts of it. */
+  readonly config: SessionConfig
+  readonly log: ChangeLog
+}

@@ -1,0 +1,454 @@
+// Speed in one torrent: with which peers it is spoken, and how what is sold and bought binds the swarm.
+// Guarantees: it is offered, and its terms sent, only where this torrent may deal; peers without it are not sent a byte of
+// it; the swarm gets policies only once there is somebody to deal with. Owns the connections' Speed, the markets and what
+// is received and not verified yet.
+import { toHex } from '../base/bytes.ts'
+import { type Failure, failure } from '../base/errors.ts'
+import type { PeerId } from '../base/ids.ts'
+import type { TorrentInfo } from '../formats/metainfo/metainfo.ts'
+import {
+  maxSpeedMessageBytes,
+  type SpeedPlain,
+  type SpeedTerms,
+  speedExtension,
+} from '../formats/peer/speed-messages.ts'
+import type { SpeedInfoHash } from '../formats/peer/speed-signing.ts'
+import type { LinkConditions } from '../payment/exposure-window.ts'
+import type { ExtensionOffer } from '../peer/peer-receiver.ts'
+import { SpeedLink } from '../peer/speed-link.ts'
+import type { AccountId, Hash256 } from '../ports/ledger.ts'
+import type { SpendingPurpose } from '../ports/signer.ts'
+import type { Swarm } from '../swarm/swarm.ts'
+import type { BuyingSide } from './buying-side.ts'
+import { keepProofs, type SignedProof } from './kept-proofs.ts'
+import { marketMaker } from './market-maker.ts'
+import { PaidBlocks } from './paid-blocks.ts'
+import type { SellingSide } from './selling-side.ts'
+import type { SessionRoom } from './session-room.ts'
+import type { Settling } from './settling.ts'
+import type { SpeedEvent } from './snapshots.ts'
+import { SpeedConnection, type SpeedTorrent } from './speed-connection.ts'
+import type { SpeedDesk } from './speed-desk.ts'
+import type { BuyingMarket, SellingMarket } from './speed-market.ts'
+import { SpeedParties } from './speed-parties.ts'
+import { speedDownloadPolicy, speedUploadPolicy } from './speed-policies.ts'
+import type { SpeedRailDesk } from './speed-rail-desk.ts'
+import type { LinkedPeer } from './torrent-exchange.ts'
+import type { TorrentFacts } from './torrent-facts.ts'
+import { TorrentFlow } from './torrent-flow.ts'
+import { TorrentMarkets } from './torrent-markets.ts'
+import type { Progress } from './torrent-progress.ts'
+import type { WakeOwner } from './turns.ts'
+
+/** What it hears of its torrent. */
+export interface DealingTorrent {
+  readonly facts: TorrentFacts
+  readonly info: TorrentInfo | undefined
+  readonly isFinished: boolean
+  readonly progress: Progress | undefined
+  readonly peerId: PeerId
+  /** Past the handshake. */
+  linkedPeers(): Iterable<LinkedPeer>
+  /** What the swarm has to say is carried out before the turn ends. */
+  touch(): void
+  banPeer(link: LinkedPeer, why: Failure, nowMs: number): void
+}
+
+const measuresEveryMs = 1_000
+const nonceLength = 32
+const mebibyte = 1_048_576
+/** The last vouchers and the end of a lane take a few round trips, and the ledger's answer. */
+const settlesWithinMs = 15_000
+const tickLimits = { leastTickBytes: 262_144, mostTickBytes: 16_777_216 }
+/** A job is ending in its last 3 %. */
+const endingShare = 0.97
+
+export class TorrentSpeed implements SpeedTorrent, Settling {
+  readonly room: SessionRoom
+  readonly desk: SpeedDesk
+  readonly markets: TorrentMarkets
+  readonly parties = new SpeedParties()
+  readonly connections = new Map<LinkedPeer, SpeedConnection>()
+  private readonly paid = new PaidBlocks()
+  private readonly flow: TorrentFlow
+  /** By the swarm's numbers. */
+  private readonly byPeer = new Map<number, SpeedConnection>()
+  /** Connections with nothing more to transfer, until when they may stay. */
+  private readonly staying = new Map<LinkedPeer, number>()
+  private readonly torrent: DealingTorrent
+  private readonly wakeOwner: WakeOwner
+  private swarm: Swarm | undefined
+  private isBound = false
+  /** What the swarm is to be told before the turn ends; peers by its numbers. */
+  private readonly relieved = new Set<number>()
+  private haveSlotsChanged = false
+  private mayAskMore = false
+  private measureAtMs = Number.POSITIVE_INFINITY
+  private wasFinished = false
+  private wasDealing: { readonly pays: boolean; readonly earns: boolean }
+
+  constructor(room: SessionRoom, desk: SpeedDesk, torrent: DealingTorrent) {
+    this.room = room
+    this.desk = desk
+    this.torrent = torrent
+    this.flow = new TorrentFlow(room, torrent.facts)
+    this.wasDealing = this.dealing
+    this.wakeOwner = room.turns.register((nowMs) => this.wake(nowMs))
+    this.markets = new TorrentMarkets(room, torrent.facts, marketMaker, {
+      sellingOn: (rail) => this.sidesOn(rail, 'selling'),
+      maxSlots: () => this.maxSlots,
+      uploadBytesPerSecond: () => this.flow.upload,
+      downloadBytesPerSecond: () => this.flow.downloadLimit,
+      downloadRate: (nowMs) => this.flow.downloadRate(this.swarm, nowMs),
+      remainingMiB: () => this.remainingMiB,
+      pieceBytes: () => this.torrent.info?.pieceLengthBytes ?? 0,
+      tellOthers: (but, message) => this.tellOthers(but, message),
+      cheated: (rail, account, kind, proofs) => this.cheated(rail, account, kind, proofs),
+    })
+  }
+
+  get budgetName(): string {
+    return this.torrent.facts.id
+  }
+
+  get purpose(): SpendingPurpose {
+    const { infoHashV1, infoHashV2 } = this.torrent.facts
+    const hash = infoHashV1 ?? infoHashV2
+    return hash === undefined ? {} : { torrent: hash }
+  }
+
+  get isBuying(): boolean {
+    const { facts, isFinished } = this.torrent
+    return this.isAllowed && this.desk.config?.pays === true && facts.budget !== undefined && !isFinished
+  }
+
+  /** Whether this torrent may pay or earn at all. */
+  get isAllowed(): boolean {
+    const { config } = this.desk
+    return this.mayDeal && (config?.pays === true || config?.earns === true)
+  }
+
+  /** There is something to be shown of it. */
+  get isShown(): boolean {
+    return this.isAllowed || this.connections.size > 0 || this.parties.count > 0
+  }
+
+  offers(): ExtensionOffer[] {
+    return this.isAllowed ? [{ name: speedExtension, maxPayloadBytes: maxSpeedMessageBytes }] : []
+  }
+
+  /** The peer said what it takes. */
+  join(link: LinkedPeer, nowMs: number): void {
+    const known = this.connections.get(link)
+    this.room.touch(this)
+    if (!link.peer.supports(speedExtension)) {
+      known?.close(nowMs)
+      return
+    }
+    const infoHash = this.infoHashOf(link)
+    if (known !== undefined || !this.isAllowed || infoHash === undefined) return
+    const terms = this.terms()
+    if (!(terms.pays || terms.earns)) return
+    const { domains, scheme } = this.desk
+    const { peerId } = this.torrent
+    const agreed = new SpeedLink({ infoHash, own: { terms, peerId }, peerId: link.id, domains, scheme, nowMs })
+    const connection = new SpeedConnection(this, link, agreed, terms.pays, nowMs)
+    this.connections.set(link, connection)
+    this.joined(link)
+  }
+
+  leave(link: LinkedPeer, nowMs: number): void {
+    const connection = this.connections.get(link)
+    if (connection === undefined) return
+    this.room.touch(this)
+    connection.close(nowMs)
+    this.connections.delete(link)
+    this.staying.delete(link)
+  }
+
+  take(link: LinkedPeer, payload: Uint8Array, nowMs: number): void {
+    this.room.touch(this)
+    this.connections.get(link)?.receive(payload, nowMs)
+  }
+
+  /** The content is ready for peers; undefined: it is left. */
+  bind(swarm: Swarm | undefined, nowMs: number): void {
+    this.swarm = swarm
+    this.isBound = false
+    this.byPeer.clear()
+    if (swarm === undefined) this.paid.clear()
+    else if (this.isAllowed) this.setPolicies(nowMs)
+  }
+
+  /** A peer takes part in the swarm, under a number of its own. */
+  joined(link: LinkedPeer): void {
+    const connection = this.connections.get(link)
+    if (connection !== undefined && link.swarmPeer !== undefined) this.byPeer.set(link.swarmPeer.number, connection)
+  }
+
+  /** Who is of no use any more may have to be paid, or to pay: then it is ended when that is done, or takes too long. */
+  private isNeeded(peer: number): boolean {
+    const connection = this.byPeer.get(peer)
+    if (connection === undefined || connection.isOver) return false
+    const { staying, room } = this
+    if (!staying.has(connection.link)) staying.set(connection.link, room.turns.nowMs() + settlesWithinMs)
+    return true
+  }
+
+  left(link: LinkedPeer): void {
+    if (link.swarmPeer !== undefined) this.byPeer.delete(link.swarmPeer.number)
+  }
+
+  /** What may be dealt in, or whether all that is wanted is here, may be otherwise than before. */
+  changed(nowMs: number): void {
+    const { isFinished } = this.torrent
+    this.room.touch(this)
+    if (this.isAllowed && !this.isBound) this.setPolicies(nowMs)
+    this.dealAnew(nowMs)
+    if (!this.mayDeal) this.endAll(nowMs)
+    this.markets.endUnwanted(nowMs)
+    if (this.desk.config?.pays !== true) for (const { buying } of this.connections.values()) buying?.finish()
+    if (isFinished === this.wasFinished) return
+    this.wasFinished = isFinished
+    for (const connection of this.connections.values()) {
+      if (isFinished) connection.buying?.finish()
+      else connection.buying?.goOn()
+      connection.reviewPaying(nowMs)
+    }
+  }
+
+  /** The owner wants to spend another amount. */
+  budgetChanged(nowMs: number): void {
+    this.room.touch(this)
+    this.markets.budgetChanged(nowMs)
+    for (const connection of this.connections.values()) {
+      if (this.isBuying) connection.buying?.goOn()
+      else connection.buying?.finish()
+      connection.reviewPaying(nowMs)
+    }
+  }
+
+  /** Those that count, by what they do. */
+  sides(): (readonly ['paying' | 'earning', BuyingSide | SellingSide])[] {
+    const sides: (readonly ['paying' | 'earning', BuyingSide | SellingSide])[] = []
+    for (const { isClosed, buying, selling } of this.connections.values()) {
+      if (buying !== undefined && !isClosed) sides.push(['paying', buying])
+      if (selling !== undefined && !isClosed) sides.push(['earning', selling])
+    }
+    return sides
+  }
+
+  /** Nothing more is bought or sold; what is owed is paid over the connections there are. */
+  retire(nowMs: number): void {
+    this.room.touch(this)
+    this.markets.close(nowMs)
+  }
+
+  /** The torrent is not there any more. */
+  close(nowMs: number): void {
+    this.endAll(nowMs)
+    this.markets.close(nowMs)
+    this.room.turns.unregister(this.wakeOwner)
+  }
+
+  settle(nowMs: number): void {
+    this.tellSwarm(nowMs)
+    let wakeMs = Math.min(this.measureAtMs, this.markets.nextWakeMs())
+    for (const connection of this.connections.values()) wakeMs = Math.min(wakeMs, connection.nextWakeMs())
+    this.room.turns.wakeAt(this.wakeOwner, Math.max(wakeMs, nowMs))
+    this.desk.settle()
+  }
+
+  flush(): void {}
+
+  conditionsOf({ swarmPeer }: LinkedPeer, roundTripMs: number): LinkConditions {
+    const { info } = this.torrent
+    const share = swarmPeer === undefined || info === undefined ? 0 : swarmPeer.bits.count / info.pieceCount
+    return {
+      pieceBytes: info?.pieceLengthBytes ?? 0,
+      hasWholePieceHashes: info?.version !== 'v2',
+      bytesPerSecond: swarmPeer?.uploadMeter.rate(this.room.turns.nowMs()) ?? 0,
+      roundTripMs,
+      isEnding: share >= endingShare,
+    }
+  }
+
+  selling(rail: SpeedRailDesk): SellingMarket | undefined {
+    return this.isAllowed ? this.markets.selling(rail) : undefined
+  }
+
+  buying(rail: SpeedRailDesk): BuyingMarket | undefined {
+    return this.isAllowed ? this.markets.buying(rail) : undefined
+  }
+
+  opened(nowMs: number): void {
+    this.measureAtMs = Math.min(this.measureAtMs, nowMs + measuresEveryMs)
+    this.room.touch(this)
+  }
+
+  stretchChanged(link: LinkedPeer): void {
+    this.haveSlotsChanged = true
+    this.mayAskMore = true
+    this.uploadRelieved(link)
+  }
+
+  uploadRelieved({ swarmPeer }: LinkedPeer): void {
+    if (swarmPeer !== undefined) this.relieved.add(swarmPeer.number)
+    this.room.touch(this)
+  }
+
+  downloadRelieved(): void {
+    this.mayAskMore = true
+    this.room.touch(this)
+  }
+
+  told(event: SpeedEvent): void {
+    this.room.log.add({ type: 'speed', id: this.torrent.facts.id, event })
+  }
+
+  ended(connection: SpeedConnection): void {
+    const { buying, selling } = connection
+    if (buying !== undefined) this.parties.add('paying', buying)
+    if (selling !== undefined) this.parties.add('earning', selling)
+  }
+
+  boughtLate(side: BuyingSide, bytes: number): void {
+    this.parties.addLate('paying', side, bytes)
+  }
+
+  ban(link: LinkedPeer, why: Failure, nowMs: number): void {
+    this.torrent.banPeer(link, why, nowMs)
+  }
+
+  /** BEP 27: others than its tracker's peers learn nothing, and its peers only what the owner allows. */
+  private get mayDeal(): boolean {
+    return this.desk.config?.inPrivateTorrents === true || this.torrent.info?.isPrivate !== true
+  }
+
+  private get remainingMiB(): number {
+    const { progress } = this.torrent
+    return progress === undefined ? 0 : Math.ceil((progress.wantedBytes - progress.doneWantedBytes) / mebibyte)
+  }
+
+  private tellOthers(but: AccountId, message: SpeedPlain): void {
+    for (const connection of this.connections.values()) {
+      if ((connection.buying ?? connection.selling)?.account !== but) connection.tell(message)
+    }
+  }
+
+  private cheated(rail: SpeedRailDesk, account: AccountId, kind: string, proofs: readonly SignedProof[]): void {
+    const infoHash = this.torrent.facts.id
+    void keepProofs(rail.port.store, rail.rail, { account, kind, infoHash, proofs }, this.room.ports.clock.wallMs())
+    this.told({ type: 'fraud', account, kind })
+  }
+
+  private get dealing(): { readonly pays: boolean; readonly earns: boolean } {
+    const { pays = false, earns = false } = this.isAllowed ? (this.desk.config ?? {}) : {}
+    return { pays, earns }
+  }
+
+  /** Terms are said once a connection: who could deal in what is new is to come again. */
+  private dealAnew(nowMs: number): void {
+    const { wasDealing, dealing, torrent } = this
+    this.wasDealing = dealing
+    const isMore = (dealing.pays && !wasDealing.pays && !torrent.isFinished) || (dealing.earns && !wasDealing.earns)
+    if (!isMore) return
+    for (const { peer, connection } of [...torrent.linkedPeers()]) {
+      if (peer.supports(speedExtension)) connection.end(failure('interrupted', 'it is dealt otherwise now'), nowMs)
+    }
+    this.room.reviewDialling()
+  }
+
+  /** At the end of the turn, when all that the peers had to say was heard: who choked us meanwhile is asked for nothing. */
+  private tellSwarm(nowMs: number): void {
+    const { swarm, relieved } = this
+    if (swarm !== undefined && (this.haveSlotsChanged || this.mayAskMore || relieved.size > 0)) {
+      if (this.haveSlotsChanged) swarm.slotsChanged(nowMs)
+      for (const peer of relieved) swarm.uploadAllowanceChanged(peer, nowMs)
+      if (this.mayAskMore) swarm.allowanceChanged(nowMs)
+      this.torrent.touch()
+    }
+    relieved.clear()
+    this.haveSlotsChanged = false
+    this.mayAskMore = false
+  }
+
+  private get maxSlots(): number {
+    return Math.min(this.torrent.facts.limits.maxSlots, this.room.config.connections.maxSlotsPerTorrent)
+  }
+
+  private sidesOn<Kind extends 'selling' | 'buying'>(rail: SpeedRailDesk, kind: Kind) {
+    const sides: NonNullable<SpeedConnection[Kind]>[] = []
+    for (const connection of this.connections.values()) {
+      const side = connection[kind]
+      if (side !== undefined && side.rail === rail.rail && side.isAttached) sides.push(side)
+    }
+    return sides
+  }
+
+  private setPolicies(nowMs: number): void {
+    const { swarm, byPeer, paid, room } = this
+    if (swarm === undefined) return
+    this.isBound = true
+    const upload = speedUploadPolicy({
+      byPeer,
+      random: room.ports.random,
+      mostSold: room.config.speed?.shares ?? 0,
+      nowMs: () => room.turns.nowMs(),
+      onCounted: () => room.touch(this.desk),
+      isNeeded: (peer) => this.isNeeded(peer),
+    })
+    swarm.setPolicies(upload, speedDownloadPolicy(byPeer, paid), nowMs)
+    this.torrent.touch()
+  }
+
+  private wake(nowMs: number): void {
+    this.room.touch(this)
+    for (const connection of [...this.connections.values()]) {
+      if (connection.nextWakeMs() <= nowMs) connection.wake(nowMs)
+    }
+    if (this.measureAtMs <= nowMs) this.measure(nowMs)
+    this.markets.wake(nowMs)
+  }
+
+  private measure(nowMs: number): void {
+    let isDealing = false
+    for (const connection of this.connections.values()) {
+      if (connection.isClosed) continue
+      isDealing = true
+      connection.measured(nowMs)
+    }
+    for (const [link, untilMs] of [...this.staying]) {
+      if (nowMs < untilMs && this.connections.get(link)?.isOver === false) continue
+      this.staying.delete(link)
+      if (link.peer.amInterested || link.peer.isInterested) continue
+      link.connection.end(failure('peer-not-needed', 'all is settled'), nowMs)
+    }
+    this.measureAtMs = isDealing ? nowMs + measuresEveryMs : Number.POSITIVE_INFINITY
+    this.flow.measure(this.swarm, nowMs)
+    this.markets.review()
+  }
+
+  private endAll(nowMs: number): void {
+    for (const connection of [...this.connections.values()]) connection.close(nowMs)
+  }
+
+  private terms(): SpeedTerms {
+    const { config, rails } = this.desk
+    const nonce = new Uint8Array(nonceLength)
+    this.room.ports.random.fill(nonce)
+    return {
+      nonce: toHex(nonce) as Hash256,
+      ledgers: rails.map((rail) => ({ account: rail.account, postedPrice: this.markets.postedPriceOn(rail) })),
+      pays: config?.pays === true && !this.torrent.isFinished,
+      earns: config?.earns === true,
+      ...tickLimits,
+    }
+  }
+
+  /** In full, of the version the connection is of. */
+  private infoHashOf({ peer }: LinkedPeer): SpeedInfoHash | undefined {
+    const { infoHashV1, infoHashV2 } = this.torrent.facts
+    return peer.isV2 ? infoHashV2 : infoHashV1
+  }
+}

@@ -1,0 +1,120 @@
+// What tests of Speed in sessions begin with: a simulated world with a ledger, machines that pay and earn, and the sums
+// that must agree. Keeps no state.
+import assert from 'node:assert/strict'
+import type { SimulatedLedger } from '../../sim/ports/simulated-ledger.ts'
+import type { Content } from '../../sim/world/content.ts'
+import type { Machine } from '../../sim/world/machine.ts'
+import type { MachineWallet } from '../../sim/world/machine-wallet.ts'
+import type { World } from '../../sim/world/world.ts'
+import { present } from '../../src/base/assert.ts'
+import { type TokenAmount, tokenAmount } from '../../src/base/token-amount.ts'
+import { Payee } from '../../src/payment/payee.ts'
+import type { TorrentId } from '../../src/session/commands.ts'
+import type { SessionConfig, SpeedConfig } from '../../src/session/session-config.ts'
+import type { TorrentSpeedSnapshot } from '../../src/session/snapshots.ts'
+
+export const token = 10n ** 18n
+/** Base units for a MiB, odd so that rounding shows. */
+const price = tokenAmount(token / 1_024n + 7n)
+
+export function speedConfig(changes: Partial<SpeedConfig>): SpeedConfig {
+  return {
+    pays: false,
+    earns: false,
+    shares: 4,
+    startPrice: price,
+    floorPrice: price,
+    capPrice: price,
+    dayBudget: tokenAmount(10n ** 30n),
+    inPrivateTorrents: false,
+    ...changes,
+  }
+}
+
+/** Uploads no more than so much in a second. */
+export function slowly(uploadBytesPerSecond: number): Pick<SessionConfig, 'rates'> {
+  return { rates: { downloadBytesPerSecond: Number.POSITIVE_INFINITY, uploadBytesPerSecond } }
+}
+
+/** It has the content and sells it. */
+export async function sellerOf(
+  world: World,
+  ledger: SimulatedLedger,
+  content: Content,
+  address: string,
+  config: Partial<SessionConfig> = {},
+): Promise<Machine> {
+  const speed = speedConfig({ earns: true })
+  const machine = world.machine(address, { ledger, config: { exemptLocalNetwork: false, speed, ...config } })
+  machine.put(content)
+  await machine.start()
+  const id = await machine.add(content.metainfo)
+  await world.until('seeding', () => machine.stateOf(id) === 'seeding')
+  return machine
+}
+
+export function payerAt(
+  world: World,
+  ledger: SimulatedLedger,
+  address: string,
+  config: Partial<SessionConfig> = {},
+): Machine {
+  const speed = speedConfig({ pays: true })
+  return world.machine(address, { ledger, config: { exemptLocalNetwork: false, speed, ...config } })
+}
+
+export function walletOf(machine: Machine): MachineWallet {
+  return present(machine.wallet, 'a machine with a wallet')
+}
+
+export function speedOf(machine: Machine, id: TorrentId): TorrentSpeedSnapshot {
+  return present(machine.torrent(id).speed, 'a torrent that may be dealt in')
+}
+
+function availableOf(ledger: SimulatedLedger, machine: Machine): bigint {
+  return ledger.core.state.account(walletOf(machine).account).available
+}
+
+/** What so many bytes cost. */
+export function costOf(bytes: number, pricePerMiB: TokenAmount = price): bigint {
+  return (BigInt(bytes) * pricePerMiB) >> 20n
+}
+
+/** Every lane there ever was is closed, and nothing is locked any more. */
+export function isQuiet(ledger: SimulatedLedger): boolean {
+  return [...ledger.lanes.values()].every(({ state }) => state.type === 'closed')
+}
+
+export function claimedOf(ledger: SimulatedLedger): bigint {
+  let sum = 0n
+  for (const { claimed } of ledger.lanes.values()) sum += claimed
+  return sum
+}
+
+/** What one machine has less than at the beginning is what others have more, and what the ledger took as fees. */
+export function assertConserved(ledger: SimulatedLedger, machines: readonly Machine[]): void {
+  const { openFee } = ledger.terms
+  const fees = openFee * BigInt(ledger.lanes.size)
+  const had = granted * BigInt(machines.length)
+  assert.equal(machines.reduce((sum, machine) => sum + availableOf(ledger, machine), 0n) + fees, had)
+}
+
+/** Of each account, by the first grant. */
+const granted = 10_000n * token
+
+/** Nothing is served beyond what may be unpaid: looked at with every block that any payee in this process counts. */
+export function watchExposure(): { readonly blocks: () => number; readonly end: () => void } {
+  const { countServed } = Payee.prototype
+  let blocks = 0
+  Payee.prototype.countServed = function (tab, bytes, nowMs) {
+    assert.ok(bytes <= this.allowanceBytes(tab), 'a block that is covered')
+    blocks++
+    countServed.call(this, tab, bytes, nowMs)
+  }
+  return {
+    blocks: () => blocks,
+    end: () => {
+      Payee.prototype.countServed = countServed
+    },
+  }
+}
