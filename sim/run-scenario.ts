@@ -2,6 +2,7 @@
 // closes all programs and checks once more. Guarantees: ends, with a verdict; the same seed gives the same report.
 import { AssertionError } from '../src/base/assert.ts'
 import type { Check, CheckMaker, Violation } from './checks/check.ts'
+import { SpeedTap } from './checks/speed-tap.ts'
 import { WireTap } from './checks/wire-tap.ts'
 import type { Scenario } from './scenario.ts'
 import { type Participant, Stage } from './stage.ts'
@@ -46,8 +47,9 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   }
   const tap = new WireTap(world)
   world.watchers.push(tap)
+  const speed = new SpeedTap(world, tap)
   const checks = options.checks.map(({ name, make }) =>
-    make({ world, tap, violate: (machine, detail) => violate(name, machine, detail) }),
+    make({ world, tap, speed, violate: (machine, detail) => violate(name, machine, detail) }),
   )
   world.watchers.push(...checks)
   const stage = new Stage({

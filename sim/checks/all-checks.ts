@@ -8,10 +8,14 @@ import type { CheckMaker } from './check.ts'
 import { countsBytes } from './counts-bytes.ts'
 import { exchangesPolitely } from './exchanges-politely.ts'
 import { finishesHonestly } from './finishes-honestly.ts'
+import { keepsBooks } from './keeps-books.ts'
 import { keepsRates } from './keeps-rates.ts'
 import { keepsSlots } from './keeps-slots.ts'
 import { keepsTalking } from './keeps-talking.ts'
+import { limitsExposure } from './limits-exposure.ts'
+import { paysHonestly } from './pays-honestly.ts'
 import { releasesAll } from './releases-all.ts'
+import { settlesUp } from './settles-up.ts'
 import { tellsTheTruth } from './tells-the-truth.ts'
 import { wantsWhatItLacks } from './wants-what-it-lacks.ts'
 
@@ -28,5 +32,9 @@ export const allChecks: readonly CheckMaker[] = [
   bansNobodyHonest,
   exchangesPolitely,
   keepsTalking,
+  keepsBooks,
+  paysHonestly,
+  limitsExposure,
+  settlesUp,
   releasesAll,
 ]

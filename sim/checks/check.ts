@@ -2,6 +2,7 @@
 // wiretap and a look at the disk could: it needs nothing of the product that users would not have.
 import type { Machine } from '../world/machine.ts'
 import type { World, WorldWatcher } from '../world/world.ts'
+import type { SpeedTap } from './speed-tap.ts'
 import type { WireTap } from './wire-tap.ts'
 
 /** A promise that was broken, and when. */
@@ -29,6 +30,7 @@ export type ViolateMachine = (machine: Machine | undefined, detail: string) => v
 interface CheckContext {
   readonly world: World
   readonly tap: WireTap
+  readonly speed: SpeedTap
   readonly violate: ViolateMachine
 }
 

@@ -3,8 +3,10 @@
 import type { Scenario } from '../scenario.ts'
 import { addressesChange } from './addresses-change.ts'
 import { behindNat } from './behind-nat.ts'
+import { budgetsChange } from './budgets-change.ts'
 import { changedLimits } from './changed-limits.ts'
 import { churn } from './churn.ts'
+import { contestedAuction } from './contested-auction.ts'
 import { contradictoryHybrid } from './contradictory-hybrid.ts'
 import { corruptPeer } from './corrupt-peer.ts'
 import { damagedRecords } from './damaged-records.ts'
@@ -23,6 +25,7 @@ import { hostileOneKind } from './hostile-one-kind.ts'
 import { hundredPeers } from './hundred-peers.ts'
 import { lateAnswers } from './late-answers.ts'
 import { lateSeed } from './late-seed.ts'
+import { ledgerOutage } from './ledger-outage.ts'
 import { linksInDetail } from './links-in-detail.ts'
 import { linksInDht } from './links-in-dht.ts'
 import { localNetwork } from './local-network.ts'
@@ -32,6 +35,10 @@ import { motleyTrackers } from './motley-trackers.ts'
 import { neighbours } from './neighbours.ts'
 import { newcomer } from './newcomer.ts'
 import { oneJobEach } from './one-job-each.ts'
+import { paidCrashes } from './paid-crashes.ts'
+import { paidDownload } from './paid-download.ts'
+import { paidFlashCrowd } from './paid-flash-crowd.ts'
+import { paidLiars } from './paid-liars.ts'
 import { partition } from './partition.ts'
 import { peopleMeddle } from './people-meddle.ts'
 import { powerCuts } from './power-cuts.ts'
@@ -92,12 +99,19 @@ const scenarios: readonly Scenario[] = [
   slowSeeds,
   silentSeeds,
   webSeeds,
+  paidDownload,
+  paidFlashCrowd,
+  contestedAuction,
+  paidCrashes,
+  ledgerOutage,
+  budgetsChange,
   corruptPeer,
   lateAnswers,
   fewPlaces,
   tooManyNames,
   hostileOneKind,
   hostileCrowd,
+  paidLiars,
   hundredPeers,
 ]
 

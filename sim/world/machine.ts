@@ -10,6 +10,7 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { Http, HttpRequest } from '../../src/ports/http.ts'
 import type { Interfaces } from '../../src/ports/interfaces.ts'
 import type { Random } from '../../src/ports/random.ts'
+import type { SigningRequest } from '../../src/ports/signer.ts'
 import type { Streams } from '../../src/ports/streams.ts'
 import type { AddOptions, Command, Outcome, TorrentId } from '../../src/session/commands.ts'
 import { openSession, type Session } from '../../src/session/session.ts'
@@ -22,9 +23,11 @@ import { type DiskSpeed, SimulatedDisk } from '../ports/simulated-files.ts'
 import { SimulatedHasher } from '../ports/simulated-hasher.ts'
 import { familyOf, type HostOptions } from '../ports/simulated-hosts.ts'
 import type { SimulatedWeb } from '../ports/simulated-http.ts'
+import type { SimulatedLedger } from '../ports/simulated-ledger.ts'
 import type { SimulatedNetwork } from '../ports/simulated-network.ts'
 import { SimulatedPieceMemory, type SpareSlots } from '../ports/simulated-piece-memory.ts'
 import type { Content } from './content.ts'
+import { MachineWallet } from './machine-wallet.ts'
 
 export const listenPort = 6881
 export const contentFolder = '/content'
@@ -42,6 +45,8 @@ export interface MachineOptions extends HostOptions {
   readonly failingOneIn?: FailingRates
   /** What every life of its session is told. */
   readonly config?: Partial<SessionConfig>
+  /** On which it has an account of its own, and its sessions the ports of Speed. */
+  readonly ledger?: SimulatedLedger
 }
 
 /** What a machine needs of the world it stands in. */
@@ -55,7 +60,10 @@ export interface MachineWorld {
   streamsOf(machine: Machine): Streams
   knows(content: Content): void
   log(who: string, what: string): void
+  randomOf(name: string): Random
   onChange(machine: Machine, change: Change): void
+  /** It is about to sign this. */
+  onSign(machine: Machine, request: SigningRequest): void
   onDown(machine: Machine, isOrderly: boolean): void
 }
 
@@ -64,6 +72,8 @@ export class Machine {
   readonly disk: SimulatedDisk
   readonly random: Random
   readonly options: MachineOptions
+  /** Undefined: it knows no ledger. */
+  readonly wallet: MachineWallet | undefined
   /** Of the program that runs, or ran last. */
   memory: SimulatedPieceMemory
   /** Others see it under an address that it does not have itself. */
@@ -105,6 +115,7 @@ export class Machine {
     })
     this.memory = new SimulatedPieceMemory(memoryBytes, world.spares)
     this.config = this.usualConfig()
+    this.wallet = this.newWallet()
   }
 
   get isUp(): boolean {
@@ -140,6 +151,7 @@ export class Machine {
     this.config = sessionConfig({ ...this.usualConfig(), ...changes })
     this.memory = new SimulatedPieceMemory(this.memory.budgetBytes, world.spares)
     const { memory } = this
+    const speed = this.wallet?.open()
     const opening = openSession(
       {
         clock: this.clockOfLife(this.life),
@@ -155,11 +167,13 @@ export class Machine {
         memory,
         openHasher: (sink) =>
           new SimulatedHasher({ clock: world.clock, random, memory, sink, known: world.knownPieces }),
+        ...(speed === undefined ? {} : { speed }),
       },
       this.config,
     )
     const opened = await world.clock.settle(opening)
     if (!opened.ok) {
+      await this.closeWallet()
       world.log(address, `did not start, ${opened.code}`)
       world.onDown(this, true)
       return opened
@@ -185,6 +199,7 @@ export class Machine {
     await this.world.clock.settle(this.session.close())
     this.unfollow()
     this.running = undefined
+    await this.closeWallet()
     this.world.log(this.address, 'stopped')
     this.world.onDown(this, true)
   }
@@ -194,6 +209,7 @@ export class Machine {
     this.interfaceListeners.clear()
     this.world.network.crash(this.address)
     this.disk.crash(isPowerLoss)
+    this.wallet?.crash(isPowerLoss)
     this.life++
     this.running = undefined
     this.world.log(this.address, isPowerLoss ? 'lost power' : 'killed')
@@ -263,6 +279,23 @@ export class Machine {
       const kept = this.disk.content(path)?.subarray(position, position + bytes.length)
       return kept !== undefined && equalBytes(kept, bytes)
     })
+  }
+
+  private newWallet(): MachineWallet | undefined {
+    const { world, address, options } = this
+    const { ledger } = options
+    if (ledger === undefined) return undefined
+    return new MachineWallet({
+      clock: world.clock,
+      random: world.randomOf(`wallet of ${address}`),
+      ledger,
+      name: address,
+      onSign: (request) => world.onSign(this, request),
+    })
+  }
+
+  private async closeWallet(): Promise<void> {
+    if (this.wallet !== undefined) await this.world.clock.settle(this.wallet.close())
   }
 
   private usualConfig(): SessionConfig {

@@ -2,11 +2,13 @@
 // seed. Owns the clock and the log; checks listen to it.
 import { assert } from '../../src/base/assert.ts'
 import type { Random } from '../../src/ports/random.ts'
+import type { SigningRequest } from '../../src/ports/signer.ts'
 import type { Streams } from '../../src/ports/streams.ts'
 import type { Change } from '../../src/session/snapshots.ts'
 import { KnownContents } from '../ports/known-contents.ts'
 import { SimulatedClock } from '../ports/simulated-clock.ts'
 import { SimulatedWeb } from '../ports/simulated-http.ts'
+import { SimulatedLedger, type SimulatedLedgerOptions } from '../ports/simulated-ledger.ts'
 import { SimulatedNetwork } from '../ports/simulated-network.ts'
 import { SpareSlots } from '../ports/simulated-piece-memory.ts'
 import { simulatedRandom } from '../ports/simulated-random.ts'
@@ -25,6 +27,8 @@ export interface WorldOptions {
 /** Whoever watches the machines of a world. */
 export interface WorldWatcher {
   onChange?(machine: Machine, change: Change): void
+  /** Its wallet is about to sign this. */
+  onSign?(machine: Machine, request: SigningRequest): void
   /** Its program ended, in order or not. */
   onDown?(machine: Machine, isOrderly: boolean): void
   /** A tracker of this world was asked, and answered or not. */
@@ -49,6 +53,7 @@ export class World {
   /** Hosts that are no machines and act by themselves. */
   otherHosts = 0
   readonly events: EventLog
+  readonly ledgers: SimulatedLedger[] = []
   private readonly known = new Set<Content>()
 
   constructor({ seed = 1, settlePromises, keepLine }: WorldOptions) {
@@ -63,6 +68,14 @@ export class World {
     const machine = new Machine(this, { address, ...options }, this.randomOf(address))
     this.machines.push(machine)
     return machine
+  }
+
+  /** Another one at each call; whoever is to have an account there is told of it (MachineOptions). */
+  ledger(options: Omit<SimulatedLedgerOptions, 'clock' | 'random'> = {}): SimulatedLedger {
+    const random = this.randomOf(`ledger ${this.ledgers.length}`)
+    const ledger = new SimulatedLedger({ ...options, clock: this.clock, random })
+    this.ledgers.push(ledger)
+    return ledger
   }
 
   /** A stream of its own for whoever is named, so that one more draw here changes nothing elsewhere. */
@@ -86,6 +99,10 @@ export class World {
 
   onChange(machine: Machine, change: Change): void {
     for (const watcher of this.watchers) watcher.onChange?.(machine, change)
+  }
+
+  onSign(machine: Machine, request: SigningRequest): void {
+    for (const watcher of this.watchers) watcher.onSign?.(machine, request)
   }
 
   onDown(machine: Machine, isOrderly: boolean): void {

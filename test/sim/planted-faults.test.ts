@@ -15,6 +15,9 @@ import { lateSeed } from '../../sim/scenarios/late-seed.ts'
 import { linksInDht } from '../../sim/scenarios/links-in-dht.ts'
 import { localNetwork } from '../../sim/scenarios/local-network.ts'
 import { newcomer } from '../../sim/scenarios/newcomer.ts'
+import { paidCrashes } from '../../sim/scenarios/paid-crashes.ts'
+import { paidDownload } from '../../sim/scenarios/paid-download.ts'
+import { paidLiars } from '../../sim/scenarios/paid-liars.ts'
 import { powerLoss } from '../../sim/scenarios/power-loss.ts'
 import { privateInDht } from '../../sim/scenarios/private-in-dht.ts'
 import { rateLimited } from '../../sim/scenarios/rate-limited.ts'
@@ -32,6 +35,9 @@ const scenarios = [
   linksInDht,
   localNetwork,
   newcomer,
+  paidCrashes,
+  paidDownload,
+  paidLiars,
   powerLoss,
   privateInDht,
   rateLimited,

@@ -1,0 +1,127 @@
+// The swarms that Speed is held against plain tit-for-tat in: who is there, with which links, and who does what.
+// Values only; whoever changes them runs tools/evidence.ts, which writes docs/speed-evidence.md anew.
+
+/**
+ * What a peer is in the swarm with Speed; in the control all do what BEP 3 says, but riders.
+ * `payer` has a budget and earns, `free` has none and earns, as everybody does who leaves it to the program; `legacy` has no
+ * Speed; `rider` has none and gives nothing.
+ */
+export type Kind = 'payer' | 'free' | 'legacy' | 'rider' | 'hoarder' | 'squatter' | 'shill' | 'sybil'
+
+/** What sellers of the content do, honest ones or not. */
+type Selling =
+  | 'honest'
+  /** One share instead of four, for a fixed price that is eight times as high. */
+  | 'withholding'
+  /** Bans every peer that does not pay. */
+  | 'banning'
+
+export interface EvidencePlan {
+  readonly name: string
+  readonly about: string
+  /** So many of each kind come, in an order that the seed draws. */
+  readonly leechers: Partial<Readonly<Record<Kind, number>>>
+  readonly seeds: number
+  readonly selling: Selling
+  readonly contentBytes: number
+  readonly pieceLengthBytes: number
+  readonly seedBytesPerSecond: number
+  readonly uploadBytesPerSecond: number
+  readonly downloadBytesPerSecond: number
+  /** Of each torrent, and of those how many may be sold. */
+  readonly slots: number
+  readonly shares: number
+  /** They come over so long, evenly drawn. */
+  readonly arrivalSeconds: number
+  /** Infinity: who is done seeds to the end. With Speed who earns counts again from the last token earned. */
+  readonly staySeconds: number
+  readonly budgetTokens: number
+}
+
+const usual: Omit<EvidencePlan, 'name' | 'about' | 'leechers'> = {
+  seeds: 2,
+  selling: 'honest',
+  contentBytes: 100_000_000,
+  pieceLengthBytes: 524_288,
+  seedBytesPerSecond: 1_000_000,
+  uploadBytesPerSecond: 250_000,
+  downloadBytesPerSecond: 2_500_000,
+  slots: 8,
+  shares: 4,
+  arrivalSeconds: 20,
+  staySeconds: Number.POSITIVE_INFINITY,
+  budgetTokens: 150,
+}
+
+export const evidencePlans: readonly EvidencePlan[] = [
+  {
+    ...usual,
+    name: 'nobody pays',
+    about: 'all would earn, and nobody buys',
+    leechers: { free: 18, legacy: 6 },
+  },
+  {
+    ...usual,
+    name: 'a tenth pays',
+    about: 'a tenth has a budget, a fourth no Speed',
+    leechers: { payer: 3, free: 15, legacy: 6 },
+  },
+  {
+    ...usual,
+    name: 'half pays',
+    about: 'half has a budget, a fourth no Speed',
+    leechers: { payer: 12, free: 6, legacy: 6 },
+  },
+  {
+    ...usual,
+    name: 'free riders',
+    about: 'a third pays, a third has no tokens, a third gives nothing',
+    leechers: { payer: 8, free: 4, legacy: 4, rider: 8 },
+  },
+  {
+    ...usual,
+    name: 'paid seeding',
+    about: 'who is done goes after a minute, or a minute after its last token earned',
+    leechers: { payer: 12, free: 12 },
+    arrivalSeconds: 600,
+    staySeconds: 60,
+  },
+  {
+    ...usual,
+    name: 'shares withheld',
+    about: 'the seeds sell one share instead of four, at eight times the price',
+    leechers: { payer: 8, free: 16 },
+    selling: 'withholding',
+  },
+  {
+    ...usual,
+    name: 'banning who does not pay',
+    about: 'the seeds ban every peer that pays nothing',
+    leechers: { payer: 8, free: 16 },
+    selling: 'banning',
+  },
+  {
+    ...usual,
+    name: 'hoarding',
+    about: 'one has sixty times the budget of the other payers',
+    leechers: { hoarder: 1, payer: 7, free: 16 },
+  },
+  {
+    ...usual,
+    name: 'slot squatting',
+    about: 'some buy shares and draw 5 KB/s',
+    leechers: { squatter: 4, payer: 8, free: 12 },
+  },
+  {
+    ...usual,
+    name: 'shills',
+    about: 'some bid for the seeds against the others, and have their money back from the seeds',
+    leechers: { shill: 3, payer: 8, free: 13 },
+  },
+  {
+    ...usual,
+    name: 'Sybils',
+    about: 'one owner has four peers of one network with a fourth of a budget each, that give nothing',
+    leechers: { sybil: 4, payer: 8, free: 12 },
+  },
+]

@@ -1,0 +1,261 @@
+// One swarm of a plan from one seed, with Speed or as its control: the same machines with the same links, coming at the same
+// moments, with the same slots. Guarantees: whoever pays in the one is there in the other, and pays nothing; the same plan,
+// seed and mode give the same outcome. Owns its world.
+import type { AddOptions } from '../../src/session/commands.ts'
+import { noRateLimits, type SpeedConfig } from '../../src/session/session-config.ts'
+import type { SimulatedLedger } from '../ports/simulated-ledger.ts'
+import { type Content, makeContent } from '../world/content.ts'
+import { buyerOn, inTokens, sellerOn, tokens } from '../world/dealing.ts'
+import type { Machine, MachineOptions } from '../world/machine.ts'
+import { SimulatedTracker } from '../world/simulated-tracker.ts'
+import { torrentIdOf } from '../world/torrent-id.ts'
+import { World } from '../world/world.ts'
+import type { EvidencePlan, Kind } from './evidence-plans.ts'
+
+export type Mode = 'speed' | 'control'
+
+export interface MemberOutcome {
+  readonly kind: Kind | 'seed'
+  /** From its coming to its last byte; undefined: not within the limit. */
+  readonly seconds: number | undefined
+  readonly uploadedBytes: number
+  readonly boughtBytes: number
+  /** Tokens: gone for good, and come. */
+  readonly paid: number
+  readonly earned: number
+  /** How long it was there as a seed. */
+  readonly seedingSeconds: number
+}
+
+export interface RunOutcome {
+  readonly members: readonly MemberOutcome[]
+  readonly simulatedSeconds: number
+  /** Lanes that were there in all; what the ledger was asked to do. */
+  readonly lanes: number
+  readonly operations: number
+}
+
+export interface PairedRunOptions {
+  readonly seed: number
+  readonly mode: Mode
+  /** See SimulatedClock. */
+  readonly settlePromises: () => Promise<void>
+}
+
+interface Member {
+  readonly machine: Machine
+  readonly kind: Kind | 'seed'
+  readonly cameMs: number
+  finishedMs: number | undefined
+  wentMs: number | undefined
+  /** When it was looked at last, and when that had become more. */
+  earned: bigint
+  earnedMs: number
+  kept: Pick<MemberOutcome, 'uploadedBytes' | 'boughtBytes' | 'paid' | 'earned'>
+}
+
+const limitMs = 3_600_000
+const packetMs = 400
+/** Nearly all that an account is given. */
+const mostTokens = 9_000
+const lookEveryMs = 1_000
+const squatterBytesPerSecond = 5_000
+const withheldShare = { shares: 1, startPrice: tokens(8), floorPrice: tokens(8), capPrice: tokens(8) }
+const nothing = { uploadedBytes: 0, boughtBytes: 0, paid: 0, earned: 0 }
+
+/** Plays it until everybody who came for the content has it, or an hour is over. Squatters are not waited for. */
+export async function runPlan(plan: EvidencePlan, options: PairedRunOptions): Promise<RunOutcome> {
+  const run = new PairedRun(plan, options)
+  await run.begin()
+  await run.world.clock.runUntil(() => run.isOver(), limitMs)
+  return run.outcome()
+}
+
+class PairedRun {
+  readonly world: World
+  private readonly plan: EvidencePlan
+  private readonly mode: Mode
+  private readonly ledger: SimulatedLedger | undefined
+  private readonly content: Content
+  private readonly random
+  private readonly members: Member[] = []
+  private waitingCount = 0
+  private nextNumber = 0
+
+  constructor(plan: EvidencePlan, { seed, mode, settlePromises }: PairedRunOptions) {
+    this.plan = plan
+    this.mode = mode
+    this.world = new World({ seed, settlePromises })
+    this.random = this.world.randomOf('swarm')
+    this.ledger = mode === 'speed' ? this.world.ledger() : undefined
+    const tracker = new SimulatedTracker(this.world, '11.0.0.1', { intervalSeconds: 120 })
+    const { contentBytes, pieceLengthBytes } = plan
+    this.content = makeContent({ lengths: [contentBytes], pieceLengthBytes, trackers: [[tracker.url]] })
+    this.world.knows(this.content)
+    this.world.watchers.push({
+      onChange: (machine, change) => {
+        const member = this.members.find((one) => one.machine === machine)
+        if (change.type === 'finished' && member !== undefined) member.finishedMs ??= this.world.clock.nowMs()
+      },
+    })
+  }
+
+  /** The seeds are there; who else comes, and when, is drawn before, the same in both modes. */
+  async begin(): Promise<void> {
+    const { plan, random } = this
+    for (let count = 0; count < plan.seeds; count++) await this.join('seed')
+    const kinds: Kind[] = []
+    for (const [kind, count = 0] of Object.entries(plan.leechers)) {
+      for (let index = 0; index < count; index++) kinds.splice(random.below(kinds.length + 1), 0, kind as Kind)
+    }
+    this.waitingCount = kinds.length
+    for (const kind of kinds) {
+      const atMs = (random.below(2 ** 32) / 2 ** 32) * plan.arrivalSeconds * 1_000
+      this.world.clock.after(atMs, () => void this.join(kind).then(() => this.waitingCount--))
+    }
+    this.look()
+  }
+
+  isOver(): boolean {
+    return (
+      this.waitingCount === 0 &&
+      this.members.every(({ kind, finishedMs }) => kind === 'seed' || kind === 'squatter' || finishedMs !== undefined)
+    )
+  }
+
+  outcome(): RunOutcome {
+    const { ledger, world } = this
+    const nowMs = world.clock.nowMs()
+    const members = this.members.map((member): MemberOutcome => {
+      const { kind, cameMs, finishedMs, wentMs } = member
+      this.note(member)
+      return {
+        kind,
+        seconds: finishedMs === undefined ? undefined : (finishedMs - cameMs) / 1_000,
+        ...member.kept,
+        seedingSeconds: finishedMs === undefined ? 0 : ((wentMs ?? nowMs) - finishedMs) / 1_000,
+      }
+    })
+    const { lanes, counts } = ledger ?? { lanes: new Map(), counts: { carriedOut: 0 } }
+    return { members, simulatedSeconds: nowMs / 1_000, lanes: lanes.size, operations: counts.carriedOut }
+  }
+
+  private async join(kind: Kind | 'seed'): Promise<void> {
+    const { world, content, plan } = this
+    const { add = {}, ...deals } = this.dealsOf(kind)
+    const machine = world.machine(this.address(kind), { ...this.linkOf(kind), ...deals })
+    if (kind === 'seed') machine.put(content)
+    const cameMs = world.clock.nowMs()
+    this.members.push({
+      machine,
+      kind,
+      cameMs,
+      finishedMs: undefined,
+      wentMs: undefined,
+      earned: 0n,
+      earnedMs: cameMs,
+      kept: nothing,
+    })
+    await machine.start()
+    await machine.add(content.metainfo, {
+      ...add,
+      limits: { maxSlots: kind === 'rider' || kind === 'sybil' ? 0 : plan.slots },
+    })
+    if (
+      this.mode === 'speed' &&
+      plan.selling === 'banning' &&
+      (kind === 'free' || kind === 'legacy' || kind === 'rider')
+    )
+      this.ban(machine)
+  }
+
+  /** Sybils are of one network, everybody else of one of its own. */
+  private address(kind: Kind | 'seed'): string {
+    const number = this.nextNumber++
+    return kind === 'sybil' ? `90.0.0.${number + 1}` : `${20 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}.1`
+  }
+
+  private linkOf(kind: Kind | 'seed'): Omit<MachineOptions, 'address' | 'ledger'> {
+    const { plan, random } = this
+    const isSeed = kind === 'seed'
+    return {
+      latencyMs: 10 + random.below(60),
+      packetMs,
+      uploadBytesPerSecond: isSeed ? plan.seedBytesPerSecond : plan.uploadBytesPerSecond,
+      downloadBytesPerSecond: kind === 'squatter' ? squatterBytesPerSecond : plan.downloadBytesPerSecond,
+    }
+  }
+
+  private dealsOf(kind: Kind | 'seed'): Pick<MachineOptions, 'ledger' | 'config'> & { readonly add?: AddOptions } {
+    const { ledger, plan } = this
+    const limits = {
+      connections: {
+        maxConnections: 500,
+        maxConnectionsPerTorrent: 100,
+        maxHalfOpen: 50,
+        maxSlotsPerTorrent: plan.slots,
+      },
+    }
+    const plain = { config: { ...limits, rates: noRateLimits } }
+    if (ledger === undefined || kind === 'legacy' || kind === 'rider') return plain
+    const changes: Partial<SpeedConfig> =
+      kind === 'seed' && plan.selling === 'withholding' ? withheldShare : { shares: plan.shares }
+    const { budgetTokens } = plan
+    const deals =
+      kind === 'seed' || kind === 'free'
+        ? sellerOn(ledger, changes)
+        : buyerOn(ledger, budgetOf(kind, budgetTokens), { ...changes, earns: kind !== 'sybil' })
+    return { ...deals, config: { ...plain.config, ...deals.config } }
+  }
+
+  private ban(machine: Machine): void {
+    for (const { machine: seed, kind } of this.members) {
+      if (kind === 'seed') void seed.tell({ type: 'ban', address: machine.address })
+    }
+  }
+
+  /** Every second: what was earned, and who goes. */
+  private look(): void {
+    const { world, plan } = this
+    const nowMs = world.clock.nowMs()
+    for (const member of this.members) {
+      const { machine, kind, finishedMs, wentMs } = member
+      if (wentMs !== undefined || !machine.isUp) continue
+      const earned = this.earnedOf(member)
+      if (earned > member.earned) member.earnedMs = nowMs
+      member.earned = earned
+      const sinceMs = Math.max(finishedMs ?? nowMs, this.mode === 'speed' ? member.earnedMs : 0)
+      if (kind === 'seed' || finishedMs === undefined || nowMs - sinceMs < plan.staySeconds * 1_000) continue
+      this.note(member)
+      member.wentMs = nowMs
+      void machine.stop()
+    }
+    world.clock.after(lookEveryMs, () => this.look())
+  }
+
+  /** What it was paid by vouchers, cashed or not. */
+  private earnedOf({ machine }: Member): bigint {
+    const torrent = machine.isUp ? machine.session.torrentSnapshot(torrentIdOf(this.content)) : undefined
+    return torrent?.ok === true ? (torrent.value.speed?.earned ?? 0n) : 0n
+  }
+
+  private note(member: Member): void {
+    const { machine } = member
+    const torrent = machine.isUp ? machine.session.torrentSnapshot(torrentIdOf(this.content)) : undefined
+    if (torrent?.ok !== true) return
+    const { speed, uploadedBytes } = torrent.value
+    member.kept = {
+      uploadedBytes,
+      boughtBytes: speed?.boughtBytes ?? 0,
+      paid: inTokens(speed?.spent ?? 0n),
+      earned: inTokens(speed?.earned ?? 0n),
+    }
+  }
+}
+
+/** A shill's money comes back to it, so it can bid as it likes. */
+function budgetOf(kind: Kind, budgetTokens: number): number {
+  if (kind === 'hoarder') return mostTokens
+  if (kind === 'shill') return 5_000
+  return kind === 'sybil' ? budgetTokens / 4 : budgetTokens
+}
