@@ -1,52 +1,49 @@
-// The table of the demo: who has how much, how fast it goes, who gave what. A live block on a terminal, now and then
-// a line for each where output is kept. Owns nothing but what it drew last.
-import { counted, formatBytes, formatPercent, formatRate } from '../src/cli/display-text.ts'
+// The table of the demo: who has how much, how fast it goes, who gave or paid what. A live block on a terminal, now and
+// then a line where output is kept. Owns nothing but what it drew last.
+import { formatPercent } from '../src/cli/display-text.ts'
 
-export interface Participant {
+/** Numbers end below their heading. */
+export type Column = readonly [heading: string, width: number]
+
+export interface TableRow {
   readonly name: string
-  readonly role: 'seeder' | 'leecher'
-  doneBytes: number
-  totalBytes: number
-  downloadRate: number
-  uploadRate: number
-  uploadedBytes: number
-  peers: number
-  isDone: boolean
+  /** Of the content, 0 to 1. */
+  readonly share: number
+  readonly cells: readonly string[]
+  /** Where output is kept; undefined: nothing worth it. */
+  readonly kept?: string | undefined
+}
+
+export interface TableForm {
+  readonly nameColumns: number
+  /** Right of the bar and the percentage. */
+  readonly columns: readonly Column[]
 }
 
 const drawEveryMs = 250
 const keptEveryMs = 2_000
 const widestBar = 40
 const usualColumns = 80
+const percentColumn: Column = ['', 9]
+const brackets = '  []'.length
 
-/** Widths of what stands right of the bar; the numbers end below their headings. */
-const rightColumns = [
-  ['', 9],
-  ['down', 12],
-  ['up', 12],
-  ['gave', 11],
-  ['peers', 7],
-] as const
-const nameColumns = 9
-const otherColumns = rightColumns.reduce((sum, [, width]) => sum + width, nameColumns + '  []'.length)
-
-function cells(values: readonly string[]): string {
-  return values.map((value, index) => value.padStart(rightColumns[index]?.[1] ?? 0)).join('')
+function cells(values: readonly string[], columns: readonly Column[]): string {
+  return values.map((value, index) => value.padStart(columns[index]?.[1] ?? 0)).join('')
 }
 
-/** One line for each, below a line of headings; none is longer than `columns`. */
-function tableLines(participants: readonly Participant[], columns: number): string[] {
-  const barColumns = Math.max(4, Math.min(widestBar, columns - 1 - otherColumns))
-  const head = ' '.repeat(nameColumns + barColumns + '  []'.length) + cells(rightColumns.map(([heading]) => heading))
-  const rows = participants.map((one) => {
-    const { name, role, doneBytes, totalBytes, downloadRate, uploadRate, uploadedBytes, peers } = one
-    const share = role === 'seeder' ? 1 : doneBytes / Math.max(1, totalBytes)
+/** One line for each, below a line of headings; none is longer than `width`. */
+function tableLines({ nameColumns, columns }: TableForm, rows: readonly TableRow[], width: number): string[] {
+  const right = [percentColumn, ...columns]
+  const otherColumns = right.reduce((sum, [, taken]) => sum + taken, nameColumns + brackets)
+  const barColumns = Math.max(4, Math.min(widestBar, width - 1 - otherColumns))
+  const headings = right.map(([heading]) => heading)
+  const head = ' '.repeat(nameColumns + barColumns + brackets) + cells(headings, right)
+  const lines = rows.map(({ name, share, cells: values }) => {
     const filled = Math.floor(share * barColumns)
     const bar = `[${'#'.repeat(filled)}${'.'.repeat(barColumns - filled)}]`
-    const rates = [downloadRate, uploadRate].map(formatRate)
-    return `${name.padEnd(nameColumns)}  ${bar}${cells([formatPercent(share), ...rates, formatBytes(uploadedBytes), `${peers}`])}`
+    return `${name.padEnd(nameColumns)}  ${bar}${cells([formatPercent(share), ...values], right)}`
   })
-  return [head, ...rows].map((line) => line.slice(0, columns - 1))
+  return [head, ...lines].map((line) => line.slice(0, width - 1))
 }
 
 export interface DemoTable {
@@ -54,28 +51,23 @@ export interface DemoTable {
   end(): void
 }
 
-/** Shows `participants` as they are from now on; `update` brings them up to date. */
-export function showTable(participants: readonly Participant[], update: () => void): DemoTable {
+/** Shows `rows` as they are from now on. */
+export function showTable(form: TableForm, rows: () => readonly TableRow[]): DemoTable {
   const { stdout } = process
   let drawnLines = 0
 
   function draw(): void {
-    update()
     const back = drawnLines > 0 ? `\r\u001b[${drawnLines}A\u001b[J` : ''
-    const lines = tableLines(participants, stdout.columns ?? usualColumns)
+    const lines = tableLines(form, rows(), stdout.columns ?? usualColumns)
     stdout.write(`${back}${lines.map((line) => `${line}\n`).join('')}`)
     drawnLines = lines.length
   }
 
   function keep(): void {
-    update()
-    const said = participants
-      .filter(({ role }) => role === 'leecher')
-      .map(({ name, doneBytes, totalBytes, downloadRate, peers }) => {
-        const share = formatPercent(doneBytes / Math.max(1, totalBytes))
-        return `${name} ${share} at ${formatRate(downloadRate)} from ${counted(peers, 'peer')}`
-      })
-    console.log(said.join(';  '))
+    const said = rows()
+      .map(({ kept }) => kept)
+      .filter((text) => text !== undefined)
+    if (said.length > 0) console.log(said.join(';  '))
   }
 
   const timer = stdout.isTTY ? setInterval(draw, drawEveryMs) : setInterval(keep, keptEveryMs)

@@ -2,6 +2,7 @@
 // Guarantees: what is asked says how much, to whom and over which limit, exactly; anything but `yes` means no; where
 // there is no terminal there is nobody to ask, and the wallet refuses with spending-limit.
 import { formatTokenAmount, tokenAmount } from '../base/token-amount.ts'
+import type { BudgetQuestion } from '../daemon/open-speed.ts'
 import type { Owner, SpendingQuestion } from '../daemon/open-wallet.ts'
 import { formatAddress } from '../formats/money/account-id.ts'
 import type { Terminal } from './terminal.ts'
@@ -33,6 +34,12 @@ function questionLines({ account, request, symbol, amount, payee, exceeded }: Sp
     ...(purpose.app === undefined ? [] : [`  for the app ${purpose.app}`]),
     ...exceeded.map((limit) => exceededLine(symbol, limit)),
   ]
+}
+
+/** Before a download may pay more than the limits allow. */
+export function budgetLines({ symbol, amount, exceeded }: BudgetQuestion): readonly string[] {
+  const title = `Up to ${formatTokenAmount(amount, symbol)} for what is downloaded`
+  return ['', title, ...exceeded.map((limit) => exceededLine(symbol, limit))]
 }
 
 /** Undefined: nobody is there. */

@@ -2,6 +2,7 @@
 // Their code is loaded when they run.
 import { type Command, Option } from 'commander'
 import type { RunCommand } from './command-context.ts'
+import { parseAccountNumber } from './declare-paying.ts'
 import {
   collect,
   collectChoices,
@@ -10,6 +11,7 @@ import {
   parseCount,
   parseDuration,
   parsePortOption,
+  parsePrice,
   parseRate,
   parseRatio,
 } from './option-values.ts'
@@ -25,6 +27,7 @@ function addTransferOptions(command: Command): Command {
     .option('--download-limit <rate>', 'bytes a second, such as 1.5MiB; 0: no limit (default)', parseRate)
     .option('--upload-limit <rate>', 'bytes a second, such as 500KiB; 0: no limit (default)', parseRate)
     .option('--max-peers <count>', 'connections of each torrent (default: 100)', parseCount)
+    .option('--upload-slots <count>', 'peers uploaded to at once, of each torrent (default: 8)', parseCount)
     .addOption(
       new Option('--encryption <policy>', 'of connections to peers; allow (default) and prefer do with either').choices(
         ['allow', 'prefer', 'require', 'off'],
@@ -44,6 +47,17 @@ function addTransferOptions(command: Command): Command {
     .addOption(new Option('--no-local-discovery', 'look for none there'))
     .option('--dht-bootstrap <host:port>', 'a DHT node to begin with; may be given again', collectNode)
     .option('--state <dir>', "where to remember what is here (default: the system's place for it)")
+    .option('--earn', 'sell upload to peers that pay; needs a wallet and a ledger')
+    .option(
+      '--price <amount>',
+      'with --earn: for a GiB, such as 1000TEST, or auto, which follows demand (default)',
+      parsePrice,
+    )
+    .option('--ledger <name>', 'with --pay or --earn: this ledger alone (default: all that are trusted)')
+    .option('--wallet-account <number>', 'with --pay or --earn: which account (default: 0)', parseAccountNumber)
+    .option('--data <dir>', 'with --pay or --earn: the folder of wallet and ledgers (default: as for `wallet`)')
+    .option('--passphrase-file <file>', 'a file with the passphrase of the wallet; - is standard input')
+    .option('--private-too', 'pay and sell in private torrents as well; their trackers may not like it')
     .option('--check', 'hash what is on disk, whatever is remembered of it')
     .option('-q, --quiet', 'no progress')
     .option('--json', jsonOption)
@@ -61,6 +75,13 @@ export function addDownload(program: Command, run: RunCommand): void {
     .option('-d, --dir <dir>', 'the folder to download to', '.')
     .option('--select <list>', 'files wanted: numbers as in `info` (0,2,4-6), paths, patterns (*.flac)', collectChoices)
     .option('-w, --web-seed <url>', 'a web server that has the files too; may be given again', collect)
+    .option('--pay <amount>', 'the most to pay for it, such as 50TEST, in shares of equal size if there are several')
+    .option(
+      '--deadline <time>',
+      'with --pay: to be there by then, such as 10m, bought of several at once',
+      parseDuration,
+    )
+    .option('--quote', 'with --pay: look for some seconds, say what paying would cost and save, and end')
     .option('--sequential', 'in order, to be watched meanwhile')
     .option('--stay', 'go on seeding until interrupted')
     .option('--preallocate', 'take the space on disk at once')

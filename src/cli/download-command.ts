@@ -2,6 +2,7 @@
 // Owns nothing: run-transfers.ts does the work.
 import type { FileChoice } from '../daemon/select-files.ts'
 import type { CommandContext, CommandResult } from './command-context.ts'
+import { speedRequest } from './speed-options.ts'
 import { runTransferTask, type TransferOptions } from './transfer-options.ts'
 
 export interface DownloadOptions extends TransferOptions {
@@ -11,6 +12,9 @@ export interface DownloadOptions extends TransferOptions {
   readonly sequential?: boolean
   readonly stay?: boolean
   readonly preallocate?: boolean
+  readonly pay?: string
+  readonly quote?: boolean
+  readonly deadline?: number
 }
 
 export function runDownload(
@@ -32,5 +36,9 @@ export function runDownload(
     },
     options,
     context,
+    speedRequest(
+      { ...options, pays: options.pay, isQuote: options.quote === true, deadlineSeconds: options.deadline },
+      context,
+    ),
   )
 }

@@ -114,3 +114,10 @@ export function parseLargeCount(text: string): number {
   if (!/^[0-9]{1,8}$/.test(text) || count < 1) throw new InvalidArgumentError('Expected a number from 1 to 99999999.')
   return count
 }
+
+/** `auto`, or an amount for a GiB, which is read once its token is known. */
+export function parsePrice(text: string): string {
+  if (text !== 'auto' && !/^[0-9]/.test(text))
+    throw new InvalidArgumentError('Expected auto, or an amount such as 1000TEST.')
+  return text
+}

@@ -10,6 +10,7 @@ import { addEscrow } from './declare-escrow.ts'
 import { addCreate, addInfo, addMagnet, addVerify } from './declare-files.ts'
 import { addLane } from './declare-lane.ts'
 import { addLedger } from './declare-ledger.ts'
+import { addSpeed } from './declare-speed.ts'
 import { addTracker } from './declare-tracker.ts'
 import { addDownload, addSeed } from './declare-transfers.ts'
 import { addWallet } from './declare-wallet.ts'
@@ -54,6 +55,7 @@ function newProgram(run: RunCommand, output: Output): Command {
   addEscrow(program, run)
   addAirdrop(program, run)
   addLane(program, run)
+  addSpeed(program, run)
   for (const command of program.commands) command.helpOption('-h, --help', 'show help').exitOverride()
   return program
 }

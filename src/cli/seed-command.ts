@@ -1,6 +1,7 @@
 // `swarmbid seed`: content that is here, verified and then served until a goal is reached or it is interrupted.
 // Owns nothing: run-transfers.ts does the work.
 import type { CommandContext, CommandResult } from './command-context.ts'
+import { speedRequest } from './speed-options.ts'
 import { runTransferTask, type TransferOptions } from './transfer-options.ts'
 
 export interface SeedOptions extends TransferOptions {
@@ -26,5 +27,6 @@ export function runSeed(names: readonly string[], options: SeedOptions, context:
     },
     options,
     context,
+    speedRequest(options, context),
   )
 }

@@ -5,8 +5,10 @@ import type { ErrorCode } from '../base/errors.ts'
 import type { TorrentSnapshot, TransferEvent } from '../daemon/transfer-request.ts'
 import { formatEndpoint } from '../formats/compact-endpoint.ts'
 import { formatBytes, formatPercent } from './display-text.ts'
+import { newFields } from './fields.ts'
 import type { Output } from './output.ts'
 import type { ProgressForm } from './progress.ts'
+import { accountEventText, cashedText, invoiceFields, quoteFields, speedEventText, verdictText } from './speed-lines.ts'
 import { eventLines } from './transfer-json.ts'
 import { describeState, plainLine, resultText, screenLines, trackerHost, webHost } from './transfer-lines.ts'
 
@@ -44,6 +46,23 @@ function tellStopped(output: Output, torrent: TorrentSnapshot): void {
   const here = isFinished ? '' : `${formatPercent(share)} is here; run the same command to go on. `
   const given = `uploaded ${formatBytes(uploadedBytes)} (ratio ${ratio.toFixed(2)})`
   output.line(`${style.plain('stopped')}  ${style.strong(torrent.name)}: ${here}${given}`)
+}
+
+function tellFields(output: Output, fields: readonly (readonly [label: string, value: string])[]): void {
+  const { field } = newFields(output)
+  for (const [label, value] of fields) field(label, value)
+}
+
+function tellInvoice(output: Output, { torrent, invoice }: Extract<TransferEvent, { type: 'invoice' }>): void {
+  output.line(`${output.style.plain('invoice')}  ${output.style.strong(torrent.name)}`)
+  tellFields(output, invoiceFields(invoice))
+}
+
+function tellQuote(output: Output, { torrent, quote, symbol }: Extract<TransferEvent, { type: 'quote' }>): void {
+  const { style } = output
+  const tone = quote.verdict === 'worth-it' ? style.good : style.warning
+  output.line(`${tone(verdictText(quote))}: ${style.strong(torrent.name)}`)
+  tellFields(output, quoteFields(quote, symbol))
 }
 
 /** For people: what is worth a line of its own; progress otherwise. */
@@ -115,6 +134,22 @@ function newPeopleDisplay(output: Output, isQuiet: boolean, isSeed: boolean): (e
         output.note(`${noteStyle.warning('web seed:')} ${noteStyle.plain(text)}`)
         return
       }
+      case 'speed': {
+        const text = speedEventText(event.event)
+        if (!isQuiet && text !== undefined) output.note(noteStyle.plain(`${event.torrent.name}: ${text}`))
+        return
+      }
+      case 'account': {
+        const text = accountEventText(event.event, event.symbol)
+        if (!isQuiet && text !== undefined) output.note(noteStyle.plain(text))
+        return
+      }
+      case 'quote':
+        return tellQuote(output, event)
+      case 'invoice':
+        return tellInvoice(output, event)
+      case 'cashed':
+        return output.line(output.style.plain(cashedText(event.cashed, event.inHand, event.symbol)))
       case 'added':
       case 'metadata':
         return

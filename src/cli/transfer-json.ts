@@ -1,6 +1,7 @@
 // The events of `download` and `seed` as JSON, one object a line; the names are a promise to programs (see
 // docs/command-line.md). Pure.
 import type { Problem, TorrentSnapshot, TransferEvent } from '../daemon/transfer-request.ts'
+import { accountEventJson, cashedJson, invoiceJson, quoteJson, speedEventJson, speedJson } from './speed-json.ts'
 import { trackerHost, webHost } from './transfer-lines.ts'
 
 type JsonObject = Readonly<Record<string, unknown>>
@@ -39,6 +40,7 @@ function progressOf(torrent: TorrentSnapshot): JsonObject {
     knownPeers: torrent.knownPeers,
     webSeeds: torrent.webSeeds.filter(({ state }) => state === 'downloading').length,
     etaSeconds: etaSeconds === undefined ? null : Math.ceil(etaSeconds),
+    ...(torrent.speed === undefined ? {} : { speed: speedJson(torrent.speed) }),
   }
 }
 
@@ -87,6 +89,16 @@ export function eventLines(event: TransferEvent): readonly JsonObject[] {
       return [webSeedOf(event)]
     case 'progress':
       return event.torrents.map(progressOf)
+    case 'speed':
+      return [speedEventJson(event)]
+    case 'account':
+      return [accountEventJson(event)]
+    case 'quote':
+      return [quoteJson(event.torrent.id, event.symbol, event.quote)]
+    case 'invoice':
+      return [invoiceJson(event.torrent.id, event.invoice)]
+    case 'cashed':
+      return [cashedJson(event)]
     case 'done': {
       const { torrent } = event
       const { transferSeconds, transferBytes, wastedBytes } = torrent

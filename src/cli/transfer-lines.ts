@@ -5,6 +5,7 @@ import { formatEndpoint } from '../formats/compact-endpoint.ts'
 import { columnsOf, counted, fitted, formatBytes, formatDuration, formatPercent, formatRate } from './display-text.ts'
 import type { Screen, Style } from './output.ts'
 import { pieceBar } from './piece-bar.ts'
+import { speedTexts } from './speed-lines.ts'
 
 const widestBar = 64
 const percentColumns = 9
@@ -144,7 +145,8 @@ export function plainLine(torrent: TorrentSnapshot, isLate: boolean): string {
   if (!isMoving) return `${torrent.name}: ${describeState(torrent, isLate)}`
   const rates = `${formatRate(downloadRate)} down, ${formatRate(uploadRate)} up`
   const what = state.type === 'seeding' ? 'seeding' : formatPercent(shareOf(torrent))
-  return `${torrent.name}: ${what}, ${amountText(torrent).replace('  ', ', ')}, ${rates}, ${peersText(torrent)}`
+  const money = speedTexts(torrent.speed).map((text) => `; ${text}`)
+  return `${torrent.name}: ${what}, ${amountText(torrent).replace('  ', ', ')}, ${rates}, ${peersText(torrent)}${money.join('')}`
 }
 
 function barLine(torrent: TorrentSnapshot, { columns, isUnicode }: Screen, style: Style): string {
@@ -178,6 +180,7 @@ function torrentBlock(torrent: TorrentSnapshot, screen: Screen, style: Style, de
   const lines = [`${style.strong(shownName)}  ${tone(shownState)}`]
   if (!torrent.isFinished && torrent.pieceCount > 0) lines.push(barLine(torrent, screen, style))
   if (torrent.pieceCount > 0 && state.type !== 'checking') lines.push(style.plain(figuresLine(torrent, screen)))
+  for (const text of speedTexts(torrent.speed)) lines.push(style.plain(fitted(`  ${text}`, columns - 1)))
   if (!detail.hasPeers) return lines
   const busiest = [...torrent.peers].sort((a, b) => b.uploadRate - a.uploadRate || b.uploadedBytes - a.uploadedBytes)
   for (const peer of busiest.slice(0, maxPeerRows)) lines.push(peerLine(peer, screen, style))

@@ -4,20 +4,22 @@ import { homedir } from 'node:os'
 import { resolve } from 'node:path'
 import { runTransfers } from '../daemon/run-transfers.ts'
 import { defaultStateFolder } from '../daemon/state-folder.ts'
-import type { EncryptionPolicy, TransferRequest } from '../daemon/transfer-request.ts'
+import type { EncryptionPolicy, SpeedRequest, TransferRequest } from '../daemon/transfer-request.ts'
 import { formatPeerAddress, type PeerAddress } from '../formats/magnet.ts'
 import type { CommandContext, CommandResult } from './command-context.ts'
 import { exitCodes } from './exit-code.ts'
+import type { SpeedOptions } from './speed-options.ts'
 import { newTransferDisplay, progressIntervalMs } from './transfer-display.ts'
 import { programVersion } from './version.ts'
 
-export interface TransferOptions {
+export interface TransferOptions extends SpeedOptions {
   readonly peer?: readonly PeerAddress[]
   readonly port?: number
   readonly bind?: string
   readonly downloadLimit?: number
   readonly uploadLimit?: number
   readonly maxPeers?: number
+  readonly uploadSlots?: number
   readonly encryption?: EncryptionPolicy
   readonly seedRatio?: number
   readonly seedTime?: number
@@ -34,7 +36,6 @@ export interface TransferOptions {
   readonly state?: string
   readonly check?: boolean
   readonly quiet?: boolean
-  readonly json?: boolean
 }
 
 /** What the two commands say differently. */
@@ -46,8 +47,13 @@ export type TransferTask = Pick<TransferRequest, 'mode' | 'sources' | 'path'> &
     >
   >
 
-function requestOf(task: TransferTask, options: TransferOptions, intervalMs: number): TransferRequest {
-  const { port, bind, maxPeers, encryption, seedRatio, seedTime, localDiscovery } = options
+function requestOf(
+  task: TransferTask,
+  options: TransferOptions,
+  speed: SpeedRequest | undefined,
+  intervalMs: number,
+): TransferRequest {
+  const { port, bind, maxPeers, uploadSlots, encryption, seedRatio, seedTime, localDiscovery } = options
   const stateFolder = options.state ?? defaultStateFolder(process.platform, process.env, homedir())
   return {
     webSeeds: [],
@@ -72,7 +78,9 @@ function requestOf(task: TransferTask, options: TransferOptions, intervalMs: num
     downloadLimit: options.downloadLimit ?? Number.POSITIVE_INFINITY,
     uploadLimit: options.uploadLimit ?? Number.POSITIVE_INFINITY,
     ...(maxPeers === undefined ? {} : { maxPeers }),
+    ...(uploadSlots === undefined ? {} : { uploadSlots }),
     ...(encryption === undefined ? {} : { encryption }),
+    ...(speed === undefined ? {} : { speed }),
     ...(seedRatio === undefined ? {} : { seedRatio }),
     ...(seedTime === undefined ? {} : { seedSeconds: seedTime }),
     rechecks: options.check === true,
@@ -86,10 +94,11 @@ export async function runTransferTask(
   task: TransferTask,
   options: TransferOptions,
   { output, signal }: CommandContext,
+  speed: SpeedRequest | undefined,
 ): CommandResult {
   const form = options.quiet === true && options.json !== true ? 'none' : options.json === true ? 'json' : 'people'
   const display = newTransferDisplay(output, form, task.mode)
-  const request = requestOf(task, options, progressIntervalMs(output, form))
+  const request = requestOf(task, options, speed, progressIntervalMs(output, form))
   const { failureCount } = await runTransfers(request, display, signal)
   output.endStatus()
   return failureCount === 0 ? exitCodes.ok : exitCodes.failed

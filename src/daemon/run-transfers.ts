@@ -4,7 +4,7 @@
 import { failure, type Result, SwarmbidError, success, unwrap } from '../base/errors.ts'
 import { checkWebSeedUrl } from '../formats/web-seed.ts'
 import { keepYoungGeneration } from '../host/young-generation.ts'
-import type { AddOptions, TorrentId } from '../session/commands.ts'
+import type { AddOptions, TorrentBudget, TorrentId } from '../session/commands.ts'
 import type { Session } from '../session/session.ts'
 import { type SessionConfig, sessionConfig } from '../session/session-config.ts'
 import type { SessionPorts } from '../session/session-ports.ts'
@@ -16,6 +16,7 @@ import { type LoadedSource, loadSource } from './load-source.ts'
 import { folderOfContent } from './locate-content.ts'
 import { openSystemSession, systemPorts } from './open-session.ts'
 import { selectFiles } from './select-files.ts'
+import { SpeedRun } from './speed-run.ts'
 import { lockTorrent } from './torrent-lock.ts'
 import { choicesOf, TransferItem } from './transfer-item.ts'
 import type { TorrentSnapshot, TransferEvent, TransferOutcome, TransferRequest } from './transfer-request.ts'
@@ -23,7 +24,7 @@ import type { TorrentSnapshot, TransferEvent, TransferOutcome, TransferRequest }
 const trackersEveryMs = 500
 
 function configOf(request: TransferRequest): SessionConfig {
-  const { mode, bindTo, maxPeers, version, encryption } = request
+  const { mode, bindTo, maxPeers, uploadSlots, version, encryption } = request
   const usual = sessionConfig({ stateFolder: request.stateFolder, downloadFolder: request.path })
   const { connections } = usual
   const perTorrent = maxPeers ?? connections.maxConnectionsPerTorrent
@@ -46,6 +47,7 @@ function configOf(request: TransferRequest): SessionConfig {
       ...connections,
       maxConnectionsPerTorrent: perTorrent,
       maxConnections: Math.max(connections.maxConnections, perTorrent),
+      maxSlotsPerTorrent: uploadSlots ?? connections.maxSlotsPerTorrent,
     },
     queue: { maxActiveDownloads: Number.POSITIVE_INFINITY, maxActiveSeeds: Number.POSITIVE_INFINITY },
     clientName: `Swarmbid ${version}`,
@@ -56,10 +58,16 @@ function configOf(request: TransferRequest): SessionConfig {
   }
 }
 
-function addOptions(request: TransferRequest, folder: string, priorities: readonly number[] | undefined): AddOptions {
+function addOptions(
+  request: TransferRequest,
+  folder: string,
+  priorities: readonly number[] | undefined,
+  budget: TorrentBudget | undefined,
+): AddOptions {
   const { seedRatio, seedSeconds } = request
   return {
     folder,
+    ...(budget === undefined ? {} : { budget }),
     stopped: request.mode === 'seed',
     sequential: request.isSequential,
     superSeeding: request.isSuperSeeding,
@@ -92,8 +100,9 @@ class TransferRun {
   private readonly request: TransferRequest
   private readonly onEvent: (event: TransferEvent) => void
   private readonly signal: AbortSignal
-  private readonly config: SessionConfig
-  private readonly ports: SessionPorts = systemPorts()
+  private config: SessionConfig
+  private ports: SessionPorts = systemPorts()
+  private speed: SpeedRun | undefined
   private readonly items: TransferItem[] = []
   private failedSources = 0
   private hasToldListening = false
@@ -107,20 +116,46 @@ class TransferRun {
   }
 
   async run(): Promise<TransferOutcome> {
-    const loaded = await this.load()
-    if (loaded.length === 0) return this.outcome()
+    try {
+      await this.openSpeed()
+      const loaded = await this.load()
+      if (loaded.length > 0) await this.transfer(loaded)
+    } finally {
+      await this.speed?.close()
+    }
+    return this.outcome()
+  }
+
+  private async openSpeed(): Promise<void> {
+    if (this.request.speed === undefined) return
+    this.speed = await SpeedRun.open(this.request.speed, this.onEvent)
+    this.ports = { ...this.ports, speed: this.speed.ports }
+    this.config = { ...this.config, speed: this.speed.config }
+  }
+
+  private async transfer(loaded: readonly LoadedSource[]): Promise<void> {
     keepYoungGeneration()
     const session = unwrap(await openSystemSession(this.config, this.ports))
+    let last: readonly TorrentSnapshot[] = []
     try {
       if (this.request.mode === 'download') this.tellListening(session)
-      for (const source of loaded) if (!this.signal.aborted) await this.add(session, source)
-      await this.follow(session)
+      const budget = this.speed?.divide(loaded.length)
+      for (const source of loaded) if (!this.signal.aborted) await this.add(session, source, budget)
+      if (this.speed?.isQuote === true) await this.speed.quote(() => this.snapshots(), this.signal)
+      else await this.follow(session)
+      await this.speed?.settle(
+        session,
+        this.items.map(({ id }) => id),
+        this.signal.aborted,
+      )
       for (const item of this.items) item.end()
     } finally {
       await session.close()
+      // The last vouchers came while it was closed.
+      last = this.snapshots()
       for (const item of this.items) item.release()
     }
-    return this.outcome()
+    await this.speed?.conclude(last)
   }
 
   private outcome(): TransferOutcome {
@@ -140,7 +175,7 @@ class TransferRun {
     return loaded
   }
 
-  private async add(session: Session, loaded: LoadedSource): Promise<void> {
+  private async add(session: Session, loaded: LoadedSource, budget: TorrentBudget | undefined): Promise<void> {
     const { request } = this
     const { dht, discoversLocally } = this.config
     const { source, content, infoHashes, metainfo, selectedFiles } = loaded
@@ -156,7 +191,7 @@ class TransferRun {
       const added = await session.run({
         type: 'add',
         source: content,
-        options: addOptions(request, folder, priorities),
+        options: addOptions(request, folder, priorities, budget),
       })
       if (!added.ok || added.value.type !== 'added') {
         lock.value.release()
@@ -195,6 +230,7 @@ class TransferRun {
       cursor = changes.cursor
       const news = changes.type === 'lost' ? this.everything() : changes.changes
       for (const item of this.items) item.take(news)
+      this.tellAccounts(news)
       if (isReviewDue || news.every(({ type }) => type === 'piece')) return
       isReviewDue = true
       setImmediate(() => {
@@ -212,6 +248,14 @@ class TransferRun {
     clearInterval(trackers)
     clearInterval(progress)
     unsubscribe()
+  }
+
+  private tellAccounts(changes: readonly Change[]): void {
+    if (this.speed === undefined) return
+    const { symbol } = this.speed
+    for (const change of changes) {
+      if (change.type === 'account') this.onEvent({ type: 'account', event: change.event, symbol })
+    }
   }
 
   /** As good as all the changes that were missed. */
@@ -245,7 +289,9 @@ class TransferRun {
   }
 
   private tellProgress(): void {
-    this.onEvent({ type: 'progress', torrents: this.snapshots() })
+    const torrents = this.snapshots()
+    this.onEvent({ type: 'progress', torrents })
+    void this.speed?.note(torrents)
   }
 
   /** What one source throws is its own failure. */

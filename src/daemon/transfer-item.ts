@@ -9,7 +9,7 @@ import { usualPriority } from '../session/torrent-facts.ts'
 import type { ProcessLock } from './process-lock.ts'
 import { type FileChoice, selectFiles } from './select-files.ts'
 import { lockTorrent } from './torrent-lock.ts'
-import type { Problem, TorrentSnapshot, TransferEvent, TransferRequest } from './transfer-request.ts'
+import type { Problem, SpeedEvent, TorrentSnapshot, TransferEvent, TransferRequest } from './transfer-request.ts'
 
 /** `looking`: at what is on disk; `finished`: it is complete and may be left or seeded on. */
 type Stage = 'looking' | 'starting' | 'running' | 'finished' | 'ended' | 'failed'
@@ -123,6 +123,7 @@ export class TransferItem {
     for (const change of changes) {
       if (change.type === 'metadata' && change.id === this.id) this.metadataKnown()
       if (change.type === 'finished' && change.id === this.id) this.isToldFinished = true
+      if (change.type === 'speed' && change.id === this.id) this.tellSpeed(change.event)
     }
   }
 
@@ -209,6 +210,11 @@ export class TransferItem {
       }
       this.toldPeers.set(peer, problems.length)
     }
+  }
+
+  private tellSpeed(event: SpeedEvent): void {
+    const torrent = this.snapshot()
+    if (torrent !== undefined) this.options.onEvent({ type: 'speed', torrent, event })
   }
 
   private tellWebSeeds(torrent: TorrentSnapshot): void {

@@ -1,12 +1,44 @@
 // What one run of `download` or `seed` is asked to do, and what it tells while it does it. Types only; events are
 // plain values of one moment.
 import type { Endpoint } from '../base/endpoint.ts'
+import type { TokenAmount, TokenSymbol } from '../base/token-amount.ts'
 import type { PeerAddress } from '../formats/magnet.ts'
 import type { EncryptionPolicy } from '../session/session-config.ts'
-import type { PeerRow, Problem, TorrentSnapshot, TrackerRow, WebSeedRow } from '../session/snapshots.ts'
+import type {
+  AccountEvent,
+  PeerRow,
+  Problem,
+  SpeedEvent,
+  SpeedParty,
+  SpeedRow,
+  TorrentSnapshot,
+  TorrentSpeedSnapshot,
+  TrackerRow,
+  WebSeedRow,
+} from '../session/snapshots.ts'
+import type { SpeedRequest } from './open-speed.ts'
 import type { FileChoice } from './select-files.ts'
+import type { InHand } from './speed-cashing.ts'
+import type { Invoice } from './speed-invoice.ts'
+import type { TorrentQuote } from './speed-quote.ts'
 
-export type { EncryptionPolicy, PeerRow, Problem, TorrentSnapshot, TrackerRow, WebSeedRow }
+export type {
+  AccountEvent,
+  EncryptionPolicy,
+  InHand,
+  Invoice,
+  PeerRow,
+  Problem,
+  SpeedEvent,
+  SpeedParty,
+  SpeedRequest,
+  SpeedRow,
+  TorrentQuote,
+  TorrentSnapshot,
+  TorrentSpeedSnapshot,
+  TrackerRow,
+  WebSeedRow,
+}
 
 export interface TransferRequest {
   readonly mode: 'download' | 'seed'
@@ -57,6 +89,10 @@ export interface TransferRequest {
   /** Seeds content that is not complete. */
   readonly allowsPartial: boolean
   readonly isSuperSeeding: boolean
+  /** Peers that are uploaded to at once, of each torrent. */
+  readonly uploadSlots?: number
+  /** Absent: nothing is paid or earned. */
+  readonly speed?: SpeedRequest
   /** Of this program, as in `1.2.3`. */
   readonly version: string
   readonly progressIntervalMs: number
@@ -84,6 +120,20 @@ export type TransferEvent =
   | { readonly type: 'progress'; readonly torrents: readonly TorrentSnapshot[] }
   /** All that is wanted of it is here. */
   | { readonly type: 'done'; readonly torrent: TorrentSnapshot }
+  /** Something of money happened. */
+  | { readonly type: 'speed'; readonly torrent: TorrentSnapshot; readonly event: SpeedEvent }
+  | { readonly type: 'account'; readonly event: AccountEvent; readonly symbol: TokenSymbol }
+  /** What paying would cost; instead of a download. */
+  | {
+      readonly type: 'quote'
+      readonly torrent: TorrentSnapshot
+      readonly quote: TorrentQuote
+      readonly symbol: TokenSymbol
+    }
+  /** What it cost and brought, at the end. */
+  | { readonly type: 'invoice'; readonly torrent: TorrentSnapshot; readonly invoice: Invoice }
+  /** Vouchers that were cashed at the end, and those that were not. */
+  | { readonly type: 'cashed'; readonly symbol: TokenSymbol; readonly cashed: TokenAmount; readonly inHand: InHand }
   /** It is let go after its download: a goal is reached, or there was an interruption, perhaps before it was done. */
   | { readonly type: 'stopped'; readonly torrent: TorrentSnapshot }
 

@@ -19,11 +19,13 @@ import { fromBase64, readAnswer } from '../rails/service-messages.ts'
 import { addressOf, type JoinLine, parseJoinLine } from './join-line.ts'
 import { type JoinedLedger, keepContradiction, readLedgers, refuseUntrue, rememberKnown } from './ledger-list.ts'
 import { openOwnLedger } from './open-ledger.ts'
+import { type AttestingLedger, attestsHere } from './rail-receipts.ts'
 
 export interface UsedLedger {
   readonly ledger: Ledger
   readonly facts: LedgerFacts
   readonly where: 'own' | 'served' | 'joined'
+  readonly attests: AttestingLedger
   /** Of the one that is open here. */
   readonly own?: EmbeddedLedger
   readonly address?: LedgerAddress
@@ -105,6 +107,7 @@ function useRemote(
   })
   return {
     ledger,
+    attests: ledger,
     facts,
     where,
     address,
@@ -126,7 +129,7 @@ export async function useOwnLedger(dataFolder: string, makes: boolean): Promise<
     }
     const readHolding: UsedLedger['readHolding'] = (holding, onEntry, signal) =>
       own.readHolding(holding, onEntry, signal)
-    return success({ ledger: own, facts: own.facts, where: 'own', own, readHolding, close })
+    return success({ ledger: own, attests: attestsHere(own), facts: own.facts, where: 'own', own, readHolding, close })
   }
   const line = opened.code === 'store-locked' ? readServing(dataFolder) : undefined
   if (line === undefined) return opened
@@ -152,6 +155,25 @@ export async function useLedger(dataFolder: string, wanted?: string): Promise<Re
   if (first === undefined) return failure('ledger-missing', wanted ?? 'no ledger is here, and none was joined')
   if (found.length > 1) return failure('ledger-ambiguous', `${found.length} ledgers are meant; name one`)
   return refuseUntrue(dataFolder, first.facts) ?? success(useRemote(dataFolder, first.line, first, 'joined'))
+}
+
+/**
+ * All that the owner trusts, its own first, then those that were joined, in their order; or the one that is wanted. Those
+ * that are reached are not waited for. Errors: as useLedger.
+ */
+export async function useTrustedLedgers(dataFolder: string, wanted?: string): Promise<Result<readonly UsedLedger[]>> {
+  if (wanted !== undefined) {
+    const used = await useLedger(dataFolder, wanted)
+    return used.ok ? success([used.value]) : used
+  }
+  const joined = readLedgers(dataFolder)
+  if (!joined.ok) return joined
+  const own = await useOwnLedger(dataFolder, false)
+  if (!own.ok && own.code !== 'ledger-missing') return own
+  const trusted = joined.value.filter(({ facts }) => refuseUntrue(dataFolder, facts) === undefined)
+  const others = trusted.map((each) => useRemote(dataFolder, each.line, each, 'joined'))
+  const all = own.ok ? [own.value, ...others] : others
+  return all.length > 0 ? success(all) : failure('ledger-missing', 'no ledger is here, and none was joined')
 }
 
 /** Those that a name, an id or a part of one may mean. */

@@ -7,27 +7,8 @@ import { newStyle } from '../../src/cli/output.ts'
 import { splitSeedArguments } from '../../src/cli/seed-command.ts'
 import { eventLines } from '../../src/cli/transfer-json.ts'
 import { describeState, plainLine, resultText, screenLines, trackerHost } from '../../src/cli/transfer-lines.ts'
-import type { PeerRow, TorrentSnapshot, TrackerRow, WebSeedRow } from '../../src/daemon/transfer-request.ts'
-import type { TorrentId } from '../../src/session/commands.ts'
-
-const peer: PeerRow = {
-  endpoint: { family: 4, address: '192.0.2.1', port: 6881 },
-  direction: 'dialled',
-  encryption: 'none',
-  offersMetadata: false,
-  client: 'A client\u001b[31m',
-  progress: 0.5,
-  isChoking: false,
-  isInterested: true,
-  amChoking: false,
-  amInterested: true,
-  requestsOut: 3,
-  requestsIn: 0,
-  downloadedBytes: 1_000,
-  uploadedBytes: 2_000,
-  downloadRate: 100,
-  uploadRate: 200,
-}
+import type { TrackerRow, WebSeedRow } from '../../src/daemon/transfer-request.ts'
+import { shownPeer as peer, shownTorrent } from './shown-torrent.ts'
 
 const failedTracker: TrackerRow = {
   url: 'https://tracker.example/secret-passkey/announce?key=secret',
@@ -40,80 +21,31 @@ const failedTracker: TrackerRow = {
   downloads: undefined,
 }
 
-function snapshot(changes: Partial<TorrentSnapshot> = {}): TorrentSnapshot {
-  return {
-    id: 'aa' as TorrentId,
-    infoHashV1: 'aa',
-    infoHashV2: undefined,
-    name: 'a name',
-    state: { type: 'downloading' },
-    folder: '/downloads',
-    wantedBytes: 10_485_760,
-    doneBytes: 5_242_880,
-    totalBytes: 10_485_760,
-    isFinished: false,
-    isPrivate: false,
-    isInDht: false,
-    etaSeconds: 125,
-    connectedPeers: 2,
-    connectedSeeds: 1,
-    knownPeers: 9,
-    ratio: 0.25,
-    queuePosition: 0,
-    addedMs: 0,
-    completedMs: undefined,
-    version: 'v1',
-    comment: undefined,
-    pieceLengthBytes: 1_048_576,
-    pieceCount: 10,
-    pieces: Uint8Array.of(0xf8, 0),
-    files: [],
-    peers: [peer],
-    trackers: [],
-    namedPeers: [],
-    webSeeds: [],
-    limits: { downloadBytesPerSecond: 1, uploadBytesPerSecond: 1, maxConnections: 1, maxSlots: 1 },
-    seedGoals: { ratio: 1, seedingSeconds: 1 },
-    sequential: false,
-    wastedBytes: 0,
-    damagedPieces: 0,
-    activeSeconds: 1,
-    seedingSeconds: 0,
-    transferSeconds: undefined,
-    transferBytes: 0,
-    downloadedBytes: 5_242_880,
-    uploadedBytes: 2_621_440,
-    downloadRate: 1_048_576,
-    uploadRate: 0,
-    ...changes,
-  }
-}
-
 const plain = newStyle(false)
 
 describe('lines of a torrent', () => {
   test('on a terminal: name, bar, figures', () => {
     const screen = { columns: 80, rows: 24, isUnicode: false }
-    assert.deepEqual(screenLines([snapshot()], screen, plain, { hasPeers: false, isLate: false }), [
+    assert.deepEqual(screenLines([shownTorrent()], screen, plain, { hasPeers: false, isLate: false }), [
       'a name  downloading',
       `  [${'#'.repeat(32)}${'.'.repeat(32)}] 50.0 %`,
       '  down 1 MiB/s  up 0 B/s  2 peers (1 seed)  5 MiB of 10 MiB  2 min 5 s left',
     ])
     const narrow = (columns: number) =>
-      screenLines([snapshot()], { ...screen, columns }, plain, { hasPeers: false, isLate: false })[2]
+      screenLines([shownTorrent()], { ...screen, columns }, plain, { hasPeers: false, isLate: false })[2]
     assert.equal(narrow(60), '  down 1 MiB/s  2 peers  5 MiB of 10 MiB  2 min 5 s left')
     assert.equal(narrow(50), '  down 1 MiB/s  5 MiB of 10 MiB  2 min 5 s left')
     assert.equal(narrow(40), '  5 MiB of 10 MiB  2 min 5 s left')
-    const [, , , row = ''] = screenLines([snapshot()], screen, plain, { hasPeers: true, isLate: false })
+    const [, , , row = ''] = screenLines([shownTorrent()], screen, plain, { hasPeers: true, isLate: false })
     assert.match(row, /^ {4}192\.0\.2\.1:6881 .*A client\\u\{1b\}\[31m .*has 50\.0 %$/)
   })
 
   test('where output is kept', () => {
     assert.equal(
-      plainLine(snapshot(), false),
+      plainLine(shownTorrent(), false),
       'a name: 50.0 %, 5 MiB of 10 MiB, 2 min 5 s left, 1 MiB/s down, 0 B/s up, 2 peers (1 seed)',
     )
-    const done = snapshot({ isFinished: true, state: { type: 'seeding' }, downloadRate: 0 })
+    const done = shownTorrent({ isFinished: true, state: { type: 'seeding' }, downloadRate: 0 })
     assert.equal(
       plainLine(done, false),
       'a name: seeding, uploaded 2.5 MiB (ratio 0.25), 0 B/s down, 0 B/s up, 2 peers (1 seed)',
@@ -132,13 +64,13 @@ describe('lines of a torrent', () => {
     const problem = { code: 'web-seed-busy', detail: 'HTTP status 503' } as const
     const resting: WebSeedRow = { ...seed, state: 'resting', problem, retryInMs: 3_500 }
     const lonely = { connectedPeers: 0, connectedSeeds: 0, knownPeers: 0 }
-    const said = (...webSeeds: WebSeedRow[]) => describeState(snapshot({ ...lonely, webSeeds }), false)
+    const said = (...webSeeds: WebSeedRow[]) => describeState(shownTorrent({ ...lonely, webSeeds }), false)
     assert.equal(said(seed, seed), 'downloading from 2 web seeds')
     assert.equal(said({ ...seed, state: 'idle' }), 'waiting for https://seed.example')
     assert.equal(said(resting), 'no peers; https://seed.example: HTTP status 503')
     assert.equal(said({ ...resting, state: 'retired' }), 'no peers, and no tracker to ask (see --tracker, --peer)')
-    assert.match(plainLine(snapshot({ webSeeds: [seed] }), false), /2 peers \(1 seed\), 1 web seed$/)
-    const torrent = snapshot({ webSeeds: [resting] })
+    assert.match(plainLine(shownTorrent({ webSeeds: [seed] }), false), /2 peers \(1 seed\), 1 web seed$/)
+    const torrent = shownTorrent({ webSeeds: [resting] })
     assert.deepEqual(eventLines({ type: 'web-seed', torrent, webSeed: resting, problem }), [
       {
         type: 'web-seed',
@@ -153,28 +85,28 @@ describe('lines of a torrent', () => {
 
   test('why nothing happens is said, without what may be secret', () => {
     const lonely = { connectedPeers: 0, knownPeers: 0 }
-    assert.equal(describeState(snapshot(lonely), false), 'no peers, and no tracker to ask (see --tracker, --peer)')
+    assert.equal(describeState(shownTorrent(lonely), false), 'no peers, and no tracker to ask (see --tracker, --peer)')
     const working: TrackerRow = { ...failedTracker, state: 'working' }
     assert.equal(
-      describeState(snapshot({ ...lonely, trackers: [failedTracker, working] }), false),
+      describeState(shownTorrent({ ...lonely, trackers: [failedTracker, working] }), false),
       'the trackers know no peers yet',
     )
     const idle: TrackerRow = { ...failedTracker, state: 'announcing', message: undefined }
-    assert.equal(describeState(snapshot({ ...lonely, trackers: [idle] }), false), 'no peers known yet')
+    assert.equal(describeState(shownTorrent({ ...lonely, trackers: [idle] }), false), 'no peers known yet')
     const known = { connectedPeers: 0, knownPeers: 1 }
-    assert.equal(describeState(snapshot(known), false), 'connecting to peers (1 known)')
-    assert.equal(describeState(snapshot(known), true), 'no answer from 1 known peer yet')
-    const refused = describeState(snapshot({ ...lonely, trackers: [failedTracker] }), false)
+    assert.equal(describeState(shownTorrent(known), false), 'connecting to peers (1 known)')
+    assert.equal(describeState(shownTorrent(known), true), 'no answer from 1 known peer yet')
+    const refused = describeState(shownTorrent({ ...lonely, trackers: [failedTracker] }), false)
     assert.equal(refused, 'no peers; https://tracker.example: go away')
     const full = { code: 'disk-full', detail: 'no space left' } as const
-    const waiting = snapshot({ state: { type: 'error', problem: full, resumesByItself: true } })
+    const waiting = shownTorrent({ state: { type: 'error', problem: full, resumesByItself: true } })
     assert.equal(describeState(waiting, false), 'waiting: no space left (disk-full)')
     assert.equal(
-      describeState(snapshot({ state: { type: 'checking', checkedPieces: 1, pieces: 8 } }), false),
+      describeState(shownTorrent({ state: { type: 'checking', checkedPieces: 1, pieces: 8 } }), false),
       'checking what is here: 12.5 %',
     )
     assert.equal(trackerHost('udp://user@host:6969/announce'), 'udp://host:6969')
-    const [line] = eventLines({ type: 'tracker', torrent: snapshot(), tracker: failedTracker })
+    const [line] = eventLines({ type: 'tracker', torrent: shownTorrent(), tracker: failedTracker })
     assert.ok(!JSON.stringify(line).includes('secret'))
   })
 
@@ -182,13 +114,13 @@ describe('lines of a torrent', () => {
     const awaiting = { state: { type: 'awaiting-metadata' }, connectedPeers: 2 } as const
     const offers = { ...peer, offersMetadata: true }
     assert.equal(
-      describeState(snapshot({ ...awaiting, peers: [peer, offers] }), false),
+      describeState(shownTorrent({ ...awaiting, peers: [peer, offers] }), false),
       'fetching metadata from 1 peer',
     )
     const nobody = { ...awaiting, peers: [peer, peer] }
-    assert.equal(describeState(snapshot(nobody), false), 'fetching metadata: no offer from 2 peers yet')
-    assert.match(describeState(snapshot(nobody), true), /private torrent its \.torrent file/)
-    const [line] = eventLines({ type: 'progress', torrents: [snapshot({ ...awaiting, peers: [peer, offers] })] })
+    assert.equal(describeState(shownTorrent(nobody), false), 'fetching metadata: no offer from 2 peers yet')
+    assert.match(describeState(shownTorrent(nobody), true), /private torrent its \.torrent file/)
+    const [line] = eventLines({ type: 'progress', torrents: [shownTorrent({ ...awaiting, peers: [peer, offers] })] })
     const { metadataPeers } = { ...line } as Record<string, unknown>
     assert.equal(metadataPeers, 1)
   })
@@ -204,8 +136,8 @@ describe('lines of a torrent', () => {
           const problem = { code: 'file-unwritable', detail: names[0] ?? '' } as const
           const state = { type: 'error', problem, resumesByItself: false } as const
           const torrents = names.flatMap((name) => [
-            snapshot({ name, peers: [{ ...peer, client: name }] }),
-            snapshot({ name, state }),
+            shownTorrent({ name, peers: [{ ...peer, client: name }] }),
+            shownTorrent({ name, state }),
           ])
           const lines = screenLines(torrents, { columns, rows, isUnicode: true }, plain, {
             hasPeers: true,
@@ -221,14 +153,14 @@ describe('lines of a torrent', () => {
 
   test('what became of it', () => {
     const done = { transferSeconds: 2, downloadedBytes: 20_971_520, transferBytes: 10_485_760 }
-    assert.equal(resultText(snapshot(done)), '10 MiB in 2.0 s (5 MiB/s)')
-    const later = snapshot({ ...done, transferBytes: 2_097_152 })
+    assert.equal(resultText(shownTorrent(done)), '10 MiB in 2.0 s (5 MiB/s)')
+    const later = shownTorrent({ ...done, transferBytes: 2_097_152 })
     assert.equal(resultText(later), '10 MiB, 2 MiB of it in 2.0 s (1 MiB/s)')
-    assert.equal(resultText(snapshot()), '10 MiB, all of it was here')
+    assert.equal(resultText(shownTorrent()), '10 MiB, all of it was here')
   })
 
   test('figures for programs are whole numbers', () => {
-    const torrents = [snapshot({ downloadRate: 1.5, uploadRate: 0.2, etaSeconds: 3.1 })]
+    const torrents = [shownTorrent({ downloadRate: 1.5, uploadRate: 0.2, etaSeconds: 3.1 })]
     const [line] = eventLines({ type: 'progress', torrents })
     const { downloadRate, uploadRate, etaSeconds } = { ...line } as Record<string, unknown>
     assert.deepEqual([downloadRate, uploadRate, etaSeconds], [2, 0, 4])

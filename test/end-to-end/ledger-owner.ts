@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { type JsonProcess, startJsonProcess } from '../foreign/json-process.ts'
+import { type JsonProcess, startJsonProcess, type TypedLine } from '../foreign/json-process.ts'
 import { temporaryFolder } from '../host/temporary-folder.ts'
 import { mainPath, type Outcome, swarmbid } from './run-swarmbid.ts'
 
@@ -39,14 +39,17 @@ const environment = { SWARMBID_PASSPHRASE: 'correct horse battery' }
 
 export class Owner {
   readonly folder: string
+  /** What its commands are run in, such as a network namespace. */
+  private readonly wrapper: readonly string[]
 
-  constructor(folder: string) {
+  constructor(folder: string, wrapper: readonly string[] = []) {
     this.folder = folder
+    this.wrapper = wrapper
   }
 
   /** As people are told. */
   run(...line: readonly string[]): Promise<Outcome> {
-    return swarmbid([...line, '--data', this.folder], { environment })
+    return swarmbid([...line, '--data', this.folder], { environment, wrapper: this.wrapper })
   }
 
   ledger(...rest: readonly string[]): Promise<Outcome> {
@@ -94,11 +97,15 @@ export class Owner {
   }
 
   serve(t: TestContext, ...rest: readonly string[]): JsonProcess<LedgerLine> {
-    const child = startJsonProcess<LedgerLine>(
-      process.execPath,
-      [mainPath, 'ledger', ...rest, '--json', '--data', this.folder],
-      { name: 'ledger serve' },
-    )
+    return this.start(t, 'ledger', ...rest)
+  }
+
+  /** Any command that goes on. */
+  start<Line extends TypedLine = LedgerLine>(t: TestContext, ...line: readonly string[]): JsonProcess<Line> {
+    const options = { name: line.slice(0, 2).join(' '), environment }
+    const [command = process.execPath, ...before] = [...this.wrapper, process.execPath]
+    const given = [...before, mainPath, ...line, '--json', '--data', this.folder]
+    const child = startJsonProcess<Line>(command, given, options)
     t.after(() => child.end('SIGKILL'))
     return child
   }

@@ -2,7 +2,6 @@
 // wallet and rail between them. All three are killed at moments drawn from a seed, and started again; thousands of
 // vouchers later every unit is where it should be. The same across network namespaces, where the machine allows it.
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
@@ -22,6 +21,7 @@ import type { JsonProcess } from '../foreign/json-process.ts'
 import { startJsonProcess } from '../foreign/json-process.ts'
 import { temporaryFolder } from '../host/temporary-folder.ts'
 import { type LaneChildLine, startLaneChild } from './lane-process.ts'
+import { networkNamespaces } from './network-namespaces.ts'
 import { mainPath, swarmbid } from './run-swarmbid.ts'
 
 const { SWARMBID_TEST_LONG: isLong, SWARMBID_REQUIRE_FOREIGN: foreignRequired } = process.env
@@ -249,31 +249,14 @@ const loopback: Place = {
   payeeHost: '127.0.0.1',
 }
 
-function canRun(command: string, line: readonly string[]): boolean {
-  return spawnSync(command, line, { stdio: 'ignore' }).status === 0
-}
-
 /** Three machines, each with a wire to both others; undefined: not here. */
 function namespaces(t: TestContext): Place | undefined {
-  const nameOf = (role: Role) => `sb${process.pid}${role}`
-  const wires: readonly (readonly [Role, Role, string])[] = [
+  const inside = networkNamespaces(t, roles, [
     ['ledger', 'payer', '10.231.1'],
     ['ledger', 'payee', '10.231.2'],
     ['payee', 'payer', '10.231.3'],
-  ]
-  const lines: (readonly string[])[] = roles.map((role) => ['netns', 'add', nameOf(role)])
-  for (const [index, [from, to, net]] of wires.entries()) {
-    const [a, b] = [`sbv${index}a`, `sbv${index}b`]
-    const [inFrom, inTo] = [nameOf(from), nameOf(to)]
-    lines.push(['link', 'add', a, 'netns', inFrom, 'type', 'veth', 'peer', 'name', b, 'netns', inTo])
-    lines.push(['-n', inFrom, 'address', 'add', `${net}.1/24`, 'dev', a], ['-n', inFrom, 'link', 'set', a, 'up'])
-    lines.push(['-n', inTo, 'address', 'add', `${net}.2/24`, 'dev', b], ['-n', inTo, 'link', 'set', b, 'up'])
-  }
-  t.after(() => {
-    for (const role of roles) canRun('ip', ['netns', 'delete', nameOf(role)])
-  })
-  if (!lines.every((line) => canRun('ip', line))) return undefined
-  const inside = (role: Role) => ['ip', 'netns', 'exec', nameOf(role)]
+  ])
+  if (inside === undefined) return undefined
   return {
     wrapper: { payer: inside('payer'), payee: inside('payee'), ledger: inside('ledger') },
     ledgerHost: { payer: '10.231.1.1', payee: '10.231.2.1' },

@@ -16,6 +16,8 @@ export interface Outcome {
 export interface RunOptions {
   readonly cwd?: string
   readonly input?: Uint8Array
+  /** What it is run in, such as a network namespace. */
+  readonly wrapper?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
   /** Called with the process once it runs. */
   readonly onStart?: (child: ChildProcess) => void
@@ -25,7 +27,8 @@ const timeoutMs = 30_000
 
 export function swarmbid(commandArguments: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   const { NO_COLOR: _, FORCE_COLOR: __, ...inherited } = process.env
-  const child = spawn(process.execPath, [mainPath, ...commandArguments], {
+  const [command = process.execPath, ...before] = [...(options.wrapper ?? []), process.execPath]
+  const child = spawn(command, [...before, mainPath, ...commandArguments], {
     cwd: options.cwd,
     env: { ...inherited, ...options.environment },
     stdio: ['pipe', 'pipe', 'pipe'],
