@@ -1,6 +1,7 @@
 // One side of a lane as a process: the product's driver over a database of its own, a wallet's limits, and a ledger that
 // is served elsewhere. Payer and payee meet on a socket and only count the bytes that would have moved. Runs until it is
 // killed; `finish` on standard input ends the buying.
+import { writeSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -45,9 +46,9 @@ const conditions = {
   isEnding: false,
 }
 
-/** Pipes are written before the call returns: what was said was so, whatever dies then. */
+/** Written when the call returns, also to a pipe that is full: what was said was so, whatever dies then. */
 function say(line: LaneChildLine): void {
-  process.stdout.write(`${JSON.stringify(line)}\n`)
+  writeSync(1, `${JSON.stringify(line)}\n`)
 }
 
 const { ledger, facts } = unwrap(await useLedger(options.dataFolder))

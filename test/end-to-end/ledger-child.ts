@@ -1,13 +1,19 @@
 // A ledger on a real disk in a process of its own, under load until it is killed. Says by lines of JSON how many
 // operations it was asked for and which of them were answered; what it is asked follows from its arguments.
+import { writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { planLoad } from '../../bench/frame/ledger-load.ts'
 import { unwrap } from '../../src/base/errors.ts'
 import { openOwnLedger } from '../../src/daemon/open-ledger.ts'
 import { readOperatorKey } from '../../src/daemon/operator-key.ts'
-import { type LedgerChildOptions, operationsOfLife } from './ledger-process.ts'
+import { type LedgerChildOptions, type LedgerLine, operationsOfLife } from './ledger-process.ts'
 
 const { folder, life, clients } = JSON.parse(process.argv[2] ?? '') as LedgerChildOptions
+/** Written when the call returns, also to a pipe that is full: whoever reads that it was answered can rely on it. */
+function say(line: LedgerLine): void {
+  writeSync(1, `${JSON.stringify(line)}\n`)
+}
+
 const ledger = unwrap(await openOwnLedger({ folder, makes: true }))
 const plan = planLoad(ledger.facts)
 if (ledger.head.height === 0) {
@@ -16,7 +22,7 @@ if (ledger.head.height === 0) {
   for (const result of granted) unwrap(result)
 }
 const operations = operationsOfLife(plan, life)
-process.stdout.write(`${JSON.stringify({ type: 'ready', height: ledger.head.height })}\n`)
+say({ type: 'ready', height: ledger.head.height })
 
 let next = 0
 async function client(): Promise<void> {
@@ -24,8 +30,7 @@ async function client(): Promise<void> {
     const index = next++
     const signed = operations(index)
     const carried = unwrap(await ledger.carryOut(signed))
-    // Pipes are written before the call returns: whoever reads this was answered.
-    process.stdout.write(`${JSON.stringify({ type: 'done', index, height: carried.applied.height })}\n`)
+    say({ type: 'done', index, height: carried.applied.height })
   }
 }
 await Promise.all(Array.from({ length: clients }, client))
