@@ -153,7 +153,8 @@ export class Choking {
       isUnchoked: !peer.connection.amChoking,
       isSeed: peer.isSeed || peer.isUploadOnly,
       isSnubbing: peer.pipeline.isSnubbing,
-      downloadRate: peer.downloadMeter.rate(nowMs),
+      // What is paid for is no gift to be returned.
+      downloadRate: peer.takesWhole ? 0 : peer.downloadMeter.rate(nowMs),
       uploadRate: peer.uploadMeter.rate(nowMs),
       downloadedBytes: peer.downloadMeter.totalBytes,
       uploadedBytes: peer.uploadMeter.totalBytes,

@@ -1,7 +1,7 @@
 // Pieces that are left whole to one peer each, because it is paid: what comes of them is its work alone, so that it is plain
 // what it is owed for, and nobody sends twice what is paid for.
-// Guarantees: of a peer's pieces two at most are not asked for to their end yet, and it gets no more while more than two are
-// partly here; so what is never verified when it leaves is little. Owns whose which piece is (PartialPiece.keeper).
+// Guarantees: of a peer's pieces two at most are not asked for to their end yet, and it gets no more while more than two hold
+// blocks of it; so what is never verified when it leaves is little. Owns whose which piece is (PartialPiece.keeper).
 import { nobody, type PartialPiece, type PartialPieces } from './partial-pieces.ts'
 
 const mostUnasked = 2
@@ -11,7 +11,7 @@ export class KeptPieces {
   private readonly partials: PartialPieces
   /** By peer, in the order in which they were given; some may not be its any more. */
   private readonly byPeer = new Map<number, number[]>()
-  /** Of the peer that was looked at last: pieces with blocks that are not asked for, and with some blocks here. */
+  /** Of the peer that was looked at last: pieces with blocks that are not asked for, and with some that it sent. */
   private unaskedCount = 0
   private partlyHereCount = 0
 
@@ -35,15 +35,16 @@ export class KeptPieces {
     pieces.length = count
   }
 
-  /** Whether it may begin a piece. */
-  get hasRoomForNew(): boolean {
+  /** Whether it may begin a piece, or have all that is left of one. */
+  get hasRoom(): boolean {
     return this.unaskedCount < mostUnasked && this.partlyHereCount <= mostPartlyHere
   }
 
   /** Whether it may have all that is left of a piece that is nobody's. */
   mayKeepRest(partial: PartialPiece, peer: number): boolean {
-    const hasRoom = this.unaskedCount < mostUnasked && this.partlyHereCount < mostPartlyHere
-    return hasRoom && (partial.leader === peer ? partial.isLeftTo(peer) : partial.askedCount === 0)
+    const { leader, askedCount } = partial
+    const isFree = leader === peer || leader === nobody || askedCount === 0
+    return isFree && this.hasRoom && partial.isLeftTo(peer)
   }
 
   /** It is given to the peer that was looked at, which was asked for some of it just now, or it was before. */
@@ -52,8 +53,7 @@ export class KeptPieces {
       if (partial.freeCount === 0) this.unaskedCount--
       return
     }
-    partial.keeper = peer
-    partial.leader = peer
+    partial.keepFor(peer)
     const pieces = this.byPeer.get(peer)
     if (pieces === undefined) this.byPeer.set(peer, [partial.piece])
     else pieces.push(partial.piece)
@@ -76,6 +76,6 @@ export class KeptPieces {
 
   private count(partial: PartialPiece): void {
     if (partial.freeCount > 0) this.unaskedCount++
-    if (partial.receivedCount > 0) this.partlyHereCount++
+    if (partial.keptCount > 0) this.partlyHereCount++
   }
 }

@@ -34,6 +34,8 @@ export class PartialPiece {
   isAlone = false
   /** It was left whole to this peer: while it delivers nobody else is asked for any of it. */
   keeper = nobody
+  /** Blocks that the keeper sent. */
+  keptCount = 0
   /** When it was started or last got a block. */
   activeMs = 0
   /** The turn of the picker in which memory for it was refused. */
@@ -108,14 +110,23 @@ export class PartialPiece {
     return this.slotOf(block, peer) !== -1
   }
 
-  /** Whether nobody else is asked for any block. */
+  /** Whether nobody else is asked for any block, but for what comes in at this moment. */
   isLeftTo(peer: number): boolean {
     if (this.askedCount === 0) return true
     for (let block = 0; block < this.blockCount; block++) {
       const count = this.askersOf(block)
-      if (count > 1 || (count === 1 && this.asker(block, 0) !== peer)) return false
+      if (count > 1) return false
+      if (count === 1 && this.asker(block, 0) !== peer && this.arrivals[block] === notArriving) return false
     }
     return true
+  }
+
+  /** It is left whole to a peer from now on. */
+  keepFor(peer: number): void {
+    this.keeper = peer
+    this.leader = peer
+    this.keptCount = 0
+    for (let block = 0; block < this.blockCount; block++) if (this.sender(block) === peer) this.keptCount++
   }
 
   setArriving(block: number, how: number): void {
@@ -178,6 +189,7 @@ export class PartialPiece {
     this.states[block] = received
     this.askers[block] = peer
     this.receivedCount++
+    if (peer === this.keeper) this.keptCount++
     this.activeMs = nowMs
     return otherCount
   }

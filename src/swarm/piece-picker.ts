@@ -28,8 +28,9 @@ export interface PickerOptions {
 export interface PickRequest {
   /** The swarm's number for the peer. */
   readonly peer: number
-  /** The pieces it has. */
+  /** The pieces it has, and of these those that it may begin. */
   readonly bits: Bitfield
+  readonly mayBegin: Bitfield
   /** It does not share pieces with fast peers, and nothing urgent waits for it. */
   readonly isSlow: boolean
   /** A suspect (see blame.ts): it gets whole pieces, that nobody else adds to. */
@@ -229,6 +230,56 @@ export class PiecePicker {
   /** Whether pieces are kept for it. */
   isKeeping(peer: number): boolean {
     return this.kept.isKeeping(peer)
+  }
+
+  /** Whether a peer that takes whole pieces, and was asked last, may have the rest of one. */
+  get hasRoomForRest(): boolean {
+    return this.kept.hasRoom
+  }
+
+  /**
+   * The wanted pieces of `bits` under way that are nobody's, nor a suspect's: blocks that lack, those of them that are asked
+   * of nobody, and who is at it (or `nobody`). In the order they were started.
+   */
+  visitRests(
+    bits: Bitfield,
+    ranges: readonly PieceRange[] | undefined,
+    visit: (piece: number, lackingCount: number, freeCount: number, leader: number) => void,
+  ): void {
+    for (const {
+      piece,
+      keeper,
+      isAlone,
+      isWhole,
+      blockCount,
+      receivedCount,
+      freeCount,
+      leader,
+    } of this.partials.all()) {
+      if (keeper !== nobody || isAlone || isWhole || !this.missing.get(piece)) continue
+      if (bits.get(piece) && isWithin(ranges, piece)) visit(piece, blockCount - receivedCount, freeCount, leader)
+    }
+  }
+
+  /** Who is at a piece is not at it any more; what it is asked for of it stays so. */
+  resign(piece: number): void {
+    const partial = this.partials.get(piece)
+    if (partial !== undefined) partial.leader = nobody
+  }
+
+  /**
+   * A peer that was asked for a block once sends it, of a piece that is kept for another who is not asked for it yet: it
+   * counts as asked again. False: the block is not to come from it.
+   */
+  welcome(block: number, peer: number): boolean {
+    const piece = Math.floor(block / this.blocksPerPiece)
+    const partial = this.partials.get(piece)
+    const index = block - piece * this.blocksPerPiece
+    if (partial === undefined || partial.keeper === nobody || partial.has(index) || partial.askersOf(index) > 0)
+      return false
+    partial.ask(index, peer)
+    this.partials.refile(partial)
+    return true
   }
 
   /** Pieces that may be started now. Read only. */
@@ -557,8 +608,8 @@ export class PiecePicker {
 
   /** The startable piece to begin with, or -1: the peer has none, or there is no memory. */
   private newPiece(request: PickRequest): number {
-    if (this.refusedTurn === this.turn || (request.takesWhole && !this.kept.hasRoomForNew)) return -1
-    const { bits, ranges } = request
+    if (this.refusedTurn === this.turn || (request.takesWhole && !this.kept.hasRoom)) return -1
+    const { mayBegin: bits, ranges } = request
     const { availability, random } = this
     if (!availability.startable.intersects(bits)) return -1
     if (this.mode === 'sequential') return availability.first(bits, ranges)
@@ -634,7 +685,7 @@ export class PiecePicker {
       }
       let partial = this.partials.get(piece)
       if (partial === undefined) {
-        if (request.takesWhole && !this.kept.hasRoomForNew) continue
+        if (request.takesWhole && !this.kept.hasRoom) continue
         if (!request.canTake(piece, 0)) return count
         partial = this.start(piece, nowMs)
       }

@@ -76,9 +76,10 @@ export interface DownloadPolicy {
   /** Bytes that may be asked of it now beyond what is under way, as they are on the wire; Infinity: no bound. */
   requestAllowanceBytes(peer: number): number
   /**
-   * Asked for whole pieces alone: ones that nobody has begun, or all that is left of one that nobody else is at. Two at most
-   * are not asked for to their end yet, and it gets no more where more than two are partly here. Nobody else is asked for
-   * those while it delivers, and it is asked for nothing that others are asked for (end game). Absent: no.
+   * Asked for whole pieces alone: ones that nobody has begun, or all that is left of one, which is taken from others where
+   * they would be at it twice as long. Two at most are not asked for to their end yet, and it gets no more where more than
+   * two hold blocks of it. Nobody else is asked for those while it delivers, and it is asked for nothing that others are
+   * asked for (end game). What it sends earns it no slot by tit-for-tat. Absent: no.
    */
   takesWholePieces?(peer: number): boolean
   /**

@@ -64,20 +64,25 @@ export class Receiving {
     const position = block === noBlock ? noBlock : outstanding.find(block)
     const wasCancelled = outstanding.takeCancelled(block, this.context.nowMs)
     peer.currentToldBytes = 0
+    let isHeld = true
+    // So long ago that it says nothing about the way.
+    let sentAtMs = Number.NEGATIVE_INFINITY
     if (position === noBlock) {
       const isAsked = outstanding.takeRemembered(block) && this.isLengthOf(block, length)
-      return isAsked ? this.refuse(peer, piece, begin, length) : this.waste(length)
+      if (!isAsked) return this.waste(length)
+      if (!this.context.picker.welcome(block, peer.number)) return this.refuse(peer, piece, begin, length)
+    } else {
+      if (wasCancelled) outstanding.takeRemembered(block)
+      // It crossed the cancel: what was asked anew need not come as well.
+      if (wasCancelled) this.requesting.cancelRequest(peer, block)
+      if (!this.isLengthOf(block, length)) {
+        this.requesting.rejected(peer, block)
+        return this.waste(length)
+      }
+      isHeld = outstanding.isHeld(position)
+      sentAtMs = outstanding.sentAtMs(position)
+      outstanding.remove(position)
     }
-    if (wasCancelled) outstanding.takeRemembered(block)
-    // It crossed the cancel: what was asked anew need not come as well.
-    if (wasCancelled) this.requesting.cancelRequest(peer, block)
-    if (!this.isLengthOf(block, length)) {
-      this.requesting.rejected(peer, block)
-      return this.waste(length)
-    }
-    const isHeld = outstanding.isHeld(position)
-    const sentAtMs = outstanding.sentAtMs(position)
-    outstanding.remove(position)
     if (!this.isAcceptable(peer, block, isHeld)) {
       if (isHeld) this.requesting.giveBack(peer, block)
       this.noteArrival(peer, length, sentAtMs)

@@ -10,7 +10,7 @@ const usualRequestQueueLength = 250
 /** S11: we never ask more of one peer, and never accept more from one. */
 export const maxRequestQueueLength = 2000
 
-const firstDepth = 8
+export const firstDepth = 8
 const leastDepth = 2
 const silentDepth = 1
 /** What is asked twice comes twice where both answer at once: of a peer that sends as much soon, and at most of so much. */
@@ -46,7 +46,7 @@ const usualLateMs = 3_000
 const shortestStallMs = 10_000
 const stallPatience = 2
 /** Peers below this share pieces among themselves, not with fast ones. */
-const slowBytesPerSecond = 24_576
+export const slowBytesPerSecond = 24_576
 
 export class RequestPipeline {
   /** Requests to keep outstanding, in blocks of 16 KiB: 1 to the peer's queue length. */
@@ -172,6 +172,21 @@ export class RequestPipeline {
     const pauseMs = Math.max(this.intervalPauseMs, this.longestPauseMs)
     const lateMs = pauseMs === 0 ? usualLateMs : Math.max(latePatience * pauseMs, shortestLateMs)
     return nowMs - this.waitingSinceMs >= lateMs
+  }
+
+  /** What came a second lately; 0 while that is not known. */
+  get rate(): number {
+    return this.bytesPerSecond
+  }
+
+  /**
+   * How long so many blocks should take to come, those it is asked for already among them; at least as long as it has kept
+   * us waiting. `presumedRate`: bytes a second while nothing is known about its speed.
+   */
+  expectedMsOf(blockCount: number, presumedRate: number, nowMs: number): number {
+    const rate = this.bytesPerSecond === 0 ? presumedRate : this.bytesPerSecond
+    const wayMs = this.minLatencyMs === Number.POSITIVE_INFINITY ? 0 : this.minLatencyMs
+    return Math.max(wayMs + (blockCount * blockLengthBytes * 1000) / rate, nowMs - this.waitingSinceMs)
   }
 
   /** Without a block for so long it has stalled, for whoever waits for what is left whole to it. */

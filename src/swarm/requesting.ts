@@ -10,6 +10,7 @@ import type { DownloadPolicy, PieceRange } from './policies.ts'
 import { maxRequestQueueLength } from './request-pipeline.ts'
 import type { SwarmContext } from './swarm-context.ts'
 import { noBlock, type SwarmPeer } from './swarm-peer.ts'
+import { TakingOver } from './taking-over.ts'
 
 const tickMs = 1_000
 /** A piece in memory to which nothing was added for so long makes room for others that wait. */
@@ -43,7 +44,10 @@ export class Requesting {
   private readonly onDiscard: (piece: number) => void
   private readonly reviewCurrent: (peer: SwarmPeer) => void
   private readonly yieldCurrent: (peer: SwarmPeer) => void
+  private readonly takingOver: TakingOver
   private policy: DownloadPolicy | undefined
+  /** Some peer takes whole pieces, or did a while ago. */
+  private isBuying = false
   private isPaused = false
   private readonly picked: Mutable<PickRequest>
   /** There may be blocks now for peers that could not be kept busy. */
@@ -59,8 +63,9 @@ export class Requesting {
   /** Pieces moved to disk, by when: not again for a while, as somebody may have brought them back. */
   private readonly spilled = new Map<number, number>()
 
-  constructor(context: SwarmContext, options: RequestingOptions) {
+  constructor(context: SwarmContext, byNumber: ReadonlyMap<number, SwarmPeer>, options: RequestingOptions) {
     this.context = context
+    this.takingOver = new TakingOver(context, byNumber)
     this.isSuspect = options.isSuspect
     this.onDiscard = options.onDiscard
     this.reviewCurrent = options.reviewCurrent
@@ -69,6 +74,7 @@ export class Requesting {
     this.picked = {
       peer: 0,
       bits: context.storage.have,
+      mayBegin: context.storage.have,
       isSlow: false,
       isAlone: false,
       takesWhole: false,
@@ -146,8 +152,46 @@ export class Requesting {
     else {
       if (peer.suggested.length > 0) count = this.askSuggested(peer, wanted, ranges)
       if (count < wanted) count += this.ask(peer, wanted - count, ranges)
+      if (count < wanted && peer.takesWhole) count += this.takeOver(peer, wanted - count, ranges)
     }
     peer.isHungry = count < room
+  }
+
+  /** All it could be asked for is asked of it: it gets the rests of pieces that others take much longer for. */
+  private takeOver(peer: SwarmPeer, wanted: number, ranges: readonly PieceRange[] | undefined): number {
+    const { picker, peers } = this.context
+    if (this.longestBytes < blockLengthBytes || this.isMemoryShort || this.isSuspect(peer)) return 0
+    if (!picker.hasRoomForRest) return 0
+    let count = 0
+    for (const { piece } of this.takingOver.restsFor(peer, ranges)) {
+      for (const other of peers) if (other !== peer) this.takeFrom(other, piece)
+      picker.resign(piece)
+      const askedCount = this.ask(peer, wanted - count, within([piece], ranges))
+      count += askedCount
+      if (askedCount === 0) this.takingOver.foundNone(peer)
+      if (askedCount === 0 || count >= wanted || !picker.hasRoomForRest) break
+    }
+    return count
+  }
+
+  /** It need not send what it was asked for of a piece, but for the block that is on its way. */
+  private takeFrom(peer: SwarmPeer, piece: number): void {
+    const { outstanding } = peer
+    const heldBefore = outstanding.heldCount
+    for (let position = outstanding.first; position < outstanding.end; ) {
+      const following = outstanding.next(position)
+      const block = outstanding.blockAt(position)
+      if (pieceOf(this.context.grid, block) === piece) {
+        const isHeld = outstanding.isHeld(position)
+        this.cancelRequest(peer, block)
+        outstanding.remove(position)
+        if (isHeld) this.giveBack(peer, block)
+      }
+      position = following
+    }
+    if (outstanding.heldCount === heldBefore) return
+    if (outstanding.heldCount === 0) peer.pipeline.settled()
+    this.hasRoom(peer)
   }
 
   unchoked(peer: SwarmPeer): void {
@@ -225,6 +269,7 @@ export class Requesting {
   removed(peer: SwarmPeer): void {
     this.release(peer, () => true)
     peer.outstanding.clear()
+    this.takingOver.removed(peer)
     peer.isHungry = false
     this.yielding.delete(peer)
   }
@@ -317,6 +362,7 @@ export class Requesting {
   private tick(): void {
     const { nowMs, peers, behaviour } = this.context
     this.nextTickMs = Number.POSITIVE_INFINITY
+    this.isBuying = peers.some(({ takesWhole }) => takesWhole)
     if (behaviour.antiSnubbing && behaviour.endGame) this.yieldLate()
     for (const peer of peers) {
       if (behaviour.antiSnubbing && peer.pipeline.expire(nowMs)) {
@@ -408,6 +454,7 @@ export class Requesting {
     const { connection, outstanding, pipeline } = peer
     picked.peer = peer.number
     picked.bits = peer.bits
+    picked.mayBegin = this.isBuying ? this.takingOver.begins(peer) : peer.bits
     picked.isSlow = pipeline.isSlow
     picked.isAlone = !peer.isIdle && this.isSuspect(peer)
     picked.takesWhole = peer.takesWhole
@@ -492,6 +539,7 @@ export class Requesting {
     const takesWhole = this.policy?.takesWholePieces?.(peer.number) === true
     if (peer.takesWhole && !takesWhole) this.letGo(peer)
     peer.takesWhole = takesWhole
+    this.isBuying ||= takesWhole
     return takesWhole
   }
 

@@ -84,7 +84,7 @@ export class Swarm {
       else this.downloadPolicy?.onBlamed?.(number)
     }
     const blaming = new Blaming(context, info, pieceLayers, this.byNumber, onGuilty)
-    const requesting = new Requesting(context, {
+    const requesting = new Requesting(context, this.byNumber, {
       policy: options.downloadPolicy,
       isSuspect: (peer) => blaming.isSuspect(peer),
       onDiscard: (piece) => {

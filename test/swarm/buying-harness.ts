@@ -17,9 +17,8 @@ function isAnythingAsked({ outstanding, isCurrentHeld }: SwarmPeer): boolean {
   return outstanding.heldCount > 0 || isCurrentHeld
 }
 
-/** Whether blocks of a piece are counted on from a peer. */
-function isAskedFor(grid: BlockGrid, { outstanding, isCurrentHeld, currentPiece }: SwarmPeer, piece: number): boolean {
-  if (isCurrentHeld && currentPiece === piece) return true
+/** Whether blocks of a piece are counted on from a peer, besides the one that is on its way in. */
+function isAskedFor(grid: BlockGrid, { outstanding }: SwarmPeer, piece: number): boolean {
   for (let position = outstanding.first; position < outstanding.end; position = outstanding.next(position)) {
     if (outstanding.isHeld(position) && pieceOf(grid, outstanding.blockAt(position)) === piece) return true
   }

@@ -290,3 +290,25 @@ test('a peer that is paid no more shares what was left to it at once', () => {
   assert.ok(buyer.requestCount > askedBefore)
   assert.ok(world.runUntil(() => node.swarm.isFinished, 5_000))
 })
+
+test('a paid peer never waits while something it has lacks: it takes over whole rests from peers that are slow', () => {
+  for (let seed = 1; seed <= 6; seed++) {
+    const world = new World(seed, { pieces: 10, blocksPerPiece: 8 })
+    const slow = Array.from({ length: 10 }, (_, index) => seedNode(world, `s${index}`, { upBytesPerSecond: 6_000 }))
+    const paidSeed = seedNode(world, 'paid', { upBytesPerSecond: 120_000 })
+    const buyer = new Buyer(world, 'buyer', { isPaid: (peer) => peer === slow.length + 1 })
+    for (const other of slow) buyer.connect(other)
+    world.run(2_000)
+    buyer.connect(paidSeed)
+    const { node, books } = buyer
+    assert.ok(world.runUntil(() => node.swarm.isFinished, 400_000))
+    // Alone it needs 11 s; each of the others would have been at its first piece for 22 s.
+    assert.ok(world.time.nowMs() < 13_000, `seed ${seed}: ${world.time.nowMs()} ms`)
+    world.run(60_000)
+    assert.equal(books.vain.get(slow.length + 1) ?? 0, 0, 'nothing is asked of it that others send')
+    assert.ok(
+      node.swarm.snapshot(world.time.nowMs()).wastedBytes <= 12 * 16_384,
+      'what is on the way comes in vain at most',
+    )
+  }
+})

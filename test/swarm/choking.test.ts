@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { simulatedRandom } from '../../sim/ports/simulated-random.ts'
 import { plainUploadPolicy } from '../../src/swarm/choker.ts'
-import type { EpochSnapshot, UploadPolicy } from '../../src/swarm/policies.ts'
+import type { DownloadPolicy, EpochSnapshot, UploadPolicy } from '../../src/swarm/policies.ts'
 import { habit, type NodeOptions, type TestNode, World } from './swarm-harness.ts'
 
 /** Serves whoever connected first, whatever they do. */
@@ -41,6 +41,30 @@ test('tit-for-tat: who gives gets, and who only takes hardly does', () => {
   assert.ok(fair.giver > 0.75 * fair.taker && fair.giver > 1_000_000, JSON.stringify(fair))
   const blind = shares(firstCome)
   assert.ok(blind.giver === 0 && blind.taker > 2_000_000, JSON.stringify(blind))
+})
+
+test('what a peer is paid for earns it no slot by tit-for-tat: those go to who gives', () => {
+  const sent = (isPaid: boolean) => {
+    const world = new World(1, { pieces: 240, blocksPerPiece: 2 })
+    const options = { upBytesPerSecond: 40_000, behaviour: { allowedFast: false } }
+    const downloadPolicy: DownloadPolicy = {
+      piecesFor: () => undefined,
+      requestAllowanceBytes: () => Number.POSITIVE_INFINITY,
+      takesWholePieces: (peer) => isPaid && peer === 1,
+      onVerified: () => {},
+    }
+    const us = world.node('us', { ...options, has: every(0, 4, 240), maxSlots: 2, downloadPolicy })
+    const seller = world.node('seller', { ...options, upBytesPerSecond: 60_000, has: every(1, 4, 240) })
+    const giver = world.node('giver', { ...options, upBytesPerSecond: 30_000, has: every(2, 4, 240) })
+    const taker = world.node('taker', { ...options, uploadPolicy: serveNobody })
+    for (const other of [seller, giver, taker]) world.connect(us, other)
+    world.run(60_000)
+    return { seller: sentTo(us, seller), giver: sentTo(us, giver) }
+  }
+  const [paid, plain] = [sent(true), sent(false)]
+  const message = JSON.stringify({ paid, plain })
+  assert.ok(paid.giver > 1.5 * paid.seller, message)
+  assert.ok(plain.giver < 1.2 * plain.seller, message)
 })
 
 test('optimistic unchoke: a newcomer with nothing to give gets something to begin with', () => {

@@ -55,6 +55,7 @@ class Table {
     const count = this.picker.pick({
       peer,
       bits: this.bits.get(peer) as Bitfield,
+      mayBegin: this.bits.get(peer) as Bitfield,
       isSlow: false,
       isAlone: false,
       takesWhole: false,
@@ -406,7 +407,7 @@ test('no piece is begun with a peer that takes whole ones while two of its are n
   equal(table.ask(1, { maxBlocks: 4, takesWhole: true }).length, 4)
 })
 
-test('of pieces that others began a peer that takes whole ones gets two at a time, and no new one while three are partly here', () => {
+test('a peer that takes whole pieces gets what is left of those that others began, and nothing new while three hold blocks of it', () => {
   const table = new Table({ pieceCount: 30, blocksPerPiece: 4, have: fourHad })
   for (let peer = 1; peer <= 6; peer++) table.join(peer)
   const firsts = [2, 3, 4, 5].map((peer) => table.ask(peer, { maxBlocks: 1 })[0] as number)
@@ -416,12 +417,41 @@ test('of pieces that others began a peer that takes whole ones gets two at a tim
   const blocks = table.ask(1, { maxBlocks: 20, takesWhole: true })
   equal(blocks.length, 20)
   const pieces = [...new Set(blocks.map((block) => Math.floor(block / 4)))]
-  equal(pieces.filter((piece) => begun.includes(piece)).length, 2)
-  const own = blocks.filter((block) => !begun.includes(Math.floor(block / 4)))
-  equal(table.ask(1, { maxBlocks: 1, takesWhole: true }).length, 1)
-  table.receive(1, [own[0] as number])
-  equal(table.ask(1, { maxBlocks: 8, takesWhole: true }).length, 1, 'the rest of what it was at')
+  equal(pieces.filter((piece) => begun.includes(piece)).length, 4)
+  for (const piece of pieces.slice(0, 2))
+    table.receive(1, [blocks.find((block) => Math.floor(block / 4) === piece) as number])
+  equal(table.ask(1, { maxBlocks: 4, takesWhole: true }).length, 4, 'two hold blocks of it')
+  const last = pieces.at(-1) as number
+  table.receive(1, [blocks.find((block) => Math.floor(block / 4) === last) as number])
   deepEqual(table.ask(1, { maxBlocks: 8, takesWhole: true }), [])
+})
+
+test('a rest that somebody else sends a block of goes to who takes whole pieces, but not one that more is asked of others', () => {
+  const table = new Table({ pieceCount: 5, blocksPerPiece: 4, have: fourHad })
+  table.join(1)
+  table.join(2)
+  const blocks = table.ask(2)
+  const [first, coming, third, last] = blocks as [number, number, number, number]
+  table.receive(2, [first])
+  table.picker.setArriving(coming, arriving)
+  table.picker.resign(Math.floor(first / 4))
+  deepEqual(table.ask(1, { takesWhole: true }), [])
+  table.picker.returned(third, 2)
+  table.picker.returned(last, 2)
+  deepEqual(table.ask(1, { maxBlocks: 1, takesWhole: true }), [third])
+  deepEqual(table.ask(2, { endGameDepth: 0 }), [], 'it is kept')
+  ok(table.picker.welcome(last, 2), 'what is not asked of the keeper yet')
+  ok(!table.picker.welcome(third, 2))
+  ok(!table.picker.welcome(first, 2))
+  deepEqual(table.ask(1, { takesWhole: true }), [], 'nothing is asked of it that another sends')
+})
+
+test('pieces that a peer may not begin are left to others', () => {
+  const table = new Table({ pieceCount: 8, blocksPerPiece: 4, have: fourHad })
+  table.join(1)
+  const mayBegin = table.bitfield([6])
+  equal(table.pieceOf(table.ask(1, { mayBegin })), 6)
+  deepEqual(table.ask(1, { mayBegin, endGameDepth: 0 }), [])
 })
 
 test('a deadline does not lead out of the ranges given', () => {
@@ -514,6 +544,7 @@ test('the last piece and pieces of odd length have as many blocks as they need',
   const count = picker.pick({
     peer: 1,
     bits,
+    mayBegin: bits,
     isSlow: false,
     isAlone: false,
     takesWhole: false,
