@@ -347,7 +347,12 @@ export class AuctionProvider {
       if (price !== undefined && this.bidders.get(account)?.isWanting === true) this.hold(account, price, nowMs)
       this.tellAward(account, price)
     }
-    for (const account of awards.keys()) if (!this.holders.has(account)) this.settled.dropped.add(account)
+    for (const account of awards.keys()) {
+      if (this.holders.has(account)) continue
+      this.settled.dropped.add(account)
+      // It was told that it won, as the openings say, and wants nothing since it committed itself.
+      this.tell(account, { type: 'share-lost', epoch: call.epoch, owedBytes: 0 })
+    }
     this.promote(nowMs)
   }
 

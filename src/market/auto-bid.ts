@@ -14,14 +14,21 @@ export interface BidInputs {
   readonly remainingMiB: number
   /** Twice the median of recent prices (`RecentPrices.most`). */
   readonly mostPerMiB: TokenAmount
+  /** r of the provider it is for. */
+  readonly postedPrice: TokenAmount
 }
 
-/** Base units for a MiB. */
-export function autoBid({ spendingRate, remainingBudget, remainingMiB, mostPerMiB }: BidInputs): TokenAmount {
+/**
+ * Base units for a MiB: an even part of the budget, or the posted price where that is more, so that a budget that does
+ * not last for everything buys what it can at once. Below the posted price where that is over the most, and no bid then.
+ */
+export function autoBid(inputs: BidInputs): TokenAmount {
+  const { spendingRate, remainingBudget, remainingMiB, mostPerMiB, postedPrice } = inputs
   if (remainingMiB <= 0) return zeroAmount
   const share = (spendingRate * remainingBudget) / (evenSpending * BigInt(remainingMiB))
+  const wanted = share > postedPrice ? share : postedPrice
   // Never over what the budget holds for a single MiB, whatever the rate.
-  const affordable = share < remainingBudget ? share : remainingBudget
+  const affordable = wanted < remainingBudget ? wanted : remainingBudget
   return tokenAmount(affordable < mostPerMiB ? affordable : mostPerMiB)
 }
 

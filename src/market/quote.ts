@@ -1,5 +1,6 @@
 // What paying would cost and save, before anything is paid. Guarantees: whole numbers, rounded against paying: price and
 // fees up, time saved down; says so where it is not worth it. Pure.
+import { byteCount } from '../base/byte-count.ts'
 import { type TokenAmount, tokenAmount } from '../base/token-amount.ts'
 
 /** A provider that sells, as it is seen now. */
@@ -19,8 +20,8 @@ export interface QuoteInputs {
   /** Own downlink; Infinity: not known. */
   readonly mostBytesPerSecond: number
   readonly providers: readonly QuotedProvider[]
-  /** The most that is paid for a MiB. */
-  readonly bid: TokenAmount
+  /** What is bid for a MiB where the posted price is so much; less than that is no bid. */
+  readonly bidAt: (postedPrice: TokenAmount) => TokenAmount
   readonly budget: TokenAmount
   /** To open and close a lane. */
   readonly feePerLane: TokenAmount
@@ -49,12 +50,16 @@ const mebibyte = 1_048_576n
 const leastGain = 10
 const second = 1000
 
-/** Buys from the cheapest first, until the downlink is full or the budget would be passed. */
+/**
+ * Buys from the cheapest first, until the downlink is full; with a budget that does not last for everything, as fast as that
+ * goes as long as it lasts, and the rest comes for nothing.
+ */
 export function quote(inputs: QuoteInputs): Quote {
-  const { remainingBytes, unpaidBytesPerSecond, mostBytesPerSecond, bid, budget, feePerLane, laneMs } = inputs
+  const { remainingBytes, unpaidBytesPerSecond, mostBytesPerSecond, bidAt, budget, feePerLane, laneMs } = inputs
   const offered = inputs.providers
-    .filter(({ postedPrice, shareBytesPerSecond }) => postedPrice <= bid && shareBytesPerSecond > 0)
-    .map((provider) => ({ ...provider, price: provider.isContested ? bid : provider.postedPrice }))
+    .map((provider) => ({ ...provider, bid: bidAt(provider.postedPrice) }))
+    .filter(({ postedPrice, shareBytesPerSecond, bid }) => postedPrice <= bid && shareBytesPerSecond > 0)
+    .map((provider) => ({ ...provider, price: provider.isContested ? provider.bid : provider.postedPrice }))
     .sort((a, b) => (a.price < b.price ? -1 : a.price > b.price ? 1 : b.shareBytesPerSecond - a.shareBytesPerSecond))
   const unpaidMs = timeMs(remainingBytes, Math.min(unpaidBytesPerSecond, mostBytesPerSecond))
   const free = { expectedPay: 0n, fees: 0n, lanes: 0, paidMs: unpaidMs }
@@ -69,13 +74,18 @@ export function quote(inputs: QuoteInputs): Quote {
     const lanes = index + 1
     // Bytes come from each in proportion to its rate; what the downlink cuts off is cut from all.
     const divisor = mebibyte * BigInt(Math.max(1, Math.floor(rate)))
-    const expectedPay = (weightedPrice * BigInt(remainingBytes) + divisor - 1n) / divisor
+    const wholePay = (weightedPrice * BigInt(remainingBytes) + divisor - 1n) / divisor
     const fees = feePerLane * BigInt(lanes)
-    if (expectedPay + fees > budget) {
-      isOverBudget = true
-      break
-    }
-    best = { expectedPay, fees, lanes, paidMs: timeMs(remainingBytes, Math.min(rate, mostBytesPerSecond)) }
+    isOverBudget = wholePay + fees > budget
+    if (fees >= budget) break
+    const expectedPay = isOverBudget ? budget - fees : wholePay
+    const paidForBytes = isOverBudget ? byteCount((BigInt(remainingBytes) * expectedPay) / wholePay) : remainingBytes
+    const paidMs =
+      timeMs(paidForBytes, Math.min(rate, mostBytesPerSecond)) +
+      timeMs(remainingBytes - paidForBytes, Math.min(unpaidBytesPerSecond, mostBytesPerSecond))
+    if (paidMs < best.paidMs) best = { expectedPay, fees, lanes, paidMs }
+    // More of them would spend it sooner, and buy no more.
+    if (isOverBudget) break
   }
   const savedMs = best.lanes === 0 ? 0 : unpaidMs - best.paidMs
   const isGain = best.lanes > 0 && (unpaidMs === Number.POSITIVE_INFINITY || savedMs * leastGain >= unpaidMs)

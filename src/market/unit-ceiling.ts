@@ -1,6 +1,7 @@
 // The most a requester pays for a unit of a job, and medians of what it paid lately.
 // Guarantees: ceiling times units is never over what the owner allows. Owns the last prices of one account.
 import { assert } from '../base/assert.ts'
+import { byteCount } from '../base/byte-count.ts'
 import { type TokenAmount, tokenAmount } from '../base/token-amount.ts'
 
 const maxPrices = 100
@@ -36,6 +37,14 @@ export class RecentPrices {
     const median = this.median()
     return tokenAmount(median === undefined ? defaultPricesPerCeiling * defaultPrice : pricesPerCeiling * median)
   }
+}
+
+/**
+ * How many of so many units a job is for: as many as can be paid for at the least price that is asked, so that what does
+ * not last for everything buys what it can.
+ */
+export function affordableUnits(maxPay: TokenAmount, units: number, leastPrice: TokenAmount): number {
+  return leastPrice * BigInt(units) <= maxPay ? units : byteCount(maxPay / leastPrice)
 }
 
 /** rho, base units a unit of 1 MiB. */

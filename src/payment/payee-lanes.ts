@@ -9,6 +9,7 @@ import type { Random } from '../ports/random.ts'
 import type { SignatureScheme } from '../ports/signatures.ts'
 import type { StoreChange } from '../ports/store.ts'
 import type { CreditPoolOptions } from './credit-pool.ts'
+import { EarnedLately } from './earned-lately.ts'
 import type { Errands } from './errands.ts'
 import {
   deleteRecord,
@@ -34,10 +35,24 @@ export interface PayeeOptions {
   readonly random: Random
   /** Vouchers are cashed when so much is in hand, and anyway before it is too late. */
   readonly claimAt: TokenAmount
+  /** Where cashing has fees: when a batch is worth them. Absent: it has none, and `claimAt` alone says. */
+  readonly settles?: SettlementRule
   readonly pool?: CreditPoolOptions
   /** Who is away for longer is not waited for: its lanes are closed. Absent: ten minutes; Infinity: by time alone. */
   readonly returnsWithinMs?: number
 }
+
+/** What is in hand: of each lane, and until when it can safely be cashed, by the rail's time. */
+interface UnsettledBatch {
+  readonly lanes: readonly { readonly unpaid: TokenAmount; readonly cashBeforeMs: number }[]
+  readonly earnedPerDay: TokenAmount
+  /** The most that may be in hand. */
+  readonly exposureLimit: TokenAmount
+  readonly nowMs: number
+}
+
+/** Which of the lanes to cash now, as indexes. */
+export type SettlementRule = (batch: UnsettledBatch) => readonly number[]
 
 /** What the store has of a payee on this rail. */
 export interface PayeeRecords {
@@ -74,18 +89,25 @@ export class PayeeLanes {
   readonly operations: RailOperations<PayeeStep, PayeeOutput>
   readonly entries = new Map<LaneId, PayeeEntry>()
   readonly byPayer = new Map<AccountId, readonly PayeeEntry[]>()
+  private readonly lately: EarnedLately
   private claimAllAtMs = Number.NEGATIVE_INFINITY
   private isAsked = false
 
   constructor(options: PayeeOptions, records: PayeeRecords, errands: Errands<PayeeStep, PayeeOutput>, nowMs: number) {
     this.options = options
     this.errands = errands
+    this.lately = new EarnedLately(nowMs)
     this.operations = new RailOperations(options.terms, options.account, payeeOperations, errands)
     for (const record of records.lanes) this.insert(newPayeeEntry(record, nowMs))
     for (const operation of records.operations) {
       this.operations.restore(operation)
       for (const entry of this.entriesOf(operation)) begin(entry, operation)
     }
+  }
+
+  /** Vouchers for so much are on the disk. */
+  earned(amount: TokenAmount, nowMs: number): void {
+    this.lately.add(amount, nowMs)
   }
 
   notice(notice: PayeeNotice): void {
@@ -166,8 +188,33 @@ export class PayeeLanes {
         wakeMs = Math.min(wakeMs, this.contact.steadyAt(dueMs))
       }
     }
-    const isWorthIt = inHand > 0n && inHand >= this.options.claimAt
+    const { settles, claimAt } = this.options
+    if (settles !== undefined && !this.isAsked) {
+      return Math.min(wakeMs, this.claimWorthwhile(settles, [...due, ...rest], ledgerMs, nowMs))
+    }
+    const isWorthIt = inHand > 0n && inHand >= claimAt
     return Math.min(wakeMs, this.claimSome(due, rest, isWorthIt, nowMs))
+  }
+
+  /** What the rule chooses; looked at no more often than there are claims for their amount alone. */
+  private claimWorthwhile(
+    settles: SettlementRule,
+    entries: readonly PayeeEntry[],
+    ledgerMs: number | undefined,
+    nowMs: number,
+  ): number {
+    if (entries.length === 0 || ledgerMs === undefined) return Number.POSITIVE_INFINITY
+    if (this.claimAllAtMs > nowMs) return this.claimAllAtMs
+    const lanes = entries.map(({ record }) => ({
+      unpaid: unclaimedOf(record),
+      // What may be worth nothing any moment is due, whatever its time.
+      cashBeforeMs: record.isDoubtful === 'yes' ? ledgerMs : servesUntilMs(record.expiresAtMs, this.options.terms),
+    }))
+    const earnedPerDay = this.lately.perDay(nowMs)
+    const chosen = new Set(settles({ lanes, earnedPerDay, exposureLimit: this.options.claimAt, nowMs: ledgerMs }))
+    if (chosen.size === 0) return Number.POSITIVE_INFINITY
+    const worthwhile = entries.filter((_, index) => chosen.has(index))
+    return this.claimSome(worthwhile, [], true, nowMs)
   }
 
   settle({ operation, result, attempts }: SettledOperation, nowMs: number): void {

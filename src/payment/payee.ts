@@ -371,7 +371,9 @@ export class Payee {
     for (const { entry, amount } of vouchers) {
       const tab = this.tabs.of(entry.record.payer, nowMs)
       if (amount > entry.counted) {
-        this.tabs.credit(tab, subtractAmounts(amount, entry.counted), ledgerMs)
+        const paid = subtractAmounts(amount, entry.counted)
+        this.tabs.credit(tab, paid, ledgerMs)
+        this.lanes.earned(paid, nowMs)
         entry.counted = amount
       }
       if (ledgerMs !== undefined) this.acknowledge(tab, entry.record.lane, amount, ledgerMs, nowMs)

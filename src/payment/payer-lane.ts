@@ -2,6 +2,7 @@
 // with it now. A tab is the running account between two accounts; its lanes are what it is paid out of, one after another.
 import { subtractAmounts, type TokenAmount, zeroAmount } from '../base/token-amount.ts'
 import type { AccountId, Hash256, Lane, OperationId, Signature } from '../ports/ledger.ts'
+import { tickBytes } from './exposure-window.ts'
 import type { PayerLane } from './lane-records.ts'
 import { PriceMeter } from './price-meter.ts'
 import { claimableUntilMs, paysUntilMs, type RailTerms, rollsOverAtMs, servesUntilMs } from './rail-terms.ts'
@@ -42,6 +43,8 @@ export interface PayerTab {
   bytesPerSecond: number
   /** How far the payee goes ahead of payment; 0: it wants to be paid ahead. */
   windowBytes: number
+  /** Of what is bought little is left: it is paid for as at the beginning. */
+  isJobEnding: boolean
   isAttached: boolean
   /** Nothing more will be bought; Infinity: that was not said. */
   finishedAtMs: number
@@ -100,6 +103,7 @@ export function newPayerTab(number: number, payee: AccountId, unpaid: TokenAmoun
     paid: zeroAmount,
     bytesPerSecond: 0,
     windowBytes: mebibyte,
+    isJobEnding: false,
     isAttached: false,
     finishedAtMs: Number.POSITIVE_INFINITY,
     isConfirmed: false,
@@ -173,4 +177,9 @@ export function afterRail(record: PayerLane, lane: Lane): PayerLane | undefined 
 
 function sameState(a: PayerLane['state'], b: PayerLane['state']): boolean {
   return a.type === b.type && (a.type !== 'closing' || b.type !== 'closing' || a.closesAtMs === b.closesAtMs)
+}
+
+/** How many verified bytes it waits for before it pays; at the end as at the beginning. */
+export function tickOf({ bytesPerSecond, windowBytes, isJobEnding }: PayerTab): number {
+  return tickBytes(bytesPerSecond, isJobEnding ? 0 : windowBytes)
 }

@@ -7,7 +7,7 @@ import type { Signature, Voucher } from '../ports/ledger.ts'
 import type { Errands } from './errands.ts'
 import { tickBytes } from './exposure-window.ts'
 import type { PayerLane } from './lane-records.ts'
-import { headroomOf, isPayable, type PayerEntry, type PayerTab, servesRequests } from './payer-lane.ts'
+import { headroomOf, isPayable, type PayerEntry, type PayerTab, servesRequests, tickOf } from './payer-lane.ts'
 import { handBudget, type PayerLanes, type PayerStep } from './payer-lanes.ts'
 import type { PayerOutput } from './payment-events.ts'
 import { retryDelayMs } from './rail-contact.ts'
@@ -39,7 +39,7 @@ export class PayerVouchers {
     if (target <= tab.paid) {
       tab.isDue = false
       tab.unpaidSinceMs = Number.POSITIVE_INFINITY
-      tab.dueAtBytes = tab.meter.bytes + tickBytes(tab.bytesPerSecond, tab.windowBytes)
+      tab.dueAtBytes = tab.meter.bytes + tickOf(tab)
       return Number.POSITIVE_INFINITY
     }
     if (tab.unpaidSinceMs === Number.POSITIVE_INFINITY) tab.unpaidSinceMs = nowMs
@@ -53,7 +53,7 @@ export class PayerVouchers {
     tab.paid = addAmounts(tab.paid, rise)
     tab.isDue = false
     tab.unpaidSinceMs = target > tab.paid ? nowMs : Number.POSITIVE_INFINITY
-    tab.dueAtBytes = tab.meter.bytes + tickBytes(tab.bytesPerSecond, tab.windowBytes)
+    tab.dueAtBytes = tab.meter.bytes + tickOf(tab)
     entry.voucher = 'persisting'
     entry.signature = undefined
     const { record } = entry

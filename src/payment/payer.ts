@@ -10,10 +10,9 @@ import { accountAddress } from '../formats/money/account-id.ts'
 import { voucherDigest } from '../formats/money/voucher-digest.ts'
 import type { AccountId, Hash256, Lane, LedgerOperation, SignedVoucher, Voucher } from '../ports/ledger.ts'
 import { Errands } from './errands.ts'
-import { tickBytes } from './exposure-window.ts'
 import { maxMarks, type PayeeMark, type PayeeMessage } from './lane-messages.ts'
 import { type Budget, budgets, type PayerLane, putRecord } from './lane-records.ts'
-import { isLasting, isPayable, type PayerEntry, type PayerTab, unpaidOf } from './payer-lane.ts'
+import { isLasting, isPayable, type PayerEntry, type PayerTab, tickOf, unpaidOf } from './payer-lane.ts'
 import { handBudget, PayerLanes, type PayerOptions, type PayerRecords, type PayerStep } from './payer-lanes.ts'
 import { isFinished, PayerVouchers, paysWithinMs, resendMs } from './payer-vouchers.ts'
 import type { PayerOutput, PaymentAnswer } from './payment-events.ts'
@@ -34,7 +33,8 @@ export type PayerInput =
     }
   /** From a count of bytes of this tab on; false from `tabOf` on means nothing was agreed. */
   | { readonly type: 'price'; readonly payee: AccountId; readonly fromByte: number; readonly pricePerMiB: TokenAmount }
-  | { readonly type: 'rate'; readonly payee: AccountId; readonly bytesPerSecond: number }
+  /** `isEnding`: what is bought is nearly here, so the payee is back at its first window. */
+  | { readonly type: 'rate'; readonly payee: AccountId; readonly bytesPerSecond: number; readonly isEnding: boolean }
   | { readonly type: 'detach'; readonly payee: AccountId }
   /** For bytes of an earlier connection, which were verified only now. */
   | { readonly type: 'owe'; readonly payee: AccountId; readonly amount: TokenAmount }
@@ -204,6 +204,8 @@ export class Payer {
       case 'rate': {
         const tab = lanes.tabOf(input.payee, nowMs)
         tab.bytesPerSecond = input.bytesPerSecond
+        tab.isJobEnding = input.isEnding
+        this.hasten(tab)
         return tab
       }
       case 'detach':
@@ -299,7 +301,12 @@ export class Payer {
 
   private takeWindow(tab: PayerTab, windowBytes: number): void {
     if (Number.isSafeInteger(windowBytes) && windowBytes >= 0) tab.windowBytes = windowBytes
-    tab.dueAtBytes = Math.min(tab.dueAtBytes, tab.meter.bytes + tickBytes(tab.bytesPerSecond, tab.windowBytes))
+    this.hasten(tab)
+  }
+
+  /** The tick may be smaller than when it was last counted from. */
+  private hasten(tab: PayerTab): void {
+    tab.dueAtBytes = Math.min(tab.dueAtBytes, tab.meter.bytes + tickOf(tab))
   }
 
   /** What the payee has of a lane: no less than it says. */

@@ -8,8 +8,11 @@ import type { RailTerms } from './rail-terms.ts'
 
 /** A lane's first deposit lasts for so long at the rate of the moment. */
 const depositSeconds = 30
-/** Nobody's first guess of a rate locks less than this is worth. */
-const leastBytesPerSecond = 262_144
+/**
+ * Nobody's first guess of a rate locks less than this is worth: two MiB or so. Before anything came of a payee more would
+ * lie idle there, out of what may be had elsewhere; it is topped up as it is used.
+ */
+const leastBytesPerSecond = 65_536
 
 /** What a lane takes out of its budget, or may take. */
 function heldBy({ deposit, toppingUp, fee }: PayerLane): bigint {

@@ -14,6 +14,13 @@ export interface RailTerms {
   readonly maxLaneMs: number
   /** What opening a lane costs at most, besides the deposit. */
   readonly openFee: TokenAmount
+  /** What cashing costs: each claim, and each lane in it. Absent: nothing, as on a ledger. */
+  readonly claimFees?: ClaimFees
+}
+
+interface ClaimFees {
+  readonly transaction: TokenAmount
+  readonly lane: TokenAmount
 }
 
 /** Windows before expiry: a successor is opened, service and new debts end and cashing begins, vouchers end. */

@@ -16,12 +16,18 @@ import type { PaidSums } from './speed-parties.ts'
 export interface PayingConnection extends SideConnection {
   /** Of the torrent: the purse its lanes are paid out of. */
   readonly budget: string
+  /** What is bought is nearly here. */
+  readonly isEnding: boolean
   closeSpeed(why: 'count', detail: string): void
   /** What came before it was closed proved right. */
   boughtLate(side: BuyingSide, bytes: number): void
 }
 
 const blockBytes = 16_384
+/** Less is a burst, and says nothing of a rate. */
+const measurableBytes = 524_288
+/** What came is waited for no longer before lanes are ended. */
+const verifiesWithinMs = 1_000
 
 export class BuyingSide implements BuyingLine, PaidSource {
   readonly account: AccountId
@@ -38,6 +44,7 @@ export class BuyingSide implements BuyingLine, PaidSource {
   isAttached = false
   /** Of the times it counted before. */
   private before: PaidSums = { owed: zeroAmount, paid: zeroAmount }
+  bestBytesPerSecond = 0
   /** A voucher is due. */
   isDue = false
   /** Owed for, ever, on this connection. */
@@ -45,9 +52,18 @@ export class BuyingSide implements BuyingLine, PaidSource {
   private readonly connection: PayingConnection
   private readonly desk: SideDesk
   private tab: number | undefined
+  /** Where the tab began to count, which begins at 0 each time it is the one that counts. */
+  private tabFromByte = 0
+  /** Of the stretch that is on, or was last. */
   private lastPrice: TokenAmount
   private owedBesides = 0
   private isStarved = false
+  /** It was idle when that was looked at last, in this stretch. */
+  private wasIdle = false
+  private stretchFromByte = 0
+  /** Nothing more is to be bought; Infinity: that was not said, or is done. */
+  private finishByMs = Number.POSITIVE_INFINITY
+  private wasEnding = false
 
   constructor(connection: PayingConnection, desk: SideDesk, account: AccountId, price: TokenAmount) {
     this.connection = connection
@@ -64,7 +80,7 @@ export class BuyingSide implements BuyingLine, PaidSource {
   }
 
   get isReady(): boolean {
-    if (!this.isAttached || this.tab === undefined) return false
+    if (!this.isAttached || this.tab === undefined || this.desk.isAvoided(this.account)) return false
     const { machine } = this.desk.payer
     const left = machine.requestAllowanceBytes(this.tab) - this.undecidedBytes
     // Once nothing more comes into the lane, what does not pay for a whole piece buys nothing.
@@ -94,6 +110,7 @@ export class BuyingSide implements BuyingLine, PaidSource {
     const { desk, account, connection } = this
     desk.payer.handle({ type: 'attach', payee: account, budget: connection.budget, bytesPerSecond: this.rate })
     this.tab = desk.payer.machine.tabOf(account)
+    this.tabFromByte = this.receivedBytes - this.undecidedBytes + this.owedBesides
     this.isAttached = true
   }
 
@@ -105,20 +122,45 @@ export class BuyingSide implements BuyingLine, PaidSource {
     this.price = undefined
   }
 
+  /** Each second. */
   rateChanged(): void {
-    if (this.isAttached) this.desk.payer.handle({ type: 'rate', payee: this.account, bytesPerSecond: this.rate })
+    this.wasIdle = this.isIdle
+    const { peer, swarmPeer } = this.connection.link
+    if (swarmPeer !== undefined && peer.receivedPayloadBytes >= measurableBytes) {
+      this.bestBytesPerSecond = Math.max(this.bestBytesPerSecond, swarmPeer.downloadMeter.rate(this.desk.nowMs()))
+    }
+    if (!this.isAttached) return
+    const { isEnding } = this.connection
+    this.wasEnding = isEnding
+    this.desk.payer.handle({ type: 'rate', payee: this.account, bytesPerSecond: this.rate, isEnding })
+    this.reviewFinish()
+  }
+
+  /** The payee has a voucher: at its next window it may be the end. */
+  acknowledged(): void {
+    if (this.connection.isEnding !== this.wasEnding) this.rateChanged()
   }
 
   /** More is bought here after all. */
   goOn(): void {
+    this.finishByMs = Number.POSITIVE_INFINITY
     if (!this.isAttached) return
     const { desk, account, connection } = this
     desk.payer.handle({ type: 'attach', payee: account, budget: connection.budget, bytesPerSecond: this.rate })
   }
 
-  /** Nothing more is bought here: what is owed is paid, and the lanes end. */
+  /** Nothing more is bought here: what is owed is paid, and the lanes end, soon after all that came is verified. */
   finish(): void {
-    if (this.isAttached) this.desk.payer.handle({ type: 'finish', payee: this.account })
+    const nowMs = this.desk.nowMs()
+    this.finishByMs = Math.min(this.finishByMs, nowMs + verifiesWithinMs)
+    this.reviewFinish()
+  }
+
+  private reviewFinish(): void {
+    if (!this.isAttached || this.finishByMs === Number.POSITIVE_INFINITY) return
+    if (this.undecidedBytes > 0 && this.desk.nowMs() < this.finishByMs) return
+    this.finishByMs = Number.POSITIVE_INFINITY
+    this.desk.payer.handle({ type: 'finish', payee: this.account })
   }
 
   owe(bytes: number): void {
@@ -133,6 +175,7 @@ export class BuyingSide implements BuyingLine, PaidSource {
     if (desk.payer.machine.countVerified(tab, bytes, nowMs)) this.isDue = true
     if (this.connection.link.swarmPeer?.outstanding.size === 0) this.noneOutstanding()
     desk.touchPayer()
+    this.reviewFinish()
   }
 
   noneOutstanding(): void {
@@ -148,9 +191,19 @@ export class BuyingSide implements BuyingLine, PaidSource {
     return account === undefined || (account.paid >= account.owed && account.isDelivered)
   }
 
+  /** It may serve something that was paid for already; the count ends with the connection, or when another one counts. */
+  get isPaidAhead(): boolean {
+    const account = this.isAttached ? this.desk.payer.machine.accountOf(this.account) : undefined
+    return account !== undefined && account.paid > account.owed
+  }
+
   /** Nothing is left to be settled over this connection. */
   get isOver(): boolean {
-    return this.isSettled && (!this.isAttached || this.desk.payer.machine.accountOf(this.account)?.laneCount === 0)
+    return (
+      this.isSettled &&
+      this.undecidedBytes === 0 &&
+      (!this.isAttached || this.desk.payer.machine.accountOf(this.account)?.laneCount === 0)
+    )
   }
 
   takeRelief(): boolean {
@@ -176,6 +229,11 @@ export class BuyingSide implements BuyingLine, PaidSource {
     if (!this.agrees(fromByte)) return false
     if (!this.isAttached) return true
     this.setPrice(price, fromByte)
+    if (this.price === undefined) {
+      this.wasIdle = false
+      this.stretchFromByte = fromByte
+    }
+    this.lastPrice = price
     this.price = price
     return true
   }
@@ -183,10 +241,17 @@ export class BuyingSide implements BuyingLine, PaidSource {
   stop(fromByte: number, owedBytes: number): boolean {
     if (!this.agrees(fromByte)) return false
     if (this.price === undefined) return true
+    const wasIdle = this.isIdle && this.wasIdle
     this.price = undefined
     this.isStarved = true
-    // Nobody is owed more than a tick for nothing.
-    const besides = Math.min(owedBytes, tickBytes(this.rate, 0))
+    if (owedBytes === 0) return true
+    const besides = this.desk.undrawn.grant(this.account, {
+      claimedBytes: owedBytes,
+      servedBytes: this.dealtBytes - this.owedBesides,
+      tickBytes: tickBytes(this.rate, 0),
+      wasIdle,
+      isEmpty: this.receivedBytes === this.stretchFromByte,
+    })
     if (besides > 0) {
       this.owedBesides += besides
       this.owe(besides)
@@ -217,6 +282,12 @@ export class BuyingSide implements BuyingLine, PaidSource {
     return Math.max(measured, (4 * conditions.pieceBytes) / depositSeconds)
   }
 
+  /** It would serve, and nothing is asked of it. */
+  private get isIdle(): boolean {
+    const { peer, swarmPeer } = this.connection.link
+    return this.isInStretch && !peer.isChoking && swarmPeer?.outstanding.size === 0
+  }
+
   private agrees(fromByte: number): boolean {
     if (fromByte === this.receivedBytes) return true
     this.connection.closeSpeed('count', `counted ${this.receivedBytes} bytes, not ${fromByte}`)
@@ -224,9 +295,8 @@ export class BuyingSide implements BuyingLine, PaidSource {
   }
 
   private setPrice(pricePerMiB: TokenAmount, fromByte: number): void {
-    this.lastPrice = pricePerMiB
-    const { account } = this
-    this.desk.payer.handle({ type: 'price', payee: account, fromByte: fromByte + this.owedBesides, pricePerMiB })
+    const ofTab = fromByte + this.owedBesides - this.tabFromByte
+    this.desk.payer.handle({ type: 'price', payee: this.account, fromByte: ofTab, pricePerMiB })
   }
 }
 

@@ -3,7 +3,7 @@
 // added, else the v2 info hash, in hexadecimal; any info hash of a torrent is understood in its place.
 import type { Brand } from '../base/brand.ts'
 import type { TokenAmount } from '../base/token-amount.ts'
-import type { ConnectionLimits, QueueLimits, RateLimits, SeedGoals } from './session-config.ts'
+import type { ConnectionLimits, QueueLimits, RateLimits, SeedGoals, SpeedConfig } from './session-config.ts'
 
 export type TorrentId = Brand<string, 'TorrentId'>
 
@@ -101,8 +101,8 @@ export type SessionCommand =
   /** An IP address; nothing of it is dialled or accepted until the session ends. */
   | { readonly type: 'ban'; readonly address: string }
   | { readonly type: 'unban'; readonly address: string }
-  /** Turns paying or earning on or off (SpeedConfig); neither changes the other. */
-  | { readonly type: 'set-speed'; readonly pays?: boolean; readonly earns?: boolean }
+  /** Turns paying or earning on or off, or sets what a day may cost (SpeedConfig); none changes another. */
+  | ({ readonly type: 'set-speed' } & Partial<Pick<SpeedConfig, 'pays' | 'earns' | 'dayBudget'>>)
 
 export type Command = SessionCommand | TorrentCommand
 

@@ -1,5 +1,5 @@
-// How many shares are worth buying: as many as make the download faster. One more is tried at a time, and no more once the
-// last ones brought nothing, or the limit is reached. Numbers only; owns what was measured in the last epochs.
+// How many shares are worth buying: as many as make the download faster. Twice as many are tried at a time, and no more
+// once the last ones brought nothing, or the limit is reached. Numbers only; owns what was measured in the last epochs.
 
 const epochMs = 10_000
 /** Epochs without a gain from another share. */
@@ -28,7 +28,7 @@ export class DownlinkUse {
       this.note(holding, rate)
     }
     if (rate >= limit * nearLimit) return Math.max(1, holding)
-    return this.vainEpochs >= patience ? Math.max(1, this.bestShares) : holding + triedAtOnce
+    return this.vainEpochs >= patience ? Math.max(1, this.bestShares) : holding + Math.max(triedAtOnce, holding)
   }
 
   private note(holding: number, rate: number): void {

@@ -10,7 +10,7 @@ import { type JobAward, type JobRequesterMessage, maxSeats } from '../market/mar
 import type { JobShare } from '../market/procurement.ts'
 import { ProcurementRequester, type ProcurementRequesterOutput } from '../market/procurement-requester.ts'
 import { byAccount } from '../market/sealing.ts'
-import { automaticCeiling } from '../market/unit-ceiling.ts'
+import { affordableUnits, automaticCeiling } from '../market/unit-ceiling.ts'
 import type { AccountId } from '../ports/ledger.ts'
 import { SpeedBuying } from './speed-buying.ts'
 import type { BuyingLine } from './speed-line.ts'
@@ -211,9 +211,9 @@ export class JobBuying implements BuyingMarket {
   /** Lanes are opened before anything is asked for, so that nobody holds a share for us that we cannot pay yet. */
   private gather(stage: Extract<Stage, { readonly type: 'gathering' }>, nowMs: number): void {
     const { place } = this
-    const units = place.remainingMiB()
     const leftMs = stage.deadlineAtMs - nowMs
     const maxPay = place.budgetLeft()
+    const units = this.unitsFor(maxPay)
     const ceiling = units > 0 ? automaticCeiling(maxPay, units, place.rail.prices, place.config.startPrice) : zeroAmount
     if (leftMs < leastJobMs) {
       this.stage = { type: 'none' }
@@ -229,10 +229,10 @@ export class JobBuying implements BuyingMarket {
     const isEnough = ready.length === candidates.length ? waitedMs >= gatherMs : waitedMs >= mostGatherMs
     if (ready.length === 0 || !isEnough) return
     const seats = ready
-      .map(({ line: { account } }) => ({
+      .map(({ line: { account, bestBytesPerSecond } }) => ({
         account,
         handicap: place.rail.providers.handicapOf(account),
-        mostUnits: units,
+        mostUnits: Math.min(units, unitsWithin(bestBytesPerSecond, leftMs)),
       }))
       .sort((a, b) => a.handicap - b.handicap || byAccount(a, b))
       .slice(0, maxSeats)
@@ -254,6 +254,16 @@ export class JobBuying implements BuyingMarket {
     )
     this.stage = { type: 'asking', requester, ceiling }
     this.drain(requester, nowMs)
+  }
+
+  /** What is lacking, or as much of it as can be paid for. */
+  private unitsFor(maxPay: TokenAmount): number {
+    let least: TokenAmount | undefined
+    for (const { line } of this.dealings.values()) {
+      if (line.isUseful && (least === undefined || line.postedPrice < least)) least = line.postedPrice
+    }
+    const units = this.place.remainingMiB()
+    return least === undefined ? units : affordableUnits(maxPay, units, least)
   }
 
   private countShare(account: AccountId, nowMs: number): void {
@@ -399,6 +409,11 @@ export class JobBuying implements BuyingMarket {
     }
     this.auctions.join(line, nowMs)
   }
+}
+
+/** What a provider may promise by what it was seen to bring; Infinity: nothing is known of it. */
+function unitsWithin(bytesPerSecond: number, ms: number): number {
+  return bytesPerSecond === 0 ? Number.POSITIVE_INFINITY : Math.ceil((bytesPerSecond * ms) / 1_000 / mebibyte)
 }
 
 /** For a MiB: a unit's part of the pay. */

@@ -126,6 +126,11 @@ export class JobSelling implements SellingMarket {
     const bytes = this.proofs.join(statement.type, proof)
     this.jobs.handle({ type: 'root-shown', requester: from, root: { job, listRoot }, proof: bytes }, nowMs)
     this.drain(nowMs)
+    // Over a slow line it may come when the job is over.
+    const own = this.lists.get(from)
+    if (own === undefined || own.job !== job || own.listRoot === listRoot) return
+    const proofs = [this.proofs.join(statement.type, own.proof), bytes]
+    this.cheated({ type: 'fraud', requester: from, kind: 'two-lists', isProvable: true, proofs })
   }
 
   wake(nowMs: number): void {

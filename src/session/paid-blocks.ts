@@ -41,9 +41,9 @@ export class PaidBlocks {
     source.undecidedBytes += bytes
   }
 
-  /** What is left of it is owed for. */
-  verified(piece: number): void {
-    this.release(piece)
+  /** What is left of it is owed for. False: nothing is. */
+  verified(piece: number): boolean {
+    return this.release(piece)
   }
 
   /** Owed to nobody before it is verified, and then not to who sent what was wrong. */
@@ -75,14 +75,15 @@ export class PaidBlocks {
     this.sources.clear()
   }
 
-  private release(piece: number): void {
+  private release(piece: number): boolean {
     const paid = this.pieces.get(piece)
-    if (paid === undefined) return
+    if (paid === undefined) return false
     this.pieces.delete(piece)
     for (const [source, count] of paid.bytes) {
       source.undecidedBytes -= count
       source.owe(count)
     }
+    return paid.bytes.size > 0
   }
 }
 

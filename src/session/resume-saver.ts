@@ -1,5 +1,5 @@
 // What a session remembers of its torrents: one record and one .torrent for each, in the state folder. Saved some
-// seconds after a change, when a torrent stops, and at the end; read once, at the start.
+// seconds after a change, sooner where it was paid for, when a torrent stops, and at the end; read once, at the start.
 // Guarantees: a record claims only what was on the disk before it was written; each file is replaced whole; records
 // that cannot be read cost one torrent's state, never another's. Owns the files in the state folder.
 import { type Result, success } from '../base/errors.ts'
@@ -16,6 +16,10 @@ const maxFileBytes = 128 * 1024 * 1024
 const readsAtOnce = 16
 /** When a torrent is due while it is being saved, it is looked at again as soon. */
 const busyPauseMs = 100
+/** What is lost of paid content is bought again: two ticks of its rate are. */
+const paidIntervalMs = 500
+/** Saving what was paid for takes a fifth of the disk's time at most. */
+const pausePerSave = 4
 
 interface Pending {
   readonly torrent: Torrent
@@ -29,6 +33,8 @@ export class ResumeSaver {
   /** Saves under way, by torrent: the next waits for the one before. */
   private readonly saving = new Map<string, Promise<Result<void>>>()
   private readonly forgotten = new Set<string>()
+  /** How long the last save took, of torrents that were paid for. */
+  private readonly tookMs = new Map<string, number>()
   private readonly wakeOwner: number
   private wakeMs = Number.POSITIVE_INFINITY
 
@@ -39,11 +45,15 @@ export class ResumeSaver {
 
   /** It is saved within the save interval. */
   changed(torrent: Torrent): void {
+    if (!this.pending.has(torrent.facts.id)) this.saveWithin(torrent, this.room.config.saveIntervalMs)
+  }
+
+  /** It was paid for what is there now: it is saved as soon as the disk can do that all the time. */
+  bought(torrent: Torrent): void {
     const { id } = torrent.facts
-    if (this.pending.has(id) || this.forgotten.has(id)) return
-    const dueMs = this.room.turns.nowMs() + this.room.config.saveIntervalMs
-    this.pending.set(id, { torrent, dueMs })
-    this.wakeBy(dueMs)
+    const tookMs = this.tookMs.get(id) ?? 0
+    if (!this.tookMs.has(id)) this.tookMs.set(id, 0)
+    this.saveWithin(torrent, Math.min(Math.max(paidIntervalMs, pausePerSave * tookMs), this.room.config.saveIntervalMs))
   }
 
   /** There is metadata to keep, new or more than before. */
@@ -72,6 +82,7 @@ export class ResumeSaver {
     const { id } = torrent.facts
     this.forgotten.add(id)
     this.pending.delete(id)
+    this.tookMs.delete(id)
     return this.enqueue(torrent, async () => {
       const record = await this.room.stateRoot.remove([id + recordSuffix])
       const metainfo = await this.room.stateRoot.remove([id + metainfoSuffix])
@@ -123,6 +134,14 @@ export class ResumeSaver {
     }
   }
 
+  private saveWithin(torrent: Torrent, withinMs: number): void {
+    const { id } = torrent.facts
+    const dueMs = this.room.turns.nowMs() + withinMs
+    if (this.forgotten.has(id) || (this.pending.get(id)?.dueMs ?? dueMs + 1) <= dueMs) return
+    this.pending.set(id, { torrent, dueMs })
+    this.wakeBy(dueMs)
+  }
+
   private wakeBy(atMs: number): void {
     if (atMs >= this.wakeMs) return
     this.wakeMs = atMs
@@ -150,9 +169,14 @@ export class ResumeSaver {
   private enqueue(torrent: Torrent, work: () => Promise<Result<void>>): Promise<Result<void>> {
     const { id } = torrent.facts
     const before = this.saving.get(id) ?? Promise.resolve()
-    const saving = before.then(work)
+    let sinceMs = 0
+    const saving = before.then(() => {
+      sinceMs = this.room.turns.nowMs()
+      return work()
+    })
     this.saving.set(id, saving)
     void saving.then(() => {
+      if (this.tookMs.has(id)) this.tookMs.set(id, this.room.turns.nowMs() - sinceMs)
       if (this.saving.get(id) === saving) this.saving.delete(id)
     })
     return saving

@@ -6,9 +6,11 @@
 import type { TokenAmount } from '../base/token-amount.ts'
 import { zeroAmount } from '../base/token-amount.ts'
 import type { SpeedPlain } from '../formats/peer/speed-messages.ts'
+import { tickBytes } from '../payment/exposure-window.ts'
 import type { AccountId, RailId } from '../ports/ledger.ts'
 import type { SideConnection, SideDesk } from './side-desk.ts'
 import type { OtherStatement, SellingLine, StretchStatement, UncountedStretch } from './speed-line.ts'
+import { mostUndrawn } from './undrawn-claims.ts'
 
 /** As long as less may be sent, the peer waits. */
 const blockBytes = 16_384
@@ -34,6 +36,7 @@ export class SellingSide implements SellingLine {
   private owedBesides = 0
   private pendingStretches = 0
   private isStarved = false
+  private wasEnding = false
 
   constructor(connection: SideConnection, desk: SideDesk, account: AccountId, network: string, price: TokenAmount) {
     this.connection = connection
@@ -68,7 +71,8 @@ export class SellingSide implements SellingLine {
 
   get isWithoutRequests(): boolean {
     const { swarmPeer } = this.connection.link
-    return swarmPeer?.connection.isInterested === true && swarmPeer.uploads.size === 0
+    // What is still to go into the line was asked for, too.
+    return this.isInterested && swarmPeer?.uploads.size === 0 && this.connection.link.connection.queuedBytes === 0
   }
 
   get paidBytes(): number {
@@ -107,7 +111,14 @@ export class SellingSide implements SellingLine {
 
   conditionsChanged(): void {
     if (!this.isAttached) return
-    this.desk.payee.handle({ type: 'conditions', payer: this.account, conditions: this.connection.conditions })
+    const { conditions } = this.connection
+    this.wasEnding = conditions.isEnding
+    this.desk.payee.handle({ type: 'conditions', payer: this.account, conditions })
+  }
+
+  /** A voucher came: with what it pays for the payer may be at its end. */
+  vouched(): void {
+    if (this.connection.conditions.isEnding !== this.wasEnding) this.conditionsChanged()
   }
 
   /** A block was handed to the stream. Hot. True: it is paid for. */
@@ -149,7 +160,7 @@ export class SellingSide implements SellingLine {
 
   stretch(statement: UncountedStretch): void {
     this.pendingStretches++
-    this.connection.state(statement)
+    this.connection.state(statement.type === 'share-lost' ? this.claimable(statement) : statement)
   }
 
   /** It is sent, or will never be. */
@@ -173,6 +184,13 @@ export class SellingSide implements SellingLine {
   get sums(): { readonly owed: TokenAmount; readonly paid: TokenAmount } {
     const account = this.isAttached ? this.desk.payee.machine.accountOf(this.account) : undefined
     return account ?? { owed: zeroAmount, paid: zeroAmount }
+  }
+
+  /** More would not be paid, and a payer is not to be blamed for that. */
+  private claimable<Lost extends { readonly owedBytes: number }>(lost: Lost): Lost {
+    const tick = tickBytes(0, 0)
+    const most = mostUndrawn(this.servedBytes, tick) - this.owedBesides
+    return { ...lost, owedBytes: Math.max(0, Math.min(lost.owedBytes, tick, most)) }
   }
 
   private get payableBytes(): number {

@@ -83,8 +83,8 @@ export class SessionCommands {
       case 'set-speed': {
         const { speed } = config
         if (speed === undefined || target.room.speed === undefined) return noLedger
-        const { pays = speed.pays, earns = speed.earns } = command
-        target.reconfigure({ speed: { ...speed, pays, earns } })
+        const { pays = speed.pays, earns = speed.earns, dayBudget = speed.dayBudget } = command
+        target.reconfigure({ speed: { ...speed, pays, earns, dayBudget } })
         return done
       }
       default:

@@ -55,6 +55,8 @@ export interface SessionRoom {
   reviewDialling(): void
   /** What is to be remembered of a torrent has changed. */
   reviewSaving(id: TorrentId): void
+  /** The same, and it was paid for. */
+  noteBought(id: TorrentId): void
   /** Remembers a torrent at once: it is on the disk when this returns. Errors: of the disk; then it is tried again. */
   save(id: TorrentId): Promise<Result<void>>
 }

@@ -337,6 +337,10 @@ export class Session implements TorrentHost, CommandTarget {
         const torrent = this.registry.get(id)
         if (torrent !== undefined) this.saver.changed(torrent)
       },
+      noteBought: (id) => {
+        const torrent = this.registry.get(id)
+        if (torrent !== undefined) this.saver.bought(torrent)
+      },
       save: async (id) => {
         const torrent = this.registry.get(id)
         return torrent === undefined ? success(undefined) : await this.saver.save(torrent)

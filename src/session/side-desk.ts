@@ -8,6 +8,7 @@ import type { PayeeDriver, PayerDriver } from './lane-driver.ts'
 import type { UncountedStretch } from './speed-line.ts'
 import type { RailReceipts, SpeedRail } from './speed-ports.ts'
 import type { LinkedPeer } from './torrent-exchange.ts'
+import type { UndrawnClaims } from './undrawn-claims.ts'
 
 /** Both machines of an account, at work. */
 export interface SideDesk {
@@ -17,10 +18,11 @@ export interface SideDesk {
   readonly account: AccountId
   readonly payer: PayerDriver
   readonly payee: PayeeDriver
+  readonly undrawn: UndrawnClaims
   /** Of everything that is asked for here. */
   readonly signal: AbortSignal
   nowMs(): number
-  /** It kept what it was paid ahead too often: nothing is bought of it. */
+  /** It kept what it was paid ahead, or claimed what is not so, too often: nothing is bought of it. */
   isAvoided(account: AccountId): boolean
   /** Bytes were counted: looked at before the turn ends. */
   touchPayer(): void

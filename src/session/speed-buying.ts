@@ -28,6 +28,10 @@ interface Standing {
   reservedUntilMs: number
   /** Since when it cannot be paid for; Infinity: it can. */
   unreadySinceMs: number
+  /** Since when something is bid there in vain; Infinity: nothing is, or a share is held. */
+  waitsSinceMs: number
+  /** By which equals are ordered. */
+  readonly lot: number
 }
 
 type SignedKind = 'auction-call' | 'auction-list' | 'auction-award'
@@ -39,6 +43,8 @@ const patienceMs = 5_000
 const roundMs = 20_000
 /** A reveal that came too late, or was passed over: nobody can tell, and so long others are bid at. */
 const restMs = 120_000
+/** A bid that waits for so long is at one who has no share to give: others are bid at besides. */
+const crowdedMs = 2_000
 
 export class SpeedBuying implements BuyingMarket {
   private readonly place: MarketPlace
@@ -70,6 +76,8 @@ export class SpeedBuying implements BuyingMarket {
       reserved: zeroAmount,
       reservedUntilMs: Number.POSITIVE_INFINITY,
       unreadySinceMs: Number.POSITIVE_INFINITY,
+      waitsSinceMs: Number.POSITIVE_INFINITY,
+      lot: this.place.room.ports.random.below(2 ** 31),
     })
     this.tickAtMs = nowMs
   }
@@ -116,6 +124,8 @@ export class SpeedBuying implements BuyingMarket {
           this.notes.ended(line.account)
           this.hand(standing, message, proof, nowMs)
           standing.bid = zeroAmount
+          // Whether it is true or not, others are of more use.
+          if (message.owedBytes > 0) standing.restsUntilMs = nowMs + restMs
         }
         break
       default:
@@ -179,31 +189,46 @@ export class SpeedBuying implements BuyingMarket {
     const cheapest = [...this.standings.values()].sort(byPrice)
     let count = 0
     for (const standing of cheapest) {
-      const { line } = standing
+      const { line, bidder, bid } = standing
+      if (bid === 0n || bidder.heldPrice !== undefined) standing.waitsSinceMs = Number.POSITIVE_INFINITY
+      else if (standing.waitsSinceMs === Number.POSITIVE_INFINITY) standing.waitsSinceMs = nowMs
       const mayBid = this.budget !== undefined && wanted > 0n && nowMs >= standing.restsUntilMs
       const isCandidate = mayBid && line.isUseful && line.postedPrice <= wanted
       const isWanted = isCandidate && count < mostShares
-      if (isWanted) count++
+      if (isWanted && nowMs < standing.waitsSinceMs + crowdedMs) count++
       this.standFor(standing, isWanted ? wanted : zeroAmount, nowMs)
     }
   }
 
-  /** What is bid for a MiB by itself. */
+  /** The most that is bid for a MiB anywhere; 0: nothing. */
   private bid(): TokenAmount {
+    const most = this.mostPerMiB
+    return this.bidAt(most, most)
+  }
+
+  /** What is bid by itself where the posted price is so much. */
+  private bidAt(postedPrice: TokenAmount, mostPerMiB: TokenAmount): TokenAmount {
     const { place } = this
-    const lately = place.rail.prices.most(place.config.startPrice)
-    const most = place.mostPerMiB() ?? lately
     return autoBid({
       spendingRate: evenSpending,
       remainingBudget: place.budgetLeft(),
       remainingMiB: place.remainingMiB(),
-      mostPerMiB: most < lately ? most : lately,
+      mostPerMiB,
+      postedPrice,
     })
   }
 
+  private get mostPerMiB(): TokenAmount {
+    const { place } = this
+    const lately = place.rail.prices.most(place.config.startPrice)
+    const most = place.mostPerMiB() ?? lately
+    return most < lately ? most : lately
+  }
+
   /** A share is wanted once it could be paid for at once; who is served for nothing meanwhile loses nothing. */
-  private standFor(standing: Standing, wanted: TokenAmount, nowMs: number): void {
+  private standFor(standing: Standing, most: TokenAmount, nowMs: number): void {
     const { line, bidder } = standing
+    const wanted = most > 0n ? this.bidAt(line.postedPrice, most) : zeroAmount
     if (wanted > 0n) line.prepare(line.postedPrice)
     const { isReady } = line
     if (isReady) standing.unreadySinceMs = Number.POSITIVE_INFINITY
@@ -213,6 +238,7 @@ export class SpeedBuying implements BuyingMarket {
     const isSame = bid === standing.bid || (bid > 0n && standing.bid > 0n && !isWorthRebidding(standing.bid, bid))
     if (isSame) return
     standing.bid = bid
+    if (bid === 0n) standing.waitsSinceMs = Number.POSITIVE_INFINITY
     bidder.handle({ type: 'posted-price', price: line.postedPrice }, nowMs)
     bidder.handle({ type: 'bid', bid }, nowMs)
     this.drain(standing)
@@ -228,7 +254,7 @@ export class SpeedBuying implements BuyingMarket {
     if (standing.bid === 0n || !seats.some(({ account }) => account === standing.line.own)) return true
     const { place } = this
     const amount = tokenAmount(standing.bid * BigInt(backedMiB))
-    place.rail.bids.setDay(place.rail.dayLeft(place.config.dayBudget))
+    place.rail.bids.setDay(place.dayLeft())
     place.rail.bids.setTorrent(place.facts.id, place.budgetLeft())
     if (!place.rail.bids.reserve(place.facts.id, amount)) return false
     standing.reserved = amount
@@ -330,5 +356,5 @@ function byPrice(a: Standing, b: Standing): number {
   const isHeld = ({ bidder }: Standing) => (bidder.heldPrice === undefined ? 1 : 0)
   if (isHeld(a) !== isHeld(b)) return isHeld(a) - isHeld(b)
   if (a.line.postedPrice !== b.line.postedPrice) return a.line.postedPrice < b.line.postedPrice ? -1 : 1
-  return a.line.account < b.line.account ? -1 : 1
+  return a.lot - b.lot
 }

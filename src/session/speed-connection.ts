@@ -4,7 +4,12 @@
 import { unreachable } from '../base/assert.ts'
 import type { ErrorCode, Failure, Result } from '../base/errors.ts'
 import { failure } from '../base/errors.ts'
-import { type SpeedPlain, type SpeedStatement, speedExtension } from '../formats/peer/speed-messages.ts'
+import {
+  type SpeedPlain,
+  type SpeedStatement,
+  type SpeedTerms,
+  speedExtension,
+} from '../formats/peer/speed-messages.ts'
 import type { ShownStatement } from '../formats/peer/speed-signing.ts'
 import type { LinkConditions } from '../payment/exposure-window.ts'
 import { type SpeedAgreement, speedSenders } from '../peer/speed-agreement.ts'
@@ -30,6 +35,8 @@ export interface SpeedTorrent {
   readonly purpose: SpendingPurpose
   /** Something is to be bought here, and there is a budget for it. */
   readonly isBuying: boolean
+  /** What is wanted is nearly here. */
+  readonly isEnding: boolean
   conditionsOf(link: LinkedPeer, roundTripMs: number): LinkConditions
   /** Undefined: nothing is sold, or bought, here now. */
   selling(rail: SpeedRailDesk): SellingMarket | undefined
@@ -41,6 +48,8 @@ export interface SpeedTorrent {
   /** A side is there, and its machine counts. */
   opened(nowMs: number): void
   told(event: SpeedEvent): void
+  /** No lane could be opened, or filled, for want of it. */
+  budgetSpent(): void
   /** Speed is over on a connection, whose sides count for the last time. */
   ended(connection: SpeedConnection): void
   boughtLate(side: BuyingSide, bytes: number): void
@@ -56,7 +65,8 @@ const mostRoundTripMs = 2_000
 export class SpeedConnection implements PayingConnection {
   readonly link: LinkedPeer
   readonly agreed: SpeedLink
-  readonly wouldPay: boolean
+  /** By our terms, which are said once. */
+  readonly said: Pick<SpeedTerms, 'pays' | 'earns'>
   buying: BuyingSide | undefined
   selling: SellingSide | undefined
   /** Why it came to nothing, or what its wallet refused last. */
@@ -76,10 +86,16 @@ export class SpeedConnection implements PayingConnection {
   private isEntered = false
   private readonly abort = new AbortController()
 
-  /** `wouldPay`: by our terms. */
-  constructor(torrent: SpeedTorrent, link: LinkedPeer, agreed: SpeedLink, wouldPay: boolean, nowMs: number) {
+  /** `said`: by our terms. */
+  constructor(
+    torrent: SpeedTorrent,
+    link: LinkedPeer,
+    agreed: SpeedLink,
+    said: SpeedConnection['said'],
+    nowMs: number,
+  ) {
     this.torrent = torrent
-    this.wouldPay = wouldPay
+    this.said = said
     this.link = link
     this.agreed = agreed
     this.sinceMs = nowMs
@@ -92,6 +108,10 @@ export class SpeedConnection implements PayingConnection {
 
   get conditions(): LinkConditions {
     return this.torrent.conditionsOf(this.link, this.roundTripMs)
+  }
+
+  get isEnding(): boolean {
+    return this.torrent.isEnding
   }
 
   /** The payload of a message of the extension. */
@@ -120,7 +140,7 @@ export class SpeedConnection implements PayingConnection {
     selling?.conditionsChanged()
     buying?.rateChanged()
     const isIdle = buying?.isInStretch === false && !torrent.isBuying
-    if (isIdle && buying.isOver) this.leavePaying(nowMs)
+    if (isIdle && buying.isOver && !buying.isPaidAhead) this.leavePaying(nowMs)
   }
 
   /** Of two connections between the same accounts, only one on which something is to be bought may count. */
@@ -129,6 +149,19 @@ export class SpeedConnection implements PayingConnection {
     if (this.isClosed || rail === undefined || paying === undefined || this.isEntered || !torrent.isBuying) return
     this.isEntered = true
     rail.enterPaying(paying, nowMs)
+  }
+
+  /** Something is bought, or sold, that was not for a while. */
+  dealAnew(paysAnew: boolean, nowMs: number): void {
+    const { rail, buying, torrent } = this
+    if (rail === undefined) return
+    if (this.selling !== undefined) torrent.selling(rail)
+    if (!paysAnew || buying === undefined) return
+    if (buying.isAttached) {
+      torrent.buying(rail)?.join(buying, nowMs)
+      if (torrent.isBuying) buying.goOn()
+    }
+    this.reviewPaying(nowMs)
   }
 
   /** The peer is gone, or this side deals no more. */
@@ -263,7 +296,7 @@ export class SpeedConnection implements PayingConnection {
       entered: (atMs) => this.torrent.buying(rail)?.join(side, atMs),
       relieved: () => this.torrent.downloadRelieved(),
       refused: (why) => this.refusedBy(why),
-      budgetSpent: () => this.torrent.told({ type: 'budget-spent' }),
+      budgetSpent: () => this.torrent.budgetSpent(),
       closeSpeed: (why, atMs) => this.end(why, atMs),
     }
     this.reviewPaying(nowMs)
@@ -297,11 +330,13 @@ export class SpeedConnection implements PayingConnection {
         return
       case 'voucher':
       case 'finish':
+        selling?.vouched()
         if (selling?.isAttached === true) rail.payee.handle({ type: 'told', from: selling.account, message })
         return
       case 'present':
       case 'acknowledge':
         if (buying?.isAttached === true) rail.payer.handle({ type: 'told', from: buying.account, message })
+        buying?.acknowledged()
         return
       case 'refuse':
         this.refused(message)

@@ -68,4 +68,6 @@ export interface BuyingLine extends Line {
   /** Came in stretches of this connection: what `fromByte` counts; and of that, what is owed for, as it is right. */
   readonly receivedBytes: number
   readonly dealtBytes: number
+  /** The most it was seen to bring in a second, paid or not; 0: it brought too little to tell. */
+  readonly bestBytesPerSecond: number
 }

@@ -49,8 +49,8 @@ export function speedUploadPolicy({
   }
 }
 
-/** Blocks in stretches are decided on by `paid`. */
-export function speedDownloadPolicy(byPeer: SpeedByPeer, paid: PaidBlocks): DownloadPolicy {
+/** Blocks in stretches are decided on by `paid`; `onBought`: a piece with some of them is right, and written. */
+export function speedDownloadPolicy(byPeer: SpeedByPeer, paid: PaidBlocks, onBought: () => void): DownloadPolicy {
   const payingTo = (peer: number) => {
     const buying = byPeer.get(peer)?.buying
     return buying?.isInStretch === true ? buying : undefined
@@ -65,7 +65,9 @@ export function speedDownloadPolicy(byPeer: SpeedByPeer, paid: PaidBlocks): Down
       buying.receivedBytes += bytes
       paid.received(buying, peer, piece, bytes, isKept)
     },
-    onVerified: (piece) => paid.verified(piece),
+    onVerified: (piece) => {
+      if (paid.verified(piece)) onBought()
+    },
     onDamaged: (piece) => paid.damaged(piece),
     onBlamed: (peer) => paid.blamed(peer),
     onAbandoned: (piece) => paid.abandoned(piece),

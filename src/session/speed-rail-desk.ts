@@ -19,12 +19,16 @@ import type { BuyingSide } from './buying-side.ts'
 import { DaySpending } from './day-spending.ts'
 import { type PayeeDriver, type PayerDriver, startPayee, startPayer } from './lane-driver.ts'
 import { ProviderRecords } from './provider-records.ts'
+import { ProviderTrust } from './provider-trust.ts'
+import { RailPurses } from './rail-purses.ts'
 import { SellerMemory } from './seller-memory.ts'
 import type { SellingSide } from './selling-side.ts'
+import { settlementOf } from './settlement-rule.ts'
 import type { SideDesk } from './side-desk.ts'
 import type { AccountEvent } from './snapshots.ts'
 import type { RailReceipts, SpeedPorts, SpeedRail } from './speed-ports.ts'
 import type { SpeedRoom } from './speed-room.ts'
+import { UndrawnClaims } from './undrawn-claims.ts'
 
 /** What the desk tells of a connection that counts. Called within a turn. */
 interface CountedSide<Side> {
@@ -49,13 +53,12 @@ interface KeptOfRail {
   readonly bidders: SellerMemory
   readonly awards: AwardBook
   readonly providers: ProviderRecords
+  readonly trust: ProviderTrust
 }
 
 const epochTable = 'speed-epochs'
 const epochsAtOnce = 2 ** 24
 const lastEpoch = Number.MAX_SAFE_INTEGER - epochsAtOnce
-/** So often nothing is paid there any more. */
-const mostAheadLost = 3
 /** Vouchers are cashed when fees are no more than a fiftieth of them. */
 const feesPerValue = 50n
 
@@ -70,17 +73,18 @@ export class SpeedRailDesk implements SideDesk {
   /** What was paid lately, and is reserved for bids, by all torrents. */
   readonly prices = new RecentPrices()
   readonly bids = new BidBudgets(zeroAmount)
+  readonly undrawn: UndrawnClaims
   private readonly room: SpeedRoom
   private readonly abort = new AbortController()
-  private readonly day: DaySpending
   private readonly paying = new Map<AccountId, PayingSide[]>()
   private readonly earning = new Map<AccountId, EarningSide>()
   private payerDriver: PayerDriver | undefined
   private payeeDriver: PayeeDriver | undefined
   private unreachableSince = Number.POSITIVE_INFINITY
   private isPayerTouched = false
-  /** How often what was paid ahead was lost with a connection, by payee. */
-  private readonly aheadLost = new Map<AccountId, number>()
+  /** Of torrents, and what the day leaves them. */
+  readonly purses: RailPurses
+  private readonly trust: ProviderTrust
   private readonly late: { readonly account: AccountId; readonly amount: TokenAmount }[] = []
   /** Epochs are handed out one block after the other. */
   private epochs: Promise<unknown> = Promise.resolve()
@@ -93,10 +97,15 @@ export class SpeedRailDesk implements SideDesk {
   private constructor(room: SpeedRoom, port: SpeedRail, kept: KeptOfRail) {
     this.room = room
     this.port = port
-    this.day = kept.day
+    this.purses = new RailPurses({
+      payer: () => this.payer,
+      dayLeft: (dayBudget, sums) => kept.day.left(dayBudget, sums, room.ports.clock.wallMs()),
+    })
     this.bidders = kept.bidders
     this.awards = kept.awards
     this.providers = kept.providers
+    this.trust = kept.trust
+    this.undrawn = new UndrawnClaims(kept.trust)
     this.receipts = port.receipts
   }
 
@@ -109,7 +118,7 @@ export class SpeedRailDesk implements SideDesk {
   ): Promise<Result<SpeedRailDesk>> {
     const { clock, random } = room.ports
     const { store, signer, ledger, spending, terms } = port
-    const kept = await readKept(store, terms.rail, clock.wallMs())
+    const kept = await readKept(store, terms.rail, () => clock.wallMs())
     if (!kept.ok) return kept
     const desk = new SpeedRailDesk(room, port, kept.value)
     const purposeOf = (payee: AccountId) => desk.payingOf(payee)?.purpose
@@ -123,7 +132,8 @@ export class SpeedRailDesk implements SideDesk {
     if (!payer.ok) return payer
     desk.payerDriver = payer.value
     const least = terms.openFee * feesPerValue
-    const payee = await startPayee({ ...options, claimAt: least > claimAt ? tokenAmount(least) : claimAt }, lanePorts, {
+    const settling = { claimAt: least > claimAt ? tokenAmount(least) : claimAt, ...settlementOf(terms) }
+    const payee = await startPayee({ ...options, ...settling }, lanePorts, {
       tell: (to, message) => desk.tellPayer(to, message),
       notice: (notice) => room.turns.run((nowMs) => desk.payeeNoted(notice, nowMs)),
       advanced: () => desk.advancedPayee(),
@@ -223,17 +233,18 @@ export class SpeedRailDesk implements SideDesk {
   /** Bytes were counted: looked at before the turn ends. */
   touchPayer(): void {
     this.isPayerTouched = true
+    this.room.touch(this)
   }
 
-  /** It kept what it was paid ahead, more often than connections break. */
+  /** It kept what it was paid ahead, more often than connections break, or claimed what is not so. */
   isAvoided(account: AccountId): boolean {
-    return (this.aheadLost.get(account) ?? 0) >= mostAheadLost
+    return this.trust.isAvoided(account)
   }
 
   /** For what came over a connection that is gone, and proved right only now. */
   oweLater(account: AccountId, amount: TokenAmount): void {
     this.late.push({ account, amount })
-    this.isPayerTouched = true
+    this.touchPayer()
   }
 
   /** Before a turn ends: what was counted may be due, or change when the machines want to be woken. */
@@ -253,6 +264,8 @@ export class SpeedRailDesk implements SideDesk {
     this.payee.plan()
   }
 
+  flush(): void {}
+
   /** What is owed is to be paid now. */
   payAll(): void {
     for (const { side } of this.firsts()) side.noneOutstanding()
@@ -266,40 +279,6 @@ export class SpeedRailDesk implements SideDesk {
   /** The same of what others owe. */
   get isPaid(): boolean {
     return [...this.earning.values()].every(({ side }) => side.isSettled)
-  }
-
-  /** What may be put into lanes today, over all torrents. */
-  dayLeft(dayBudget: TokenAmount): TokenAmount {
-    return this.day.left(dayBudget, this.payer.machine.sums(), this.room.ports.clock.wallMs())
-  }
-
-  /** There is, or was, money for it here. */
-  hasPurse(budget: string): boolean {
-    const { machine } = this.payer
-    const { total, spent } = machine.budgetOf(budget)
-    return total > 0n || spent > 0n || machine.records.some((record) => record.budget === budget)
-  }
-
-  /** So much in all may go out of it, and no more than the day leaves for all purses together. */
-  fillPurse(budget: string, most: TokenAmount, dayBudget: TokenAmount): void {
-    const { spent, locked } = this.purseOf(budget)
-    const gone = spent + locked
-    const left = this.dayLeft(dayBudget)
-    const total = tokenAmount(gone + left < most ? gone + left : most)
-    if (total !== this.payer.machine.budgetOf(budget).total) this.payer.handle({ type: 'set-budget', budget, total })
-  }
-
-  /** What a purse holds: gone for good, and in lanes or asked for. */
-  purseOf(budget: string): { readonly spent: TokenAmount; readonly locked: TokenAmount } {
-    const { machine } = this.payer
-    let spent: bigint = machine.budgetOf(budget).spent
-    let locked = 0n
-    for (const record of machine.records) {
-      if (record.budget !== budget) continue
-      spent += record.signed
-      locked += record.deposit + record.toppingUp + record.fee - record.signed
-    }
-    return { spent: tokenAmount(spent), locked: tokenAmount(locked) }
   }
 
   /** What was asked for is written. */
@@ -363,7 +342,7 @@ export class SpeedRailDesk implements SideDesk {
         this.payingOf(notice.payee)?.budgetSpent()
         break
       case 'ahead-lost':
-        this.aheadLost.set(notice.payee, (this.aheadLost.get(notice.payee) ?? 0) + 1)
+        this.trust.broke(notice.payee)
         break
       case 'forged-voucher':
         this.payingOf(notice.payee)?.closeSpeed(failure('voucher-invalid', 'the peer showed a forged voucher'), nowMs)
@@ -447,16 +426,24 @@ export class SpeedRailDesk implements SideDesk {
 }
 
 /** Errors: store-damaged, those of the store. */
-async function readKept(store: Store, rail: RailId, wallMs: number): Promise<Result<KeptOfRail>> {
+async function readKept(store: Store, rail: RailId, wallMs: () => number): Promise<Result<KeptOfRail>> {
   const day = await DaySpending.read(store, rail)
   if (!day.ok) return day
-  const bidders = await SellerMemory.read(store, rail, wallMs)
+  const bidders = await SellerMemory.read(store, rail, wallMs())
   if (!bidders.ok) return bidders
   const awards = await AwardBook.open(store, rail)
   if (!awards.ok) return awards
   const providers = await ProviderRecords.read(store, rail)
   if (!providers.ok) return providers
-  return success({ day: day.value, bidders: bidders.value, awards: awards.value, providers: providers.value })
+  const trust = await ProviderTrust.read(store, rail, wallMs)
+  if (!trust.ok) return trust
+  return success({
+    day: day.value,
+    bidders: bidders.value,
+    awards: awards.value,
+    providers: providers.value,
+    trust: trust.value,
+  })
 }
 
 function plainOf(message: PayeeMessage): SpeedPlain {

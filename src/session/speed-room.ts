@@ -3,6 +3,7 @@
 import type { ChangeLog } from './change-log.ts'
 import type { SessionConfig } from './session-config.ts'
 import type { SessionPorts } from './session-ports.ts'
+import type { Settling } from './settling.ts'
 import type { Turns } from './turns.ts'
 
 export interface SpeedRoom {
@@ -11,4 +12,6 @@ export interface SpeedRoom {
   /** As it is now: commands change parts of it. */
   readonly config: SessionConfig
   readonly log: ChangeLog
+  /** Something changed there: it is settled before the turn ends. */
+  touch(settling: Settling): void
 }

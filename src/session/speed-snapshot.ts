@@ -50,7 +50,7 @@ function agreeingRow(connection: SpeedConnection): SpeedRow {
   return {
     endpoint: connection.link.connection.remote,
     account: '',
-    side: connection.wouldPay ? 'paying' : 'earning',
+    side: connection.said.pays ? 'paying' : 'earning',
     state: connection.isClosed ? 'closed' : 'agreeing',
     problem: problemOf(connection),
     postedPrice: zeroAmount,
@@ -81,7 +81,7 @@ export function speedSnapshot(
   if (speed === undefined || !speed.isShown) return undefined
   const { markets, desk, parties } = speed
   const rail = markets.purseRail ?? desk.rails[0]
-  const { spent, locked } = rail?.purseOf(id) ?? nothing
+  const { spent, locked } = rail?.purses.of(id) ?? nothing
   const dealing = parties.rows(speed.sides())
   const bought = dealing.filter(({ side }) => side === 'paying').reduce((sum, { bytes }) => sum + bytes, 0)
   const earned = dealing

@@ -33,6 +33,8 @@ export interface MarketPlace {
   mostPerMiB(): TokenAmount | undefined
   /** Of the torrent's budget, what is not spent; it may lie in lanes. */
   budgetLeft(): TokenAmount
+  /** What all torrents together may still put into lanes today. */
+  dayLeft(): TokenAmount
   /** To everybody that Speed is spoken with here, but this account. */
   tellOthers(but: AccountId, message: SpeedPlain): void
   /** What proves that somebody cheats. */
@@ -52,6 +54,8 @@ export interface MarketSides {
   downloadBytesPerSecond(): number
   downloadRate(nowMs: number): number
   remainingMiB(): number
+  /** Something is to be bought. */
+  isLacking(): boolean
   pieceBytes(): number
   tellOthers(but: AccountId, message: SpeedPlain): void
   cheated(rail: SpeedRailDesk, account: AccountId, kind: string, proofs: readonly SignedProof[]): void
@@ -116,9 +120,15 @@ export class TorrentMarkets {
     return this.sellings.reduce((sum, { shares }) => sum + shares, 0)
   }
 
+  /** Of the torrent's budget, what is not spent; it may lie in lanes. */
+  get budgetLeft(): TokenAmount {
+    const rail = this.purseRail
+    return rail === undefined ? zeroAmount : this.budgetLeftOn(rail)
+  }
+
   /** The ledger with the torrent's budget; undefined: none so far. */
   get purseRail(): SpeedRailDesk | undefined {
-    for (const rail of this.byRail.keys()) if (rail.hasPurse(this.facts.id)) return rail
+    for (const rail of this.byRail.keys()) if (rail.purses.has(this.facts.id)) return rail
     for (const [rail, { buying }] of this.byRail) if (buying !== undefined) return rail
     return undefined
   }
@@ -135,13 +145,14 @@ export class TorrentMarkets {
   /** Of what is earned and paid nothing more is to be, as the configuration has it. */
   endUnwanted(nowMs: number): void {
     const { pays, earns } = this.room.config.speed ?? { pays: false, earns: false }
-    for (const markets of this.byRail.values()) {
+    for (const [rail, markets] of this.byRail) {
       if (!earns) {
         markets.selling?.close(nowMs)
         markets.selling = undefined
       }
       if (!pays) {
         markets.buying?.close(nowMs)
+        if (markets.buying !== undefined) this.fillPurse(rail)
         markets.buying = undefined
       }
     }
@@ -169,9 +180,10 @@ export class TorrentMarkets {
 
   close(nowMs: number): void {
     this.isClosed = true
-    for (const { selling, buying } of this.byRail.values()) {
+    for (const [rail, { selling, buying }] of this.byRail) {
       selling?.close(nowMs)
       buying?.close(nowMs)
+      if (buying !== undefined) this.fillPurse(rail)
     }
     this.byRail.clear()
   }
@@ -217,19 +229,29 @@ export class TorrentMarkets {
     buying.setBudget({ most, ...deadline }, nowMs)
   }
 
-  private budgetLeft(rail: SpeedRailDesk): TokenAmount {
+  private budgetLeftOn(rail: SpeedRailDesk): TokenAmount {
     const { id, budget } = this.facts
     if (budget === undefined || this.purseRail !== rail) return zeroAmount
-    const { spent, locked } = rail.purseOf(id)
-    const ofDay = rail.dayLeft(this.room.config.speed?.dayBudget ?? zeroAmount) + locked
+    const { spent, locked } = rail.purses.of(id)
+    const ofDay = rail.purses.dayLeft(this.dayBudget) + locked
     const left = budget.most > spent ? budget.most - spent : 0n
     return tokenAmount(left < ofDay ? left : ofDay)
   }
 
+  /** Something is to be bought yet, or may be: it is not known what there is. */
+  private get isLacking(): boolean {
+    return !this.isClosed && this.sides.isLacking()
+  }
+
+  /** As it is now. */
+  private get dayBudget(): TokenAmount {
+    return this.room.config.speed?.dayBudget ?? zeroAmount
+  }
+
   private fillPurse(rail: SpeedRailDesk): void {
     const { id, budget } = this.facts
-    const isIts = budget !== undefined && this.purseRail === rail
-    rail.fillPurse(id, isIts ? budget.most : zeroAmount, this.room.config.speed?.dayBudget ?? zeroAmount)
+    const isIts = budget !== undefined && this.purseRail === rail && this.isLacking
+    rail.purses.fill(id, isIts ? budget.most : zeroAmount, this.dayBudget)
   }
 
   private placeOf(rail: SpeedRailDesk, config: SpeedConfig, firstEpoch: number): MarketPlace {
@@ -247,7 +269,8 @@ export class TorrentMarkets {
       remainingMiB: () => sides.remainingMiB(),
       pieceBytes: () => sides.pieceBytes(),
       mostPerMiB: () => undefined,
-      budgetLeft: () => this.budgetLeft(rail),
+      budgetLeft: () => this.budgetLeftOn(rail),
+      dayLeft: () => rail.purses.dayLeft(this.dayBudget),
       tellOthers: (but, message) => sides.tellOthers(but, message),
       keepProofs: (account, kind, proofs) => sides.cheated(rail, account, kind, proofs),
     }

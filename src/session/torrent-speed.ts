@@ -60,8 +60,9 @@ const mebibyte = 1_048_576
 /** The last vouchers and the end of a lane take a few round trips, and the ledger's answer. */
 const settlesWithinMs = 15_000
 const tickLimits = { leastTickBytes: 262_144, mostTickBytes: 16_777_216 }
-/** A job is ending in its last 3 %. */
+/** A job is ending in its last 3 %; before that is near it is not counted anew with each payment. */
 const endingShare = 0.97
+const nearlyEndingShare = 0.9
 
 export class TorrentSpeed implements SpeedTorrent, Settling {
   readonly room: SessionRoom
@@ -85,6 +86,9 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
   private mayAskMore = false
   private measureAtMs = Number.POSITIVE_INFINITY
   private wasFinished = false
+  private mayBeEnding = false
+  /** Of the budget; while lanes hold the last of it, it buys. */
+  private spending: 'going-on' | 'in-lanes' | 'told' = 'going-on'
   private wasDealing: { readonly pays: boolean; readonly earns: boolean }
 
   constructor(room: SessionRoom, desk: SpeedDesk, torrent: DealingTorrent) {
@@ -101,6 +105,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
       downloadBytesPerSecond: () => this.flow.downloadLimit,
       downloadRate: (nowMs) => this.flow.downloadRate(this.swarm, nowMs),
       remainingMiB: () => this.remainingMiB,
+      isLacking: () => this.isBuying,
       pieceBytes: () => this.torrent.info?.pieceLengthBytes ?? 0,
       tellOthers: (but, message) => this.tellOthers(but, message),
       cheated: (rail, account, kind, proofs) => this.cheated(rail, account, kind, proofs),
@@ -120,6 +125,10 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
   get isBuying(): boolean {
     const { facts, isFinished } = this.torrent
     return this.isAllowed && this.desk.config?.pays === true && facts.budget !== undefined && !isFinished
+  }
+
+  get isEnding(): boolean {
+    return this.mayBeEnding && this.doneShare >= endingShare
   }
 
   /** Whether this torrent may pay or earn at all. */
@@ -152,7 +161,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
     const { domains, scheme } = this.desk
     const { peerId } = this.torrent
     const agreed = new SpeedLink({ infoHash, own: { terms, peerId }, peerId: link.id, domains, scheme, nowMs })
-    const connection = new SpeedConnection(this, link, agreed, terms.pays, nowMs)
+    const connection = new SpeedConnection(this, link, agreed, terms, nowMs)
     this.connections.set(link, connection)
     this.joined(link)
   }
@@ -207,6 +216,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
     this.dealAnew(nowMs)
     if (!this.mayDeal) this.endAll(nowMs)
     this.markets.endUnwanted(nowMs)
+    this.markets.review()
     if (this.desk.config?.pays !== true) for (const { buying } of this.connections.values()) buying?.finish()
     if (isFinished === this.wasFinished) return
     this.wasFinished = isFinished
@@ -219,6 +229,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
 
   /** The owner wants to spend another amount. */
   budgetChanged(nowMs: number): void {
+    this.spending = 'going-on'
     this.room.touch(this)
     this.markets.budgetChanged(nowMs)
     for (const connection of this.connections.values()) {
@@ -306,6 +317,10 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
     this.room.log.add({ type: 'speed', id: this.torrent.facts.id, event })
   }
 
+  budgetSpent(): void {
+    if (this.spending === 'going-on') this.spending = 'in-lanes'
+  }
+
   ended(connection: SpeedConnection): void {
     const { buying, selling } = connection
     if (buying !== undefined) this.parties.add('paying', buying)
@@ -330,6 +345,11 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
     return progress === undefined ? 0 : Math.ceil((progress.wantedBytes - progress.doneWantedBytes) / mebibyte)
   }
 
+  private get doneShare(): number {
+    const { progress } = this.torrent
+    return progress === undefined || progress.wantedBytes === 0 ? 0 : progress.doneWantedBytes / progress.wantedBytes
+  }
+
   private tellOthers(but: AccountId, message: SpeedPlain): void {
     for (const connection of this.connections.values()) {
       if ((connection.buying ?? connection.selling)?.account !== but) connection.tell(message)
@@ -347,14 +367,21 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
     return { pays, earns }
   }
 
-  /** Terms are said once a connection: who could deal in what is new is to come again. */
+  /** Terms are said once a connection: who could deal in what ours left out is to come again. */
   private dealAnew(nowMs: number): void {
-    const { wasDealing, dealing, torrent } = this
+    const { wasDealing, dealing, torrent, connections } = this
     this.wasDealing = dealing
-    const isMore = (dealing.pays && !wasDealing.pays && !torrent.isFinished) || (dealing.earns && !wasDealing.earns)
-    if (!isMore) return
-    for (const { peer, connection } of [...torrent.linkedPeers()]) {
-      if (peer.supports(speedExtension)) connection.end(failure('interrupted', 'it is dealt otherwise now'), nowMs)
+    const pays = dealing.pays && !torrent.isFinished
+    const paysAnew = pays && !wasDealing.pays
+    const earnsAnew = dealing.earns && !wasDealing.earns
+    if (!(paysAnew || earnsAnew)) return
+    for (const link of [...torrent.linkedPeers()]) {
+      const known = connections.get(link)
+      const isSaid = known?.isClosed === false && (known.said.pays || !pays) && (known.said.earns || !dealing.earns)
+      if (isSaid) known.dealAnew(paysAnew, nowMs)
+      else if (link.peer.supports(speedExtension)) {
+        link.connection.end(failure('interrupted', 'it is dealt otherwise now'), nowMs)
+      }
     }
     this.room.reviewDialling()
   }
@@ -398,7 +425,8 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
       onCounted: () => room.touch(this.desk),
       isNeeded: (peer) => this.isNeeded(peer),
     })
-    swarm.setPolicies(upload, speedDownloadPolicy(byPeer, paid), nowMs)
+    const download = speedDownloadPolicy(byPeer, paid, () => room.noteBought(this.torrent.facts.id))
+    swarm.setPolicies(upload, download, nowMs)
     this.torrent.touch()
   }
 
@@ -412,6 +440,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
   }
 
   private measure(nowMs: number): void {
+    this.mayBeEnding = this.doneShare >= nearlyEndingShare
     let isDealing = false
     for (const connection of this.connections.values()) {
       if (connection.isClosed) continue
@@ -427,6 +456,17 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
     this.measureAtMs = isDealing ? nowMs + measuresEveryMs : Number.POSITIVE_INFINITY
     this.flow.measure(this.swarm, nowMs)
     this.markets.review()
+    this.tellSpent()
+  }
+
+  private tellSpent(): void {
+    if (this.spending !== 'in-lanes') return
+    const left = this.markets.budgetLeft
+    for (const { buying } of this.connections.values()) {
+      if (buying?.isInStretch || (buying?.isReady && left >= buying.postedPrice)) return
+    }
+    this.spending = 'told'
+    this.told({ type: 'budget-spent' })
   }
 
   private endAll(nowMs: number): void {

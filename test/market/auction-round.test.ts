@@ -71,6 +71,29 @@ describe('market A', () => {
     assert.deepEqual([...world.frauds(first), ...world.frauds(second)], [])
   })
 
+  test('a winner that gave up its wish during the round is told that it has no share, and another gets it', () => {
+    const fickle = account(3)
+    const world: AuctionWorld = new AuctionWorld({
+      toProvider: (from, message) => {
+        if (from === fickle && message.type === 'auction-reveal') {
+          const wish = { type: 'want-share', isWanting: false } as const
+          world.seller.handle({ type: 'told', from, message: wish }, world.nowMs)
+        }
+        return message
+      },
+    })
+    const [low, high] = [world.join(1, 300n), world.join(2, 400n)]
+    world.join(3, 500n)
+    world.until(epochMs + 100)
+    assert.deepEqual([...world.seller.held.keys()].sort(), [low, high].sort())
+    const told = world.sold.flatMap((output) =>
+      output.type === 'tell' && output.to === fickle ? [output.message.type] : [],
+    )
+    assert.deepEqual(told.slice(-2), ['auction-award', 'share-lost'])
+    assert.equal(world.bidders.get(fickle)?.heldPrice, undefined)
+    assert.deepEqual(world.frauds(), [])
+  })
+
   test('a bid counts only if the receipt covers what a share brings', () => {
     const world = new AuctionWorld({ backing: tokenAmount(16n * 399n) })
     const [first, , third] = [world.join(1, 300n), world.join(2, 399n), world.join(3, 400n)]

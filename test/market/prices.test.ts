@@ -5,7 +5,7 @@ import { simulatedRandom } from '../../sim/ports/simulated-random.ts'
 import { tokenAmount } from '../../src/base/token-amount.ts'
 import { autoBid, BidBudgets, evenSpending, isWorthRebidding } from '../../src/market/auto-bid.ts'
 import { type QuoteInputs, quote } from '../../src/market/quote.ts'
-import { automaticCeiling, RecentPrices } from '../../src/market/unit-ceiling.ts'
+import { affordableUnits, automaticCeiling, RecentPrices } from '../../src/market/unit-ceiling.ts'
 import { amountBelow, between } from './market-cases.ts'
 
 const amount = (units: number) => tokenAmount(BigInt(units))
@@ -18,6 +18,7 @@ describe('automatic bids', () => {
       remainingBudget: amount(1_000),
       remainingMiB: 100,
       mostPerMiB: amount(50),
+      postedPrice: amount(0),
     }
     assert.equal(autoBid(inputs), 10n)
     assert.equal(autoBid({ ...inputs, spendingRate: evenSpending * 2n }), 20n)
@@ -27,6 +28,16 @@ describe('automatic bids', () => {
       1_000n,
     )
     assert.equal(autoBid({ ...inputs, remainingMiB: 0 }), 0n)
+  })
+
+  test('are at least the posted price, as long as the budget holds a MiB of it and it is not over the most', () => {
+    const inputs = { spendingRate: evenSpending, remainingMiB: 100, mostPerMiB: amount(50), postedPrice: amount(30) }
+    assert.equal(autoBid({ ...inputs, remainingBudget: amount(1_000) }), 30n)
+    assert.equal(autoBid({ ...inputs, remainingBudget: amount(4_000) }), 40n)
+    assert.equal(autoBid({ ...inputs, remainingBudget: amount(30) }), 30n)
+    assert.ok(autoBid({ ...inputs, remainingBudget: amount(29) }) < inputs.postedPrice)
+    assert.ok(autoBid({ ...inputs, remainingBudget: amount(9_000), postedPrice: amount(51) }) < 51n)
+    assert.equal(autoBid({ ...inputs, remainingBudget: amount(9_000), remainingMiB: 0 }), 0n)
   })
 
   test('change only by more than a tenth', () => {
@@ -79,6 +90,11 @@ test('the ceiling of a job is what can be paid, and no more than twice the media
   assert.equal(recent.all.length, 100)
   assert.equal(recent.median(), 99n)
   assert.equal(automaticCeiling(amount(100_000), 10, recent, amount(1)), 198n)
+  // Of fewer units where it does not last for all of them.
+  assert.equal(affordableUnits(amount(1_000), 10, amount(100)), 10)
+  assert.equal(affordableUnits(amount(999), 10, amount(100)), 9)
+  assert.equal(affordableUnits(amount(99), 10, amount(100)), 0)
+  assert.equal(affordableUnits(amount(0), 10, amount(0)), 10)
 })
 
 describe('a quote', () => {
@@ -90,7 +106,7 @@ describe('a quote', () => {
       { postedPrice: amount(20), shareBytesPerSecond: 2 ** 20, isContested: false },
       { postedPrice: amount(10), shareBytesPerSecond: 2 ** 20, isContested: false },
     ],
-    bid: amount(50),
+    bidAt: () => amount(50),
     budget: amount(10_000),
     feePerLane: amount(3),
     laneMs: 3_600 * second,
@@ -111,21 +127,25 @@ describe('a quote', () => {
     })
   })
 
-  test('takes the cheaper provider only where the budget ends, and the bid as the price where others want in', () => {
-    assert.deepEqual(
-      [quote({ ...base, budget: amount(900) }).lanes, quote({ ...base, budget: amount(900) }).expectedPay],
-      [1, 500n],
-    )
+  test('buys what the budget lasts for, the rest comes for nothing; the bid is the price where others want in', () => {
+    const { lanes, expectedPay, paidMs } = quote({ ...base, budget: amount(906) })
+    assert.deepEqual([lanes, expectedPay], [2, 900n])
+    // 90 MiB of three, 10 of one MiB a second.
+    assert.ok(Math.abs(paidMs - 40_000) <= 2)
+    const small = quote({ ...base, budget: amount(103) })
+    assert.deepEqual([small.verdict, small.lanes, small.expectedPay], ['worth-it', 1, 100n])
+    assert.equal(quote({ ...base, budget: amount(10) }).verdict, 'not-worth-it')
     const contested = base.providers.map((provider) => ({ ...provider, isContested: true }))
     assert.equal(quote({ ...base, providers: contested.slice(0, 1) }).expectedPay, 2_500n)
-    assert.equal(quote({ ...base, budget: amount(10) }).verdict, 'over-budget')
+    assert.equal(quote({ ...base, budget: amount(3) }).verdict, 'over-budget')
+    assert.equal(quote({ ...base, budget: amount(100), unpaidBytesPerSecond: 0 }).verdict, 'over-budget')
   })
 
   test('is not worth it under a tenth of the time, nor without anybody to pay', () => {
     assert.equal(quote({ ...base, mostBytesPerSecond: 1.1 * 2 ** 20 }).verdict, 'not-worth-it')
     assert.equal(quote({ ...base, mostBytesPerSecond: 1.12 * 2 ** 20 }).verdict, 'worth-it')
     assert.equal(quote({ ...base, mostBytesPerSecond: 2 ** 20 }).verdict, 'not-worth-it')
-    assert.equal(quote({ ...base, bid: amount(9) }).verdict, 'no-provider')
+    assert.equal(quote({ ...base, bidAt: () => amount(9) }).verdict, 'no-provider')
     const alone = quote({ ...base, unpaidBytesPerSecond: 0 })
     assert.deepEqual([alone.verdict, alone.unpaidMs, alone.paidMs], ['worth-it', Number.POSITIVE_INFINITY, 50 * second])
   })

@@ -21,6 +21,7 @@ import {
   standings,
 } from '../../src/payment/lane-records.ts'
 import { Payee, type PayeeInput } from '../../src/payment/payee.ts'
+import type { SettlementRule } from '../../src/payment/payee-lanes.ts'
 import { Payer, type PayerInput } from '../../src/payment/payer.ts'
 import type {
   PayeeNotice,
@@ -57,6 +58,7 @@ export interface WorldOptions {
   readonly twicePercent?: number
   readonly genesis?: GenesisChange
   readonly claimAt?: TokenAmount
+  readonly settles?: SettlementRule
   readonly pool?: { totalBytes: number }
   /** How long the disk takes at most. */
   readonly diskMs?: number
@@ -268,8 +270,9 @@ export class LaneWorld {
         operations: store.read(payeeOperations, rail),
       }
       const claimAt = this.options.claimAt ?? tokenAmount(10n ** 30n)
-      const { pool } = this.options
-      party.machine = new Payee({ ...options, claimAt, ...(pool === undefined ? {} : { pool }) }, records, this.nowMs)
+      const { pool, settles } = this.options
+      const more = { ...(pool === undefined ? {} : { pool }), ...(settles === undefined ? {} : { settles }) }
+      party.machine = new Payee({ ...options, claimAt, ...more }, records, this.nowMs)
     }
     this.give(role, { type: 'wake' })
   }

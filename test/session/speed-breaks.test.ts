@@ -7,7 +7,9 @@ import type { Machine } from '../../sim/world/machine.ts'
 import { torrentIdOf } from '../../sim/world/torrent-id.ts'
 import type { World } from '../../sim/world/world.ts'
 import { tokenAmount } from '../../src/base/token-amount.ts'
+import { AuctionProvider } from '../../src/market/auction-provider.ts'
 import type { TorrentId } from '../../src/session/commands.ts'
+import { SellingSide } from '../../src/session/selling-side.ts'
 import { newWorld } from './session-world.ts'
 import {
   assertConserved,
@@ -24,6 +26,9 @@ import {
 
 const budget = { most: tokenAmount(50n * token) }
 const mebibyte = 1_048_576
+const pieceBytes = 65_536
+/** At the rates of these tests. */
+const tick = 262_144
 /** What a break may cost the provider, and what paying by pieces may cost the payer. */
 const window = costOf(3 * mebibyte)
 
@@ -36,11 +41,11 @@ interface Deal {
   readonly id: TorrentId
 }
 
-async function dealt(bytes: number, seed = 1): Promise<Deal> {
+async function dealt(bytes: number, seed = 1, rate = 1_000_000): Promise<Deal> {
   const world = newWorld(seed)
   const ledger = world.ledger()
-  const content = makeContent({ lengths: [bytes], pieceLengthBytes: 65_536 })
-  const seller = await sellerOf(world, ledger, content, '10.0.0.1', slowly(1_000_000))
+  const content = makeContent({ lengths: [bytes], pieceLengthBytes: pieceBytes })
+  const seller = await sellerOf(world, ledger, content, '10.0.0.1', slowly(rate))
   const payer = payerAt(world, ledger, '10.0.0.2')
   await payer.start()
   const id = await payer.add(content.metainfo, { peers: [seller.endpoint], budget })
@@ -49,7 +54,7 @@ async function dealt(bytes: number, seed = 1): Promise<Deal> {
 }
 
 async function settled({ world, ledger, payer, id, seller }: Deal): Promise<void> {
-  await world.until('finished', () => payer.torrent(id).isFinished)
+  await world.until('finished', () => payer.torrent(id).isFinished, 900_000)
   await world.until('everything settled', () => isQuiet(ledger), 3_600_000)
   await world.clock.run(5_000)
   assertConserved(ledger, [seller, payer])
@@ -68,7 +73,7 @@ test('a connection that breaks in the middle of a share comes again, and what wa
   await settled(deal)
   exposure.end()
   const { boughtBytes, parties } = speedOf(payer, id)
-  assert.ok(boughtBytes > 8_000_000, `${boughtBytes} bytes were bought`)
+  assert.ok(boughtBytes > 7_000_000, `${boughtBytes} bytes were bought`)
   assert.equal(parties.length, 1)
   // Prices are rounded down at each connection.
   assert.ok(costOf(boughtBytes) - claimedOf(ledger) < 8n && claimedOf(ledger) <= costOf(boughtBytes))
@@ -91,6 +96,24 @@ for (const isPowerLoss of [false, true]) {
     assert.equal(spent, claimedOf(ledger) + ledger.terms.openFee * BigInt(ledger.lanes.size))
     assert.ok(claimedOf(ledger) > (parties[0]?.paid ?? 0n), 'what was paid before counts')
     assert.equal(ledger.lanes.size, 1, 'the lane of before is paid on')
+  })
+
+  test(`a payer that ${isPowerLoss ? 'loses power' : 'is killed'} at any moment buys again what came in two ticks, and no more`, async () => {
+    let worst = 0
+    for (let seed = 1; seed <= 6; seed++) {
+      const deal = await dealt(12_000_000, seed)
+      const { world, payer, seller, id } = deal
+      await world.clock.run(3_000 + seed * 431)
+      const { doneBytes } = payer.torrent(id)
+      payer.kill(isPowerLoss)
+      seller.kill(false)
+      await world.clock.run(1_000)
+      await payer.start()
+      await world.until('looked at', () => payer.stateOf(id) === 'downloading')
+      worst = Math.max(worst, doneBytes - payer.torrent(id).doneBytes)
+      await payer.stop()
+    }
+    assert.ok(worst <= 2 * tick + 2 * pieceBytes, `${worst} bytes were lost`)
   })
 
   test(`a payee that ${isPowerLoss ? 'loses power' : 'is killed'} is paid on when it is back`, async () => {
@@ -144,7 +167,7 @@ test('while the ledger is away what is locked is paid on; it is told, and everyt
 test('a session that begins while the ledger is away is served as anybody is, and pays once it is back', async () => {
   const world = newWorld()
   const ledger = world.ledger()
-  const content = makeContent({ lengths: [12_000_000], pieceLengthBytes: 65_536 })
+  const content = makeContent({ lengths: [12_000_000], pieceLengthBytes: pieceBytes })
   const seller = await sellerOf(world, ledger, content, '10.0.0.1', slowly(400_000))
   ledger.setDown(true)
   const payer = payerAt(world, ledger, '10.0.0.2')
@@ -156,4 +179,63 @@ test('a session that begins while the ledger is away is served as anybody is, an
   await world.until('a share', () => speedOf(payer, id).rows[0]?.state === 'holding')
   await settled({ world, ledger, content, seller, payer, id })
   assert.equal(claimedOf(ledger), costOf(speedOf(payer, id).boughtBytes))
+})
+
+/** Says after two seconds of each share that it was not drawn; how often it did. */
+function claimingAll(): { readonly claims: () => number; readonly end: () => void } {
+  const { handle } = AuctionProvider.prototype
+  let claims = 0
+  AuctionProvider.prototype.handle = function (input, nowMs) {
+    const isLie = input.type === 'drawn' && this.held.size > 0
+    handle.call(this, isLie ? { ...input, bytes: 0, isWithoutRequests: true } : input, nowMs)
+    if (isLie && this.held.size === 0) claims++
+  }
+  return { claims: () => claims, end: () => Object.assign(AuctionProvider.prototype, { handle }) }
+}
+
+test('a seller that says of shares that are drawn that they are not is paid for what came, and for nothing else', async () => {
+  const liar = claimingAll()
+  try {
+    const deal = await dealt(40_000_000, 1, 100_000)
+    const { world, payer, seller, id, ledger, content } = deal
+    await world.until('three claims', () => liar.claims() === 3, 600_000)
+    await settled(deal)
+    const { boughtBytes } = speedOf(payer, id)
+    assert.equal(boughtBytes, speedOf(seller, torrentIdOf(content)).parties[0]?.bytes)
+    assert.equal(claimedOf(ledger), costOf(boughtBytes))
+  } finally {
+    liar.end()
+  }
+})
+
+test('a seller that sells shares, serves nothing in them and says that they are not drawn is soon bought of no more, not after a restart either', async () => {
+  const liar = claimingAll()
+  const allowance = Object.getOwnPropertyDescriptor(SellingSide.prototype, 'allowanceBytes')
+  assert.ok(allowance?.get !== undefined)
+  const { get } = allowance
+  Object.defineProperty(SellingSide.prototype, 'allowanceBytes', {
+    ...allowance,
+    get(this: SellingSide) {
+      return this.isInStretch ? 0 : get.call(this)
+    },
+  })
+  try {
+    const deal = await dealt(60_000_000, 1, 100_000)
+    const { world, payer, id, ledger } = deal
+    const hasShare = () => speedOf(payer, id).rows.some(({ state }) => state === 'holding')
+    await world.until('three claims', () => liar.claims() === 3, 600_000)
+    await world.clock.run(150_000)
+    assert.equal(liar.claims(), 3)
+    assert.equal(hasShare(), false)
+    await payer.stop()
+    await payer.start()
+    await world.clock.run(60_000)
+    assert.equal(payer.torrent(id).peers.length, 1)
+    assert.equal(liar.claims(), 3)
+    await settled(deal)
+    assert.ok(claimedOf(ledger) <= costOf(tick), 'a tick in all')
+  } finally {
+    liar.end()
+    Object.defineProperty(SellingSide.prototype, 'allowanceBytes', allowance)
+  }
 })

@@ -44,6 +44,8 @@ interface Setting {
   readonly deadlineInMs?: number
   readonly most?: TokenAmount
   readonly seed?: number
+  /** The budget comes later. */
+  readonly isUnpaidFirst?: boolean
 }
 
 function priceOf(tenths: number): TokenAmount {
@@ -64,7 +66,8 @@ async function market(setting: Setting): Promise<Market> {
   const payer = payerAt(world, ledger, '10.0.1.1', slowly(0))
   await payer.start()
   const peers = sellers.map(({ endpoint }) => endpoint)
-  const id = await payer.add(content.metainfo, { peers, budget: { most, deadlineInMs } })
+  const budget = setting.isUnpaidFirst === true ? {} : { budget: { most, deadlineInMs } }
+  const id = await payer.add(content.metainfo, { peers, ...budget })
   return { world, ledger, content, sellers, payer, id }
 }
 
@@ -123,14 +126,38 @@ test('with a deadline units go to the cheapest asks, all of whom get what the de
   assertConserved(ledger, [...sellers, payer])
 })
 
-test('a budget is never passed, and what it cannot pay for comes for nothing', async () => {
+test('a budget is never passed, buys what it lasts for, and what it cannot pay for comes for nothing', async () => {
   const most = tokenAmount(costOf(10_000_000) + token / 100n)
   const made = await market({ tenths: [10, 12], most })
   const { ledger, sellers, payer, id } = made
   await settled(made)
   assert.ok(speedOf(payer, id).spent <= most)
+  const { boughtBytes } = speedOf(payer, id)
+  assert.ok(boughtBytes > 7_000_000, `${boughtBytes} bytes were bought`)
   assert.ok(claimedOf(ledger) > 0n)
   assertConserved(ledger, [...sellers, payer])
+})
+
+test('of a provider that was seen to be slow no more counts than it can bring until the deadline', async () => {
+  const { toSign } = SpeedLink.prototype
+  const requests: Extract<SpeedStatement, { readonly type: 'job-request' }>[] = []
+  SpeedLink.prototype.toSign = function (statement) {
+    if (statement.type === 'job-request') requests.push(statement)
+    return toSign.call(this, statement)
+  }
+  try {
+    const made = await market({ tenths: [10, 10], lengthBytes: 60_000_000, isUnpaidFirst: true })
+    const { world, payer, id } = made
+    await world.until('both were measured', () => payer.torrent(id).doneBytes > 4_000_000)
+    await payer.run({ type: 'set-budget', id, budget: { most: tokenAmount(50n * token), deadlineInMs: 30_000 } })
+    await world.until('asked', () => requests.length > 0)
+    const [request] = requests
+    assert.ok(request !== undefined && request.units > 40)
+    // 400 kB/s for 30 s, measured over moments.
+    for (const { mostUnits } of request.seats) assert.ok(mostUnits > 4 && mostUnits < 24, `${mostUnits}`)
+  } finally {
+    Object.assign(SpeedLink.prototype, { toSign })
+  }
 })
 
 test('of a provider that goes away its rest is bought of the others, and its name has a default', async () => {

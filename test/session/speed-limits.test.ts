@@ -32,6 +32,9 @@ test('when the budget is spent the download goes on for nothing, and never more 
   await payer.start()
   const most = tokenAmount(costOf(5 * mebibyte) + ledger.terms.openFee)
   const id = await payer.add(content.metainfo, { peers: [seller.endpoint], budget: { most } })
+  // A third of what all of it costs: it is spent at once, not once so much is left.
+  await world.until('a share', () => speedOf(payer, id).rows[0]?.state === 'holding')
+  assert.ok(payer.torrent(id).doneBytes < 4 * mebibyte, `${payer.torrent(id).doneBytes} bytes came before`)
   await world.until('finished', () => payer.torrent(id).isFinished)
   await world.until('everything settled', () => isQuiet(ledger) && speedOf(payer, id).locked === 0n, 900_000)
   const { spent, boughtBytes } = speedOf(payer, id)
@@ -78,8 +81,18 @@ test('the budget of a day holds for all torrents together', async () => {
     await payer.add(content.metainfo, { peers: [seller.endpoint], budget: plenty })
   }
   const ids = contents.map(torrentIdOf)
-  await world.until('both finished', () => ids.every((id) => payer.torrent(id).isFinished), 600_000)
-  await world.until('everything settled', () => isQuiet(ledger), 900_000)
+  const isOver = () => ids.every((id) => payer.torrent(id).isFinished) && isQuiet(ledger)
+  await world.until(
+    'both finished, and settled',
+    () => {
+      const out = [...ledger.lanes.values()].reduce((sum, { deposit, state, claimed }) => {
+        return sum + ledger.terms.openFee + (state.type === 'closed' ? claimed : deposit)
+      }, 0n)
+      assert.ok(out <= dayBudget, `${out} in lanes or spent`)
+      return isOver()
+    },
+    900_000,
+  )
   assert.ok(claimedOf(ledger) <= dayBudget && claimedOf(ledger) > 0n)
   assertConserved(ledger, [...sellers, payer])
 })

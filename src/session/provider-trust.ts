@@ -1,0 +1,105 @@
+// What is remembered of those who are paid, on one ledger, across restarts: what they got for shares that they said were not
+// drawn, and how often they kept what was paid ahead or claimed what we know to be wrong. Guarantees: who does so three times
+// within 30 days is bought of no more for as long; at most so many are remembered that a crowd of new accounts cannot fill
+// the disk. Owns that table.
+import { fromUtf8, toUtf8Lossy } from '../base/bytes.ts'
+import { failure, type Result, success } from '../base/errors.ts'
+import type { AccountId, RailId } from '../ports/ledger.ts'
+import type { Store } from '../ports/store.ts'
+
+interface Remembered {
+  readonly undrawnBytes: number
+  readonly broken: number
+  /** Of the last of these, by the wall clock. */
+  readonly atMs: number
+}
+
+const table = 'speed-trust'
+const mostProviders = 4_096
+const rememberedMs = 30 * 86_400_000
+/** Connections break sometimes. */
+const mostBroken = 3
+const nothing: Remembered = { undrawnBytes: 0, broken: 0, atMs: 0 }
+
+export class ProviderTrust {
+  private readonly store: Store
+  private readonly rail: RailId
+  private readonly wallMs: () => number
+  private readonly records = new Map<string, Remembered>()
+
+  private constructor(store: Store, rail: RailId, wallMs: () => number) {
+    this.store = store
+    this.rail = rail
+    this.wallMs = wallMs
+  }
+
+  /** Errors: store-damaged, those of the store. */
+  static async read(store: Store, rail: RailId, wallMs: () => number): Promise<Result<ProviderTrust>> {
+    const trust = new ProviderTrust(store, rail, wallMs)
+    const prefix = `${rail}/`
+    const range = {
+      from: fromUtf8(prefix),
+      to: fromUtf8(`${rail}0`),
+      order: 'ascending',
+      maxCount: mostProviders,
+    } as const
+    const kept = await store.range(table, range)
+    if (!kept.ok) return kept
+    for (const { key, value } of kept.value) {
+      const [, undrawn, broken, atMs] = /^(\d{1,15}) (\d{1,9}) (\d{1,15})$/.exec(toUtf8Lossy(value)) ?? []
+      if (undrawn === undefined || broken === undefined || atMs === undefined) {
+        return failure('store-damaged', `${table}: not bytes, a count and a time`)
+      }
+      const account = toUtf8Lossy(key).slice(prefix.length)
+      trust.records.set(account, { undrawnBytes: Number(undrawn), broken: Number(broken), atMs: Number(atMs) })
+    }
+    trust.forgetOld()
+    return success(trust)
+  }
+
+  /** Paid for what it said was not drawn. */
+  undrawnBytes(account: AccountId): number {
+    return this.of(account).undrawnBytes
+  }
+
+  /** False: nobody more can be remembered, and nothing is to be granted. */
+  grantUndrawn(account: AccountId, bytes: number): boolean {
+    const { undrawnBytes, broken } = this.of(account)
+    return this.keep(account, { undrawnBytes: undrawnBytes + bytes, broken, atMs: this.wallMs() })
+  }
+
+  /** It kept what it was paid ahead, or says that a share in which it sent nothing was not drawn. */
+  broke(account: AccountId): void {
+    const { undrawnBytes, broken } = this.of(account)
+    this.keep(account, { undrawnBytes, broken: broken + 1, atMs: this.wallMs() })
+  }
+
+  /** So often nothing is paid there any more. */
+  isAvoided(account: AccountId): boolean {
+    return this.of(account).broken >= mostBroken
+  }
+
+  private of(account: AccountId): Remembered {
+    const record = this.records.get(account)
+    return record === undefined || record.atMs + rememberedMs <= this.wallMs() ? nothing : record
+  }
+
+  private keep(account: AccountId, { undrawnBytes, broken, atMs }: Remembered): boolean {
+    if (!this.records.has(account) && this.records.size >= mostProviders) this.forgetOld()
+    if (!this.records.has(account) && this.records.size >= mostProviders) return false
+    const record = { undrawnBytes, broken, atMs: Math.floor(atMs) }
+    this.records.set(account, record)
+    const value = fromUtf8(`${undrawnBytes} ${broken} ${record.atMs}`)
+    void this.store.commit([{ type: 'put', table, key: fromUtf8(`${this.rail}/${account}`), value }], 'soon')
+    return true
+  }
+
+  private forgetOld(): void {
+    const nowMs = this.wallMs()
+    for (const [account, { atMs }] of this.records) {
+      if (atMs + rememberedMs > nowMs) continue
+      this.records.delete(account)
+      void this.store.commit([{ type: 'delete', table, key: fromUtf8(`${this.rail}/${account}`) }], 'soon')
+    }
+  }
+}
