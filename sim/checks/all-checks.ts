@@ -4,12 +4,14 @@ import { announcesInOrder } from './announces-in-order.ts'
 import { answersRequests } from './answers-requests.ts'
 import { asksPolitely } from './asks-politely.ts'
 import { bansNobodyHonest } from './bans-nobody-honest.ts'
+import { boundsCredit } from './bounds-credit.ts'
 import type { CheckMaker } from './check.ts'
 import { countsBytes } from './counts-bytes.ts'
 import { exchangesPolitely } from './exchanges-politely.ts'
 import { finishesHonestly } from './finishes-honestly.ts'
 import { keepsBooks } from './keeps-books.ts'
 import { keepsRates } from './keeps-rates.ts'
+import { keepsRounds } from './keeps-rounds.ts'
 import { keepsSlots } from './keeps-slots.ts'
 import { keepsTalking } from './keeps-talking.ts'
 import { limitsExposure } from './limits-exposure.ts'
@@ -35,6 +37,8 @@ export const allChecks: readonly CheckMaker[] = [
   keepsBooks,
   paysHonestly,
   limitsExposure,
+  boundsCredit,
+  keepsRounds,
   settlesUp,
   releasesAll,
 ]

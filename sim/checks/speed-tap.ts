@@ -56,13 +56,15 @@ export interface SpeedObserver {
   onClosed?(line: SpeedLine): void
 }
 
-/** A tick: nobody is owed more for nothing. */
+/** A tick, and of what an account served a quarter: nobody is owed more for what was not drawn. */
 const mostBesidesBytes = 262_144
+const besidesPart = 4
 
 export class SpeedTap {
   readonly lines = new Map<TappedConnection, SpeedLine>()
   /** Of the block that is coming on each. */
   private readonly cancelled = new Set<TappedConnection>()
+  private readonly besidesBytes = new Map<string, number>()
   private readonly world: World
   private readonly observers: SpeedObserver[] = []
 
@@ -115,9 +117,23 @@ export class SpeedTap {
     if (message.type === 'walk-in-award') award(dealing, message.price)
     else if (message.type === 'auction-award') award(dealing, message.share === 1 ? message.price : undefined)
     else if (message.type === 'share-lost') {
-      if (dealing.price !== undefined) dealing.besidesBytes += Math.min(message.owedBytes, mostBesidesBytes)
+      if (dealing.price !== undefined && line.peer !== undefined)
+        dealing.besidesBytes += this.besides(
+          `${line.machine.address} ${way} ${line.peer}`,
+          message.owedBytes,
+          dealing.bytes,
+        )
       award(dealing, undefined)
     }
+  }
+
+  /** Over all connections of the two. */
+  private besides(between: string, owedBytes: number, servedBytes: number): number {
+    const before = this.besidesBytes.get(between) ?? 0
+    const left = mostBesidesBytes + Math.floor(servedBytes / besidesPart) - before
+    const bytes = Math.max(0, Math.min(owedBytes, mostBesidesBytes, left))
+    this.besidesBytes.set(between, before + bytes)
+    return bytes
   }
 
   private lineOf(connection: TappedConnection): SpeedLine {

@@ -1,13 +1,13 @@
 // What came of paired swarms, as the page docs/speed-evidence.md: of each plan how long every kind took with Speed and in
 // the control, what was paid, and what the bars of the design say to it. Values only, the same for the same runs.
-import type { EvidencePlan, Kind } from './evidence-plans.ts'
+import type { BarName, EvidencePlan, Kind } from './evidence-plans.ts'
 import type { MemberOutcome, RunOutcome } from './paired-run.ts'
 
-/** The same seed in both modes. */
+/** The same seed in both modes; of a run what its members came to is enough. */
 interface Pair {
   readonly seed: number
-  readonly speed: RunOutcome
-  readonly control: RunOutcome
+  readonly speed: Pick<RunOutcome, 'members'>
+  readonly control: Pick<RunOutcome, 'members'>
 }
 
 export interface PlanEvidence {
@@ -17,6 +17,7 @@ export interface PlanEvidence {
 
 /** A measure with what the design asks of it; `isMet` undefined: it says nothing about it. */
 interface Bar {
+  readonly name?: BarName
   readonly what: string
   readonly value: string
   readonly isMet: boolean | undefined
@@ -26,7 +27,7 @@ const giving: readonly Kind[] = ['free', 'legacy']
 const bytesPerMiB = 1_048_576
 
 /** Of the values, the one that so large a share is not above; undefined: not finished. Infinity sorts last. */
-function quantile(values: readonly number[], share: number): number {
+export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN
 }
@@ -63,17 +64,24 @@ page is written by \`node tools/bootstrap.mjs tools/evidence.ts --write\`, seeds
 
 \`payer\` has a budget and earns; \`free\` has no tokens and earns; \`legacy\` has no Speed; \`rider\` has none and gives nothing.
 Times are seconds from a peer's coming to its last byte, over all seeds; tokens are those of a ledger of play money, prices
-for a MiB.
+for a MiB. \`washer\` and \`defaulter\` are payers who paid themselves before, and who never pay. A bar that is missed says why.
 
-${evidence.map(planSection).join('\n')}`
+${evidence.map((one) => planSection(one)).join('\n')}`
 }
 
-function planSection(evidence: PlanEvidence): string {
+/** Of one plan; its plot is in that folder. */
+export function planSection(evidence: PlanEvidence, plotFolder = 'speed-evidence'): string {
   const { plan } = evidence
   const kinds = Object.keys(plan.leechers)
   const rows = kinds.map((kind) => kindRow(evidence, kind))
-  const bars = barsOf(evidence).map(({ what, value, isMet }) => {
+  const found = barsOf(evidence)
+  const bars = found.map(({ what, value, isMet }) => {
     return `| ${what} | ${value} | ${isMet === undefined ? '' : isMet ? 'yes' : '**no**'} |`
+  })
+  const reasons = found.flatMap(({ name, isMet }) => {
+    const reason =
+      isMet !== false || name === undefined ? undefined : (plan.reasons?.[name] ?? generalReasons(plan)[name])
+    return reason === undefined ? [] : [`\n${reason}\n`]
   })
   return `## ${plan.name[0]?.toUpperCase()}${plan.name.slice(1)}
 
@@ -82,7 +90,7 @@ ${plan.about[0]?.toUpperCase()}${plan.about.slice(1)}. ${Object.entries(plan.lee
     .join(', ')}; ${plan.seeds} seeds
 of ${plan.seedBytesPerSecond / 1_000} kB/s, peers ${plan.uploadBytesPerSecond / 1_000} up and ${plan.downloadBytesPerSecond / 1_000} down, ${plan.contentBytes / 1_000_000} MB, ${plan.slots} slots of which ${plan.shares} may be sold.
 
-![times](speed-evidence/${slugOf(plan)}.svg)
+![times](${plotFolder}/${slugOf(plan)}.svg)
 
 | kind | median, control | with Speed | 95 of 100, control | with Speed | bought | paid a MiB | earned each |
 | --- | --- | --- | --- | --- | --- | --- | --- |
@@ -91,11 +99,21 @@ ${rows.join('\n')}
 | measure | | as designed |
 | --- | --- | --- |
 ${bars.join('\n')}
-`
+${reasons.join('')}`
+}
+
+/** Where a plan says nothing itself. */
+function generalReasons({ staySeconds, leechers }: EvidencePlan): EvidencePlan['reasons'] & object {
+  if (Number.isFinite(staySeconds) || leechers.rider === undefined) return {}
+  return {
+    riders: `*Why free riders are not later:* whoever is done seeds to the end in this swarm, so the rest comes at what all upload
+together, and who gave nothing is done soon after the last who gave. If riders get a share s of all that is uploaded until
+then, they take (1 - s) times the most in the table, whatever chokers do. "Free riders, and nobody stays" asks where it counts.`,
+  }
 }
 
 export function slugOf({ name }: EvidencePlan): string {
-  return name.toLowerCase().replaceAll(' ', '-')
+  return name.toLowerCase().replaceAll(',', '').replaceAll(' ', '-')
 }
 
 function kindRow(evidence: PlanEvidence, kind: string): string {
@@ -122,42 +140,89 @@ function barsOf(evidence: PlanEvidence): Bar[] {
   const [paying, unpaid] = [all(evidence, 'speed', ['payer']), all(evidence, 'speed', giving)]
   if (paying.length > 0) {
     const own = quantile(paying, 0.5) / quantile(all(evidence, 'control', ['payer']), 0.5)
-    bars.push({ what: 'payers, of the time they take in the control', value: share(own), isMet: own < 1 })
+    bars.push({
+      name: 'payers-gain',
+      what: 'payers, of the time they take in the control',
+      value: share(own),
+      isMet: own < 1,
+    })
   }
   if (paying.length > 0 && unpaid.length > 0) {
     const [late, lateUnpaid] = [quantile(paying, 0.95), quantile(unpaid, 0.95)]
     const value = `${seconds(late)} s against ${seconds(lateUnpaid)} s`
-    bars.push({ what: 'payers are never later than who pays nothing, 95 of 100', value, isMet: late <= lateUnpaid })
+    const what = 'payers are never later than who pays nothing, 95 of 100'
+    bars.push({ name: 'payers-late', what, value, isMet: late <= lateUnpaid })
   }
-  if (unpaid.length > 0) {
-    const [with90, control90] = [quantile(unpaid, 0.9), quantile(all(evidence, 'control', giving), 0.9)]
-    const what = 'honest peers without tokens, of the time in the control, 90 of 100: at most 1.2'
-    bars.push({ what, value: share(with90 / control90), isMet: with90 <= 1.2 * control90 })
-    const equal = meanJain(evidence, 'speed', 'free')
-    if (Number.isFinite(equal)) {
-      bars.push({
-        what: 'how equal those are who do the same (Jain): at least 0.9',
-        value: share(equal),
-        isMet: equal >= 0.9,
-      })
-    }
-  }
+  bars.push(...unpaidBars(evidence, unpaid))
   const riding = all(evidence, 'speed', ['rider'])
   if (riding.length > 0) {
     const ratio = quantile(riding, 0.5) / quantile(unpaid, 0.5)
-    bars.push({ what: 'free riders, of the time of who gives: at least 1.5', value: share(ratio), isMet: ratio >= 1.5 })
+    const what = 'free riders, of the time of who gives: at least 1.5'
+    bars.push({ name: 'riders', what, value: share(ratio), isMet: ratio >= 1.5 })
     const before = quantile(all(evidence, 'control', ['rider']), 0.5) / quantile(all(evidence, 'control', giving), 0.5)
     bars.push({ what: 'the same in the control', value: share(before), isMet: undefined })
+    if (!Number.isFinite(plan.staySeconds)) bars.push(mostOfRiders(plan))
+  }
+  for (const kind of ['washer', 'defaulter'] as const) {
+    const [own, like] = [all(evidence, 'speed', [kind]), kind === 'washer' ? 'payer' : 'rider']
+    if (own.length === 0) continue
+    const [ratio, before] = (['speed', 'control'] as const).map(
+      (mode) => quantile(all(evidence, mode, [kind]), 0.5) / quantile(all(evidence, mode, [like]), 0.5),
+    ) as [number, number]
+    const value = `${share(ratio)}, in the control ${share(before)}`
+    bars.push({ what: `${kind}s, of the time of ${like}s: what it gains them`, value, isMet: undefined })
   }
   if (Number.isFinite(plan.staySeconds)) {
     const [kept, before] = [stayOf(evidence, 'speed'), stayOf(evidence, 'control')]
     const what = 'seeding of who earns, of the time in the control: at least 2'
-    bars.push({ what, value: share(kept / before), isMet: kept >= 2 * before })
+    bars.push({ name: 'stay', what, value: share(kept / before), isMet: kept >= 2 * before })
+  }
+  if (plan.leechers.defaulter !== undefined) {
+    const taken = pairs.flatMap(({ speed }) => speed.members.filter(({ kind }) => kind === 'defaulter'))
+    const mebibytes = sum(taken, 'boughtBytes') / taken.length / bytesPerMiB
+    bars.push({ what: 'a defaulter took unpaid shares of, MiB', value: mebibytes.toFixed(1), isMet: undefined })
   }
   const perPair = pairs.map(({ speed }) => speed.members.filter(({ kind }) => kind === 'seed'))
   const earned = perPair.reduce((total, seeds) => total + sum(seeds, 'earned'), 0) / Math.max(1, pairs.length)
   bars.push({ what: 'the seeds earned, tokens a run', value: earned.toFixed(1), isMet: undefined })
   return bars
+}
+
+/** Of those who give and have no tokens. */
+function unpaidBars(evidence: PlanEvidence, unpaid: readonly number[]): Bar[] {
+  if (unpaid.length === 0) return []
+  const [with90, control90] = [quantile(unpaid, 0.9), quantile(all(evidence, 'control', giving), 0.9)]
+  const what = 'honest peers without tokens, of the time in the control, 90 of 100: at most 1.2'
+  const late: Bar = { name: 'unpaid-late', what, value: share(with90 / control90), isMet: with90 <= 1.2 * control90 }
+  const equal = meanJain(evidence, 'speed', 'free')
+  if (!Number.isFinite(equal)) return [late]
+  const value = `${share(equal)}, in the control ${share(meanJain(evidence, 'control', 'free'))}`
+  const question = 'how equal those are who do the same (Jain): at least 0.9'
+  const bars: Bar[] = [late, { name: 'equal', what: question, value, isMet: equal >= 0.9 }]
+  if (Number.isFinite(evidence.plan.staySeconds)) {
+    const own = share(quantile(ownRatios(evidence, 'free'), 0.95))
+    bars.push({ what: 'each of those, of its own time in the control, 95 of 100', value: own, isMet: undefined })
+  }
+  return bars
+}
+
+/** The same peer comes at the same moment in both modes. */
+function ownRatios({ pairs }: PlanEvidence, kind: Kind): number[] {
+  return pairs.flatMap(({ speed, control }) => {
+    const [own, before] = [secondsOf(speed.members, [kind]), secondsOf(control.members, [kind])]
+    return own.map((one, index) => one / (before[index] ?? Number.NaN))
+  })
+}
+
+/**
+ * Who is done seeds to the end, so the rest comes at what the whole swarm can upload, whatever anybody chose before: were they
+ * given nothing until the others are done, riders would take so many times as long, and no longer.
+ */
+function mostOfRiders({ leechers }: EvidencePlan): Bar {
+  const counts = Object.values(leechers).reduce((sum, count) => sum + count, 0)
+  const most = counts / (counts - (leechers.rider ?? 0))
+  const what = 'at most there could be, were they given nothing until all others are done'
+  return { what, value: share(most), isMet: undefined }
 }
 
 function stayOf({ pairs }: PlanEvidence, mode: 'speed' | 'control'): number {

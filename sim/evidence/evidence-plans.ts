@@ -4,9 +4,20 @@
 /**
  * What a peer is in the swarm with Speed; in the control all do what BEP 3 says, but riders.
  * `payer` has a budget and earns, `free` has none and earns, as everybody does who leaves it to the program; `legacy` has no
- * Speed; `rider` has none and gives nothing.
+ * Speed; `rider` has none and gives nothing. `washer` paid itself from account to account before, and is a payer else;
+ * `defaulter` has a budget, gives nothing, never signs a voucher, and is somebody else every minute.
  */
-export type Kind = 'payer' | 'free' | 'legacy' | 'rider' | 'hoarder' | 'squatter' | 'shill' | 'sybil'
+export type Kind =
+  | 'payer'
+  | 'free'
+  | 'legacy'
+  | 'rider'
+  | 'hoarder'
+  | 'squatter'
+  | 'shill'
+  | 'sybil'
+  | 'washer'
+  | 'defaulter'
 
 /** What sellers of the content do, honest ones or not. */
 type Selling =
@@ -15,6 +26,9 @@ type Selling =
   | 'withholding'
   /** Bans every peer that does not pay. */
   | 'banning'
+
+/** What the design asks of a swarm. */
+export type BarName = 'payers-gain' | 'payers-late' | 'unpaid-late' | 'equal' | 'riders' | 'stay'
 
 export interface EvidencePlan {
   readonly name: string
@@ -36,6 +50,8 @@ export interface EvidencePlan {
   /** Infinity: who is done seeds to the end. With Speed who earns counts again from the last token earned. */
   readonly staySeconds: number
   readonly budgetTokens: number
+  /** Why a bar is missed, said where it is. */
+  readonly reasons?: Partial<Readonly<Record<BarName, string>>>
 }
 
 const usual: Omit<EvidencePlan, 'name' | 'about' | 'leechers'> = {
@@ -80,11 +96,25 @@ export const evidencePlans: readonly EvidencePlan[] = [
   },
   {
     ...usual,
+    name: 'free riders, and nobody stays',
+    about: 'the same over ten minutes; who is done goes after one, and one seed of 500 kB/s is there all the time',
+    leechers: { payer: 12, free: 6, legacy: 6, rider: 12 },
+    seeds: 1,
+    seedBytesPerSecond: 500_000,
+    arrivalSeconds: 600,
+    staySeconds: 60,
+  },
+  {
+    ...usual,
     name: 'paid seeding',
     about: 'who is done goes after a minute, or a minute after its last token earned',
     leechers: { payer: 12, free: 12 },
     arrivalSeconds: 600,
     staySeconds: 60,
+    reasons: {
+      equal: `*Why those who do the same are not equal:* they come over ten minutes, and who comes late finds the seeds that stay
+because they earn, where who came early found two. What each takes of its own time in the control is in the next line.`,
+    },
   },
   {
     ...usual,
@@ -123,5 +153,18 @@ export const evidencePlans: readonly EvidencePlan[] = [
     name: 'Sybils',
     about: 'one owner has four peers of one network with a fourth of a budget each, that give nothing',
     leechers: { sybil: 4, payer: 8, free: 12 },
+  },
+  {
+    ...usual,
+    name: 'washing',
+    about:
+      'some paid themselves from account to account before, for a history: of nothing here do prices, weights or windows go by it',
+    leechers: { washer: 4, payer: 8, free: 12 },
+  },
+  {
+    ...usual,
+    name: 'serial default',
+    about: 'some of one network take shares, sign no voucher, and come again every minute under another account',
+    leechers: { defaulter: 4, rider: 4, payer: 8, free: 12 },
   },
 ]

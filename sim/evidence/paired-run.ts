@@ -1,6 +1,8 @@
 // One swarm of a plan from one seed, with Speed or as its control: the same machines with the same links, coming at the same
 // moments, with the same slots. Guarantees: whoever pays in the one is there in the other, and pays nothing; the same plan,
 // seed and mode give the same outcome. Owns its world.
+
+import { failure } from '../../src/base/errors.ts'
 import type { AddOptions } from '../../src/session/commands.ts'
 import { noRateLimits, type SpeedConfig } from '../../src/session/session-config.ts'
 import type { SimulatedLedger } from '../ports/simulated-ledger.ts'
@@ -51,6 +53,8 @@ interface Member {
   /** When it was looked at last, and when that had become more. */
   earned: bigint
   earnedMs: number
+  /** Under other accounts. */
+  boughtBeforeBytes: number
   kept: Pick<MemberOutcome, 'uploadedBytes' | 'boughtBytes' | 'paid' | 'earned'>
 }
 
@@ -61,6 +65,11 @@ const mostTokens = 9_000
 const lookEveryMs = 1_000
 const squatterBytesPerSecond = 5_000
 const withheldShare = { shares: 1, startPrice: tokens(8), floorPrice: tokens(8), capPrice: tokens(8) }
+const givesNothing: ReadonlySet<string> = new Set<Kind>(['rider', 'sybil', 'defaulter'])
+const ofOneNetwork: ReadonlySet<string> = new Set<Kind>(['sybil', 'defaulter'])
+const washBytes = 20_000_000
+const washMs = 120_000
+const lifeMs = 60_000
 const nothing = { uploadedBytes: 0, boughtBytes: 0, paid: 0, earned: 0 }
 
 /** Plays it until everybody who came for the content has it, or an hour is over. Squatters are not waited for. */
@@ -77,8 +86,11 @@ class PairedRun {
   private readonly mode: Mode
   private readonly ledger: SimulatedLedger | undefined
   private readonly content: Content
+  private readonly trackers: readonly (readonly string[])[]
   private readonly random
   private readonly members: Member[] = []
+  /** Machines of washers that did what they do before anybody came, and did not come yet. */
+  private washed: Machine[] = []
   private waitingCount = 0
   private nextNumber = 0
 
@@ -90,7 +102,8 @@ class PairedRun {
     this.ledger = mode === 'speed' ? this.world.ledger() : undefined
     const tracker = new SimulatedTracker(this.world, '11.0.0.1', { intervalSeconds: 120 })
     const { contentBytes, pieceLengthBytes } = plan
-    this.content = makeContent({ lengths: [contentBytes], pieceLengthBytes, trackers: [[tracker.url]] })
+    this.trackers = [[tracker.url]]
+    this.content = makeContent({ lengths: [contentBytes], pieceLengthBytes, trackers: this.trackers })
     this.world.knows(this.content)
     this.world.watchers.push({
       onChange: (machine, change) => {
@@ -103,6 +116,7 @@ class PairedRun {
   /** The seeds are there; who else comes, and when, is drawn before, the same in both modes. */
   async begin(): Promise<void> {
     const { plan, random } = this
+    await this.wash()
     for (let count = 0; count < plan.seeds; count++) await this.join('seed')
     const kinds: Kind[] = []
     for (const [kind, count = 0] of Object.entries(plan.leechers)) {
@@ -140,13 +154,69 @@ class PairedRun {
     return { members, simulatedSeconds: nowMs / 1_000, lanes: lanes.size, operations: counts.carriedOut }
   }
 
+  /** Each of a pair sells the other what it has itself, over and over: shares are paid for, bytes flow, nobody else is there. */
+  private async wash(): Promise<void> {
+    const { plan, world, trackers } = this
+    const { washer: count = 0 } = plan.leechers
+    if (count === 0) return
+    const { pieceLengthBytes } = plan
+    const machines: Machine[] = []
+    for (let number = 0; number < count; number++) {
+      const { add = {}, ...deals } = this.dealsOf('washer')
+      const machine = world.machine(this.address('washer'), { ...this.linkOf('washer'), ...deals })
+      const pair = number >> 1
+      const washing = makeContent({
+        name: `washing ${pair}`,
+        seed: 2 + pair,
+        lengths: [washBytes],
+        pieceLengthBytes,
+        trackers,
+      })
+      world.knows(washing)
+      if (number % 2 === 0) machine.put(washing)
+      await machine.start()
+      await machine.add(washing.metainfo, { ...add, limits: { maxSlots: plan.slots } })
+      machines.push(machine)
+    }
+    await world.clock.run(washMs)
+    this.washed = machines
+  }
+
+  /** Takes what it is served ahead of payment, and is somebody else as soon as nobody gives it any more. */
+  private neverPays(member: Member): void {
+    const { world, content, plan } = this
+    const { machine } = member
+    const { wallet } = machine
+    if (wallet !== undefined) {
+      wallet.refusing = (request) =>
+        request.type === 'voucher' ? failure('spending-refused', 'its owner never pays') : undefined
+    }
+    let life = 0
+    const again = async () => {
+      if (member.finishedMs !== undefined || !machine.isUp) return
+      this.note(member)
+      member.boughtBeforeBytes = member.kept.boughtBytes
+      await machine.stop()
+      wallet?.become(`${machine.address} ${++life}`)
+      await machine.start()
+      const { add = {} } = this.dealsOf(member.kind)
+      await machine.add(content.metainfo, {
+        ...add,
+        limits: { maxSlots: givesNothing.has(member.kind) ? 0 : plan.slots },
+      })
+      world.clock.after(lifeMs, () => void again())
+    }
+    world.clock.after(lifeMs, () => void again())
+  }
+
   private async join(kind: Kind | 'seed'): Promise<void> {
     const { world, content, plan } = this
     const { add = {}, ...deals } = this.dealsOf(kind)
-    const machine = world.machine(this.address(kind), { ...this.linkOf(kind), ...deals })
+    const washed = kind === 'washer' ? this.washed.pop() : undefined
+    const machine = washed ?? world.machine(this.address(kind), { ...this.linkOf(kind), ...deals })
     if (kind === 'seed') machine.put(content)
     const cameMs = world.clock.nowMs()
-    this.members.push({
+    const member: Member = {
       machine,
       kind,
       cameMs,
@@ -154,12 +224,15 @@ class PairedRun {
       wentMs: undefined,
       earned: 0n,
       earnedMs: cameMs,
+      boughtBeforeBytes: 0,
       kept: nothing,
-    })
-    await machine.start()
+    }
+    this.members.push(member)
+    if (kind === 'defaulter') this.neverPays(member)
+    if (!machine.isUp) await machine.start()
     await machine.add(content.metainfo, {
       ...add,
-      limits: { maxSlots: kind === 'rider' || kind === 'sybil' ? 0 : plan.slots },
+      limits: { maxSlots: givesNothing.has(kind) ? 0 : plan.slots },
     })
     if (
       this.mode === 'speed' &&
@@ -169,10 +242,12 @@ class PairedRun {
       this.ban(machine)
   }
 
-  /** Sybils are of one network, everybody else of one of its own. */
+  /** Sybils, and who never pays, are of one network, everybody else of one of its own. */
   private address(kind: Kind | 'seed'): string {
     const number = this.nextNumber++
-    return kind === 'sybil' ? `90.0.0.${number + 1}` : `${20 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}.1`
+    return ofOneNetwork.has(kind)
+      ? `90.0.0.${number + 1}`
+      : `${20 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}.1`
   }
 
   private linkOf(kind: Kind | 'seed'): Omit<MachineOptions, 'address' | 'ledger'> {
@@ -204,7 +279,7 @@ class PairedRun {
     const deals =
       kind === 'seed' || kind === 'free'
         ? sellerOn(ledger, changes)
-        : buyerOn(ledger, budgetOf(kind, budgetTokens), { ...changes, earns: kind !== 'sybil' })
+        : buyerOn(ledger, budgetOf(kind, budgetTokens), { ...changes, earns: !givesNothing.has(kind) })
     return { ...deals, config: { ...plain.config, ...deals.config } }
   }
 
@@ -246,8 +321,9 @@ class PairedRun {
     const { speed, uploadedBytes } = torrent.value
     member.kept = {
       uploadedBytes,
-      boughtBytes: speed?.boughtBytes ?? 0,
-      paid: inTokens(speed?.spent ?? 0n),
+      boughtBytes: member.boughtBeforeBytes + (speed?.boughtBytes ?? 0),
+      // Its program counts vouchers that its owner then does not sign.
+      paid: member.kind === 'defaulter' ? 0 : inTokens(speed?.spent ?? 0n),
       earned: inTokens(speed?.earned ?? 0n),
     }
   }

@@ -34,9 +34,9 @@ export class HostilePeer implements LineOwner {
   private readonly streams: Streams
   private readonly dials = new Map<string, number>()
 
-  constructor(stage: Stage, behaviour: Behaviour) {
+  constructor(stage: Stage, behaviour: Behaviour, address: string = stage.address()) {
     const { world } = stage
-    this.address = stage.address()
+    this.address = address
     this.behaviour = behaviour
     this.clock = world.clock
     this.random = world.randomOf(`${behaviour.name} ${this.address}`)

@@ -48,15 +48,15 @@ export class SpeedLiar {
   private theirs: SpeedTerms | undefined
   private session: Hash256 | undefined
 
-  /** Call before the line stands. */
-  constructor(line: HostileLine, ledger: SimulatedLedger, key: SigningKey, side: 'payer' | 'payee') {
+  /** Call before the line stands. `postedTokens`: what it asks for a MiB to begin with. */
+  constructor(line: HostileLine, ledger: SimulatedLedger, key: SigningKey, side: 'payer' | 'payee', postedTokens = 1) {
     this.line = line
     this.ledger = ledger
     this.key = key
     this.account = ledger.accountOf(key)
     this.terms = {
       nonce: this.draw(),
-      ledgers: [{ account: this.account, postedPrice: tokens(1) }],
+      ledgers: [{ account: this.account, postedPrice: tokens(postedTokens) }],
       pays: side === 'payer',
       earns: side === 'payee',
       leastTickBytes: 262_144,

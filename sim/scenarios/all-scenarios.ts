@@ -23,7 +23,9 @@ import { fullDisk } from './full-disk.ts'
 import { hostileCrowd } from './hostile-crowd.ts'
 import { hostileOneKind } from './hostile-one-kind.ts'
 import { hundredPeers } from './hundred-peers.ts'
+import { jobDownload } from './job-download.ts'
 import { lateAnswers } from './late-answers.ts'
+import { lateRounds } from './late-rounds.ts'
 import { lateSeed } from './late-seed.ts'
 import { ledgerOutage } from './ledger-outage.ts'
 import { linksInDetail } from './links-in-detail.ts'
@@ -31,6 +33,7 @@ import { linksInDht } from './links-in-dht.ts'
 import { localNetwork } from './local-network.ts'
 import { lossyLinks } from './lossy-links.ts'
 import { magnets } from './magnets.ts'
+import { marketLiars } from './market-liars.ts'
 import { motleyTrackers } from './motley-trackers.ts'
 import { neighbours } from './neighbours.ts'
 import { newcomer } from './newcomer.ts'
@@ -49,6 +52,7 @@ import { queueOfTorrents } from './queue-of-torrents.ts'
 import { rateLimited } from './rate-limited.ts'
 import { seederLeaves } from './seeder-leaves.ts'
 import { selection } from './selection.ts'
+import { serialDefault } from './serial-default.ts'
 import { silentSeeds } from './silent-seeds.ts'
 import { slowDisk } from './slow-disk.ts'
 import { slowSeeds } from './slow-seeds.ts'
@@ -102,6 +106,8 @@ const scenarios: readonly Scenario[] = [
   paidDownload,
   paidFlashCrowd,
   contestedAuction,
+  lateRounds,
+  jobDownload,
   paidCrashes,
   ledgerOutage,
   budgetsChange,
@@ -112,6 +118,8 @@ const scenarios: readonly Scenario[] = [
   hostileOneKind,
   hostileCrowd,
   paidLiars,
+  marketLiars,
+  serialDefault,
   hundredPeers,
 ]
 

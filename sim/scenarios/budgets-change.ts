@@ -1,5 +1,6 @@
 // People change their minds about money: a budget is given late, taken away and given again, paying and earning are switched
 // off and on, in the middle of downloads. What was agreed until then is settled, and all finish, paid for or not.
+import { failure } from '../../src/base/errors.ts'
 import { MarketStage } from '../market-stage.ts'
 import type { Scenario } from '../scenario.ts'
 import type { Participant } from '../stage.ts'
@@ -29,6 +30,15 @@ export const budgetsChange: Scenario = {
     const meddle = ({ machine, id }: Participant, isSeller: boolean) => {
       const isOn = stage.random.below(3) > 0
       changeCount++
+      const { wallet } = machine
+      // The owner says no to whatever is to be paid next.
+      if (!isSeller && wallet !== undefined && stage.random.below(4) === 0) {
+        wallet.refusing = ({ type }) =>
+          type === 'voucher' ? failure('spending-refused', 'a simulated owner') : undefined
+        stage.after(meanPauseMs, () => {
+          wallet.refusing = () => undefined
+        })
+      }
       if (isSeller) void machine.tell({ type: 'set-speed', earns: isOn })
       else if (stage.random.below(4) === 0) void machine.tell({ type: 'set-speed', pays: isOn })
       else {
@@ -50,6 +60,7 @@ export const budgetsChange: Scenario = {
       isOver: () => stage.allFinished(),
       judge: async () => {
         stage.expect(changeCount > 0, 'nobody changed anything')
+        for (const { machine } of payers) if (machine.wallet !== undefined) machine.wallet.refusing = () => undefined
         for (const { machine } of sellers) await machine.run({ type: 'set-speed', earns: true })
         for (const { machine } of payers) await machine.run({ type: 'set-speed', pays: true })
         await market.expectSettled(payers, 1_800_000)

@@ -8,6 +8,8 @@ import { inTokens } from '../world/dealing.ts'
 const sellerBytesPerSecond = 120_000
 const slots = 4
 const shares = 2
+const restartAfterMs = 45_000
+const restartMs = 1_500
 
 export const contestedAuction: Scenario = {
   name: 'contested-auction',
@@ -26,6 +28,11 @@ export const contestedAuction: Scenario = {
       latencyMs: 5 + stage.random.below(60),
       uploadBytesPerSecond: 20_000,
     }))
+    // In the middle of it its program dies: what it signed before holds, and no epoch comes again.
+    stage.after(restartAfterMs, () => {
+      stage.kill(seller)
+      stage.after(restartMs, () => stage.comeBack(seller))
+    })
     let highest = 0
     const note = (one: Participant) => {
       for (const { price } of market.speedOf(one).rows)

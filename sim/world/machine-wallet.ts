@@ -2,6 +2,7 @@
 // the ports of Speed for each program. Guarantees: the ports of a program that died never answer again; what was not on
 // the disk when the power went is gone; every signature that is asked for is told to who watches. Owns key and database.
 
+import { assert } from '../../src/base/assert.ts'
 import { type Failure, failure, type Result, success, unwrap } from '../../src/base/errors.ts'
 import { operationDigest } from '../../src/formats/money/operation-digest.ts'
 import { speedMessageDigest } from '../../src/formats/money/speed-message-digest.ts'
@@ -30,9 +31,9 @@ const maxSigningMs = 2
 
 export class MachineWallet {
   readonly ledger: SimulatedLedger
-  readonly account: AccountId
-  readonly key: SigningKey
-  readonly disk: SimulatedStoreDisk
+  account: AccountId
+  key: SigningKey
+  disk: SimulatedStoreDisk
   /** With what the owner refuses; undefined: it is signed. */
   refusing: (request: SigningRequest) => Failure | undefined = () => undefined
   private readonly options: WalletOptions
@@ -43,6 +44,16 @@ export class MachineWallet {
     const { clock, random, ledger, name } = options
     this.options = options
     this.ledger = ledger
+    this.key = ledger.keys.key(name)
+    this.account = ledger.accountOf(this.key)
+    this.disk = new SimulatedStoreDisk({ clock, random })
+    ledger.grant(this.account)
+  }
+
+  /** Another account and an empty database, while no program runs: its owner is nobody who was ever seen. */
+  become(name: string): void {
+    assert(this.store === undefined, 'a wallet that is closed')
+    const { clock, random, ledger } = this.options
     this.key = ledger.keys.key(name)
     this.account = ledger.accountOf(this.key)
     this.disk = new SimulatedStoreDisk({ clock, random })

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { settlePromises } from '../../sim/command-line/settle-promises.ts'
-import { evidencePage, evidencePlot } from '../../sim/evidence/evidence-page.ts'
+import { evidencePage, evidencePlot, planSection } from '../../sim/evidence/evidence-page.ts'
 import { type EvidencePlan, evidencePlans } from '../../sim/evidence/evidence-plans.ts'
 import { runPlan } from '../../sim/evidence/paired-run.ts'
 import { present } from '../../src/base/assert.ts'
@@ -40,5 +40,20 @@ test('a pair is the same swarm, in which somebody pays or nobody does', async ()
   const page = evidencePage([evidence])
   for (const kind of Object.keys(small.leechers))
     assert.match(page, new RegExp(`^\\| ${kind} \\| \\d+ \\| \\d+ \\|`, 'm'))
+  assert.match(planSection(evidence, 'elsewhere'), /!\[times\]\(elsewhere\/small\.svg\)/)
+  assert.match(page, /Why free riders are not later/)
   assert.equal(evidencePlot(evidence).match(/stroke-width="2"/g)?.length, 8)
+})
+
+test('who never pays takes shares and pays nothing, and who washes pays itself before anybody comes', async () => {
+  const crooked: EvidencePlan = { ...small, name: 'crooked', seeds: 3, leechers: { defaulter: 2, washer: 2, free: 3 } }
+  const run = (mode: 'speed' | 'control') => runPlan(crooked, { seed: 1, mode, settlePromises })
+  const [speed, control] = [await run('speed'), await run('control')]
+  const defaulters = speed.members.filter(({ kind }) => kind === 'defaulter')
+  assert.ok(defaulters.some(({ boughtBytes }) => boughtBytes > 0))
+  assert.ok(defaulters.every(({ paid, earned }) => paid === 0 && earned === 0))
+  assert.ok(speed.operations > 0 && speed.members.some(({ kind, paid }) => kind === 'washer' && paid > 0))
+  const page = evidencePage([{ plan: crooked, pairs: [{ seed: 1, speed, control }] }])
+  assert.match(page, /washers, of the time of payers/)
+  assert.match(page, /a defaulter took unpaid shares of, MiB \| \d/)
 })

@@ -7,13 +7,16 @@ import { allChecks } from '../../sim/checks/all-checks.ts'
 import { settlePromises } from '../../sim/command-line/settle-promises.ts'
 import { type PlantedFault, plantedFaults } from '../../sim/planted-faults.ts'
 import { runScenario } from '../../sim/run-scenario.ts'
+import { contestedAuction } from '../../sim/scenarios/contested-auction.ts'
 import { corruptPeer } from '../../sim/scenarios/corrupt-peer.ts'
 import { exchangeAlone } from '../../sim/scenarios/exchange-alone.ts'
 import { filesVanish } from '../../sim/scenarios/files-vanish.ts'
 import { flashCrowd } from '../../sim/scenarios/flash-crowd.ts'
+import { jobDownload } from '../../sim/scenarios/job-download.ts'
 import { lateSeed } from '../../sim/scenarios/late-seed.ts'
 import { linksInDht } from '../../sim/scenarios/links-in-dht.ts'
 import { localNetwork } from '../../sim/scenarios/local-network.ts'
+import { marketLiars } from '../../sim/scenarios/market-liars.ts'
 import { newcomer } from '../../sim/scenarios/newcomer.ts'
 import { paidCrashes } from '../../sim/scenarios/paid-crashes.ts'
 import { paidDownload } from '../../sim/scenarios/paid-download.ts'
@@ -21,19 +24,23 @@ import { paidLiars } from '../../sim/scenarios/paid-liars.ts'
 import { powerLoss } from '../../sim/scenarios/power-loss.ts'
 import { privateInDht } from '../../sim/scenarios/private-in-dht.ts'
 import { rateLimited } from '../../sim/scenarios/rate-limited.ts'
+import { serialDefault } from '../../sim/scenarios/serial-default.ts'
 import { silentSeeds } from '../../sim/scenarios/silent-seeds.ts'
 import { slowSeeds } from '../../sim/scenarios/slow-seeds.ts'
 import type { FaultOutcome, FaultTask } from './planted-fault-worker.ts'
 
 const lastSeed = 200
 const scenarios = [
+  contestedAuction,
   exchangeAlone,
   filesVanish,
   flashCrowd,
   corruptPeer,
+  jobDownload,
   lateSeed,
   linksInDht,
   localNetwork,
+  marketLiars,
   newcomer,
   paidCrashes,
   paidDownload,
@@ -41,6 +48,7 @@ const scenarios = [
   powerLoss,
   privateInDht,
   rateLimited,
+  serialDefault,
   silentSeeds,
   slowSeeds,
 ]

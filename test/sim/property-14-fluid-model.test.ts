@@ -1,4 +1,4 @@
-// The product's swarms against theory: the fluid model's own arithmetic, and simulated swarms in their steady state.
+// Property 14: the product against theory: the fluid model's own arithmetic, and simulated swarms in their steady state.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { settlePromises } from '../../sim/command-line/settle-promises.ts'
