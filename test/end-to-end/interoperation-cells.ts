@@ -5,7 +5,6 @@
 import assert from 'node:assert/strict'
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import { concatBytes, fromUtf8 } from '../../src/base/bytes.ts'
 import { unwrap } from '../../src/base/errors.ts'
 import { serveTracker } from '../../src/daemon/serve-tracker.ts'
@@ -19,7 +18,7 @@ import {
 import type { JsonProcess } from '../foreign/json-process.ts'
 import { foreignPrograms } from '../foreign/programs.ts'
 import type { ForeignTracker } from '../foreign/trackers.ts'
-import { fillerBytes, temporaryFolder, writeFiles } from '../host/temporary-folder.ts'
+import { fillerBytes, type Scope, temporaryFolder, writeFiles } from '../host/temporary-folder.ts'
 import { type JsonLine, jsonLines, startSwarmbid, swarmbid } from './run-swarmbid.ts'
 
 type TorrentVersion = 'v1' | 'v2' | 'hybrid'
@@ -43,9 +42,6 @@ export function directionsOf({ program, source }: Cell): readonly Direction[] {
 
 /** Of no one program: with all of them. */
 type CellOfAll = Omit<Cell, 'program'> & Partial<Pick<Cell, 'program'>>
-
-/** Who ends what a cell started: a test, or whatever else calls `after` back. */
-export type Scope = Pick<TestContext, 'after'>
 
 export interface Content {
   readonly folder: string

@@ -2,9 +2,8 @@
 // process of its own. Guarantees: what goes well is told by its JSON, what does not by the code of its error.
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import { type JsonProcess, startJsonProcess, type TypedLine } from '../foreign/json-process.ts'
-import { temporaryFolder } from '../host/temporary-folder.ts'
+import { type Scope, temporaryFolder } from '../host/temporary-folder.ts'
 import { mainPath, type Outcome, swarmbid } from './run-swarmbid.ts'
 
 export interface LedgerLine {
@@ -96,12 +95,12 @@ export class Owner {
     await this.said('wallet', 'limits', '--per-day', amount, '--per-payment', 'none', '--per-payee', '100%')
   }
 
-  serve(t: TestContext, ...rest: readonly string[]): JsonProcess<LedgerLine> {
+  serve(t: Scope, ...rest: readonly string[]): JsonProcess<LedgerLine> {
     return this.start(t, 'ledger', ...rest)
   }
 
   /** Any command that goes on. */
-  start<Line extends TypedLine = LedgerLine>(t: TestContext, ...line: readonly string[]): JsonProcess<Line> {
+  start<Line extends TypedLine = LedgerLine>(t: Scope, ...line: readonly string[]): JsonProcess<Line> {
     const options = { name: line.slice(0, 2).join(' '), environment }
     const [command = process.execPath, ...before] = [...this.wrapper, process.execPath]
     const given = [...before, mainPath, ...line, '--json', '--data', this.folder]
@@ -115,7 +114,7 @@ export class Owner {
   }
 }
 
-export function owners(t: TestContext, count: number): Owner[] {
+export function owners(t: Scope, count: number): Owner[] {
   const folder = temporaryFolder(t)
   return Array.from({ length: count }, (_, index) => new Owner(join(folder, `owner ${index}`)))
 }

@@ -209,7 +209,11 @@ async function play(t: TestContext, place: Place, seed: number, killCount: numbe
     await delay(random.below(200))
     await payment.start(role)
   }
-  await payment.until(`${vouchers} vouchers`, () => payment.count('voucher') >= vouchers, 120_000)
+  await payment.until(
+    `${vouchers} vouchers`,
+    () => payment.count('voucher') >= vouchers,
+    Math.max(120_000, 60 * vouchers),
+  )
   payment.children.payer?.process.stdin?.write('finish\n')
   await payment.until('every lane ends', () => payment.isOver(), 4 * challengeMs)
 

@@ -26,6 +26,7 @@ export interface SpeedLine {
   readonly type?: string
   readonly port?: number
   readonly doneBytes?: number
+  readonly uploadedBytes?: number
   readonly event?: string
   readonly verdict?: string
   readonly sellers?: number
@@ -39,6 +40,7 @@ export interface SpeedLine {
     readonly boughtBytes: number
     readonly spent: string
     readonly locked: string
+    readonly earned: string
     readonly peers: readonly { readonly side: SpeedParty['side']; readonly state: string; readonly paid: string }[]
   }
 }
@@ -108,7 +110,8 @@ export interface SpeedStage {
   readonly content: string
   readonly name: string
   readonly totalBytes: number
-  person(role: 'seller' | 'payer'): Promise<SpeedPerson>
+  /** `name` where there are several of a role. */
+  person(role: 'seller' | 'payer', name?: string): Promise<SpeedPerson>
 }
 
 /** A ledger that is served, and content with its torrent. */
@@ -139,8 +142,8 @@ export async function speedStage(
     content,
     name,
     totalBytes,
-    async person(role) {
-      const person = new SpeedPerson(join(folder, role), place.address[role], place.wrapper(role))
+    async person(role, name = role) {
+      const person = new SpeedPerson(join(folder, name), place.address[role], place.wrapper(role))
       mkdirSync(person.home)
       const line = joinLines.find((each) => each.includes(`//${place.ledgerNet[role]}`))
       assert.ok(line !== undefined, joinLines.join(' '))

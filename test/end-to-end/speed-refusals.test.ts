@@ -48,6 +48,8 @@ describe('Speed on the command line', () => {
       await owner.refusedAll(code, ...pay, '--pay', amount)
     }
     await owner.refusedAll('amount-invalid', ...earn, '--price', '1.TEST')
+    await owner.refusedAll('amount-invalid', ...earn, '--while-earning', '0TEST')
+    await owner.refusedAll('amount-other-token', ...earn, '--price', '5TEST', '--while-earning', '2BTT')
     await owner.refusedAll('ledger-missing', ...earn, '--ledger', 'nowhere')
     await owner.refusedAll('usage', ...pay, '--pay', '5TEST', '--wallet-account', '3')
   })
@@ -60,6 +62,8 @@ describe('Speed on the command line', () => {
       [...pay, '--deadline', '10m'],
       [...pay, '--price', '5TEST'],
       [...pay, '--ledger', 'own'],
+      [...pay, '--pay', '5TEST', '--while-earning', '2TEST'],
+      [...earn, '--while-earning', 'much'],
       [...pay, '--wallet-account', '1'],
       [...pay, '--private-too'],
       [...pay, '--data', owner.folder],

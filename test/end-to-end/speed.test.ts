@@ -17,7 +17,7 @@ import {
   unit,
 } from './speed-people.ts'
 
-const { SWARMBID_REQUIRE_FOREIGN: foreignRequired } = process.env
+const { SWARMBID_REQUIRE_FOREIGN: foreignRequired, SWARMBID_TEST_LONG: isLong } = process.env
 const mebibyte = 1_048_576
 /** A TEST for a MiB. */
 const price = ['--price', '1024TEST', '--upload-limit', '2MiB']
@@ -39,8 +39,17 @@ function assertWhole(payer: SpeedPerson, stage: { readonly content: string; read
   assert.equal(digestOf(join(payer.home, 'down', stage.name)), digestOf(join(stage.content, stage.name)))
 }
 
+/** Spending and earning, as `speed status` shows them. */
+async function switchesOf(person: SpeedPerson): Promise<readonly unknown[]> {
+  const [status] = await person.said('speed', 'status')
+  const { spending, earning } = status as { spending?: unknown; earning?: unknown }
+  return [spending, earning]
+}
+
 async function buyOnce(t: TestContext, place?: SpeedPlace): Promise<void> {
   const { stage, seller, payer } = await sellerAndPayer(t, 8 * mebibyte, place)
+  // Who may spend need not earn; a seller has never been allowed to spend.
+  await payer.said('wallet', 'earning', 'off')
   const seed = seller.seed(t, stage.torrent, stage.content, ...price)
   const { port } = await seed.line('listening')
   const peer = ['--peer', `${seller.host}:${port}`]
@@ -56,6 +65,8 @@ async function buyOnce(t: TestContext, place?: SpeedPlace): Promise<void> {
   assert.deepEqual(await payer.balance(stage.operator), { available: granted - paid.paid, locked: 0n })
   assert.deepEqual(await seller.balance(stage.operator), { available: granted + paid.paid, locked: 0n })
 
+  assert.deepEqual(await switchesOf(payer), ['on', 'off'])
+  assert.deepEqual(await switchesOf(seller), ['off', 'on'])
   const [bought] = await payer.said('speed', 'history', '--by', 'torrent')
   assert.deepEqual([bought?.paid, bought?.name], [String(paid.paid), stage.name])
   const [sold] = await seller.said('speed', 'history', '--by', 'peer')
@@ -93,7 +104,8 @@ describe('a paid download', () => {
     await buyOnce(t, place)
   })
 
-  test('is paid for by the byte, and both balances say what both invoices say', (t) => buyOnce(t))
+  test('is paid for by the byte, as both balances and invoices say, where one may not earn and the other not spend', (t) =>
+    buyOnce(t))
 
   test('killed in the middle and run again, on either side: what one spent the other has, and no more than was sent', async (t) => {
     const { stage, seller, payer } = await sellerAndPayer(t, 12 * mebibyte)
@@ -122,6 +134,21 @@ describe('a paid download', () => {
     )
     assert.ok(spent <= (BigInt(mostBytes) * unit) / BigInt(mebibyte), `${spent} base units were paid`)
     assert.ok(spent >= invoiced(download, 'paying').paid && spent > 2n * unit, `${spent} base units were paid`)
+  })
+
+  test('a seller stays while it brings what an hour is to bring, and then ends by itself', async (t) => {
+    if (isLong === undefined) return t.skip('takes minutes: SWARMBID_TEST_LONG')
+    const { stage, seller, payer } = await sellerAndPayer(t, 8 * mebibyte)
+    // Eight TEST at most come in, so at two thousand an hour that is a quarter of a minute, and it waits one besides.
+    const seed = seller.seed(t, stage.torrent, stage.content, ...price, '--while-earning', '2000TEST')
+    const { port } = await seed.line('listening')
+    const download = payer.download(t, stage.torrent, '--pay', '50TEST', '--peer', `${seller.host}:${port}`)
+    assert.equal(await download.exit(), 0, download.said())
+    assertWhole(payer, stage)
+    assert.equal(await seed.exit(150_000), 0, seed.said())
+    const ended = seed.lines.find(({ type }) => type === 'earns-too-little')
+    assert.equal(ended?.earned, String(invoiced(download, 'paying').paid), seed.said())
+    assert.ok(seed.lines.some(({ type }) => type === 'stopped'))
   })
 
   test('a quote says who sells and for how much, and pays nothing', async (t) => {

@@ -23,6 +23,10 @@ export interface ForeignTask {
   readonly requiresEncryption?: boolean
   /** Bytes a second; only libtorrent is ever asked. */
   readonly uploadLimit?: number
+  /** Peers uploaded to at once; only libtorrent is ever asked. */
+  readonly uploadSlots?: number
+  /** What it is run in, such as a network namespace; of those that are driven by addresses, none is. */
+  readonly wrapper?: readonly string[]
 }
 
 export interface ForeignProgress {
@@ -105,9 +109,12 @@ export function startForeign(
   name: string,
   command: string,
   commandArguments: readonly string[],
-  options: { readonly home: string /** For messages, of Node's kind. */; readonly hasChannel?: boolean },
+  options: Pick<ForeignTask, 'home' | 'wrapper'> & {
+    /** For messages, of Node's kind. */ readonly hasChannel?: boolean
+  },
 ): ForeignProcess {
-  const child = spawn(command, commandArguments, {
+  const [outer = command, ...before] = [...(options.wrapper ?? []), command]
+  const child = spawn(outer, [...before, ...commandArguments], {
     stdio: ['ignore', 'pipe', 'pipe', ...(options.hasChannel === true ? (['ipc'] as const) : [])],
     cwd: options.home,
     // A locale, so that names of files that are not ASCII are written as they are.

@@ -5,13 +5,23 @@ import { versionOf } from './foreign-program.ts'
 import { startLibtorrent } from './libtorrent.ts'
 
 async function start(task: ForeignTask): Promise<ForeignPeer> {
-  const { source, folder, role, address, uploadLimit = -1, requiresEncryption = false } = task
+  const {
+    source,
+    folder,
+    role,
+    address,
+    uploadLimit = -1,
+    uploadSlots,
+    requiresEncryption = false,
+    wrapper = [],
+  } = task
   const settings = {
     listen_interfaces: `${address}:0`,
     outgoing_interfaces: address,
+    ...(uploadSlots === undefined ? {} : { unchoke_slots_limit: uploadSlots }),
     ...(requiresEncryption ? { in_enc_policy: 0, out_enc_policy: 0, allowed_enc_level: 2 } : {}),
   }
-  const started = await startLibtorrent({ source, folder, isSeed: role === 'seed', uploadLimit, settings })
+  const started = await startLibtorrent({ source, folder, isSeed: role === 'seed', uploadLimit, settings, wrapper })
   const isSaid = (type: string) => started.lines.some((line) => line.type === type)
   return {
     port: started.port,

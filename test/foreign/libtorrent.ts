@@ -104,6 +104,8 @@ export interface LibtorrentOptions {
   /** Of libtorrent's settings pack. */
   readonly settings?: Readonly<Record<string, string | number | boolean>>
   readonly isVerbose?: boolean
+  /** What it is run in, such as a network namespace. */
+  readonly wrapper?: readonly string[]
 }
 
 interface LibtorrentLine {
@@ -129,6 +131,7 @@ export function isLibtorrentMissing(t: TestContext): boolean {
 }
 
 export async function startLibtorrent(options: LibtorrentOptions): Promise<Libtorrent> {
+  const { wrapper = [], ...wanted } = options
   const settings = {
     isSuperSeed: false,
     uploadLimit: -1,
@@ -136,11 +139,12 @@ export async function startLibtorrent(options: LibtorrentOptions): Promise<Libto
     family: 4,
     settings: {},
     isVerbose: false,
-    ...options,
+    ...wanted,
   }
+  const [command = python, ...before] = [...wrapper, python]
   const started = startJsonProcess<LibtorrentLine>(
-    python,
-    ['-X', 'faulthandler', '-c', program, JSON.stringify(settings)],
+    command,
+    [...before, '-X', 'faulthandler', '-c', program, JSON.stringify(settings)],
     {
       name: 'libtorrent',
     },

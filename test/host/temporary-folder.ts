@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 
-export function temporaryFolder(t: Pick<TestContext, 'after'>): string {
+/** Who ends what was started: a test, or whatever else calls `after` back. */
+export type Scope = Pick<TestContext, 'after'>
+
+export function temporaryFolder(t: Scope): string {
   const folder = mkdtempSync(join(tmpdir(), 'swarmbid-test-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   return folder
