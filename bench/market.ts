@@ -84,7 +84,7 @@ function job(count: number, allowed: number, isEqual = false): Measurement {
 
 export const benchmark: Benchmark = {
   name: 'market',
-  summary: 'settling a round and a job, at the 99th percentile, within what is allowed',
+  summary: 'property 9: settling a round and a job, at the 99th percentile, within what is allowed',
   run() {
     return [round(50, 50), round(1_000, 1_000), job(50, 100), round(64, 1_000, true), job(64, 1_000, true)]
   },

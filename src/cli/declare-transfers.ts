@@ -10,6 +10,7 @@ import {
   collectTier,
   parseCount,
   parseDuration,
+  parseHourly,
   parsePortOption,
   parsePrice,
   parseRate,
@@ -52,6 +53,11 @@ function addTransferOptions(command: Command): Command {
       '--price <amount>',
       'with --earn: for a GiB, such as 1000TEST, or auto, which follows demand (default)',
       parsePrice,
+    )
+    .option(
+      '--while-earning <amount>',
+      'with --earn: when complete, seed while a torrent brings so much an hour, such as 2TEST',
+      parseHourly,
     )
     .option('--ledger <name>', 'with --pay or --earn: this ledger alone (default: all that are trusted)')
     .option('--wallet-account <number>', 'with --pay or --earn: which account (default: 0)', parseAccountNumber)

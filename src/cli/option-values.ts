@@ -116,6 +116,12 @@ export function parseLargeCount(text: string): number {
 }
 
 /** `auto`, or an amount for a GiB, which is read once its token is known. */
+/** What an hour is to bring; the amount itself is read where its token is known. */
+export function parseHourly(text: string): string {
+  if (!/^[0-9]/.test(text)) throw new InvalidArgumentError('Expected an amount such as 2TEST.')
+  return text
+}
+
 export function parsePrice(text: string): string {
   if (text !== 'auto' && !/^[0-9]/.test(text))
     throw new InvalidArgumentError('Expected auto, or an amount such as 1000TEST.')

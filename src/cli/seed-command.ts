@@ -21,7 +21,7 @@ export function runSeed(names: readonly string[], options: SeedOptions, context:
     {
       mode: 'seed',
       ...splitSeedArguments(names),
-      staysSeeding: options.seedRatio === undefined && options.seedTime === undefined,
+      staysSeeding: [options.seedRatio, options.seedTime, options.whileEarning].every((goal) => goal === undefined),
       allowsPartial: options.partial === true,
       isSuperSeeding: options.superSeed === true,
     },

@@ -147,6 +147,11 @@ export function invoiceJson(id: string, invoice: Invoice): JsonObject {
   }
 }
 
+export function earnsTooLittleJson({ torrent, symbol, earned, costPerHour }: Of<'earns-too-little'>): JsonObject {
+  const amounts = { earned: formatBaseUnits(earned), costPerHour: formatBaseUnits(costPerHour) }
+  return { type: 'earns-too-little', id: torrent.id, symbol, ...amounts }
+}
+
 export function cashedJson({ symbol, cashed, inHand }: Of<'cashed'>): JsonObject {
   return { type: 'cashed', symbol, cashed: formatBaseUnits(cashed), ...inHandOf(inHand) }
 }

@@ -11,6 +11,7 @@ import type {
   SpeedParty,
   TorrentQuote,
   TorrentSpeedSnapshot,
+  TransferEvent,
 } from '../daemon/transfer-request.ts'
 import { formatAddress, parseAccountId } from '../formats/money/account-id.ts'
 import { counted, formatBytes, formatDuration } from './display-text.ts'
@@ -167,6 +168,13 @@ export function accountEventText(event: AccountEvent, symbol: TokenSymbol): stri
   if (event.type === 'default') return `${accountText(event.account)} did not pay ${short(event.amount, symbol)}`
   if (event.type !== 'ledger') return undefined
   return event.isReachable ? 'the ledger answers again' : 'the ledger does not answer; no new lanes are opened'
+}
+
+type EarnsTooLittle = Extract<TransferEvent, { readonly type: 'earns-too-little' }>
+
+export function earnsTooLittleText({ torrent, earned, costPerHour, symbol }: EarnsTooLittle): string {
+  const rate = `${formatTokenAmount(costPerHour, symbol)} an hour`
+  return `${torrent.name} brings less than ${rate} by now, so it is seeded no longer; it earned ${short(earned, symbol)}`
 }
 
 export function cashedText(cashed: TokenAmount, { amount, lanes, untilMs }: InHand, symbol: TokenSymbol): string {

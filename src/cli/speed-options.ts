@@ -13,6 +13,7 @@ import { type WalletOptions, walletSetting } from './wallet-setting.ts'
 export interface SpeedOptions extends WalletOptions {
   readonly earn?: boolean
   readonly price?: string
+  readonly whileEarning?: string
   readonly ledger?: string
   readonly walletAccount?: number
   readonly privateToo?: boolean
@@ -38,8 +39,12 @@ function refuseIdle(
   const idle = Object.entries(dependent).find(([name]) => options[name as keyof typeof dependent] !== undefined)
   if (idle !== undefined && !isEither)
     throw new SwarmbidError('usage', `${idle[1]} says nothing without --pay or --earn`)
-  if (options.price !== undefined && options.earn !== true) {
-    throw new SwarmbidError('usage', '--price says nothing without --earn')
+  for (const [name, value] of [
+    ['--price', options.price],
+    ['--while-earning', options.whileEarning],
+  ]) {
+    if (value !== undefined && options.earn !== true)
+      throw new SwarmbidError('usage', `${name} says nothing without --earn`)
   }
   if (isQuote && !isPaying) throw new SwarmbidError('usage', '--quote needs --pay, the most to pay')
   if (deadlineSeconds !== undefined && (!isPaying || isQuote)) {
@@ -80,6 +85,7 @@ export function speedRequest(
     ...(deadlineSeconds === undefined ? {} : { deadlineSeconds }),
     isQuote,
     ...(earn === true ? { earns: price === 'auto' ? ('auto' as const) : { perGiB: price } } : {}),
+    ...(options.whileEarning === undefined ? {} : { whileEarning: options.whileEarning }),
     inPrivateTorrents: options.privateToo === true,
     downloadLimit: downloadLimit ?? Number.POSITIVE_INFINITY,
   }

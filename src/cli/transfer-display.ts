@@ -8,7 +8,15 @@ import { formatBytes, formatPercent } from './display-text.ts'
 import { newFields } from './fields.ts'
 import type { Output } from './output.ts'
 import type { ProgressForm } from './progress.ts'
-import { accountEventText, cashedText, invoiceFields, quoteFields, speedEventText, verdictText } from './speed-lines.ts'
+import {
+  accountEventText,
+  cashedText,
+  earnsTooLittleText,
+  invoiceFields,
+  quoteFields,
+  speedEventText,
+  verdictText,
+} from './speed-lines.ts'
 import { eventLines } from './transfer-json.ts'
 import { describeState, plainLine, resultText, screenLines, trackerHost, webHost } from './transfer-lines.ts'
 
@@ -146,6 +154,8 @@ function newPeopleDisplay(output: Output, isQuiet: boolean, isSeed: boolean): (e
       }
       case 'quote':
         return tellQuote(output, event)
+      case 'earns-too-little':
+        return output.line(output.style.plain(earnsTooLittleText(event)))
       case 'invoice':
         return tellInvoice(output, event)
       case 'cashed':

@@ -1,7 +1,15 @@
 // The events of `download` and `seed` as JSON, one object a line; the names are a promise to programs (see
 // docs/command-line.md). Pure.
 import type { Problem, TorrentSnapshot, TransferEvent } from '../daemon/transfer-request.ts'
-import { accountEventJson, cashedJson, invoiceJson, quoteJson, speedEventJson, speedJson } from './speed-json.ts'
+import {
+  accountEventJson,
+  cashedJson,
+  earnsTooLittleJson,
+  invoiceJson,
+  quoteJson,
+  speedEventJson,
+  speedJson,
+} from './speed-json.ts'
 import { trackerHost, webHost } from './transfer-lines.ts'
 
 type JsonObject = Readonly<Record<string, unknown>>
@@ -95,6 +103,8 @@ export function eventLines(event: TransferEvent): readonly JsonObject[] {
       return [accountEventJson(event)]
     case 'quote':
       return [quoteJson(event.torrent.id, event.symbol, event.quote)]
+    case 'earns-too-little':
+      return [earnsTooLittleJson(event)]
     case 'invoice':
       return [invoiceJson(event.torrent.id, event.invoice)]
     case 'cashed':

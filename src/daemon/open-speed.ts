@@ -56,6 +56,8 @@ export interface SpeedRequest {
   readonly downloadLimit: number
   /** What a GiB costs, as people write it; undefined: nothing is sold. */
   readonly earns?: 'auto' | { readonly perGiB: string }
+  /** What an hour of seeding is to bring, for each torrent, as people write it; undefined: it is seeded anyway. */
+  readonly whileEarning?: string
   readonly inPrivateTorrents: boolean
 }
 
@@ -65,6 +67,8 @@ export interface OpenedSpeed {
   readonly symbol: TokenSymbol
   /** Of all torrents. */
   readonly budget: TokenAmount | undefined
+  /** What an hour of seeding a torrent is to bring; undefined: nothing. */
+  readonly costPerHour: TokenAmount | undefined
   /** Of lanes, on all rails. */
   readonly store: Store
   close(): Promise<void>
@@ -91,7 +95,7 @@ export async function openSpeed(request: SpeedRequest): Promise<OpenedSpeed> {
     requireAllowed(request, policy)
     const all = unwrap(await useTrustedLedgers(dataFolder, request.ledger))
     for (const used of all) opened.push(() => used.close())
-    const { budget, price, symbol } = unwrap(readAmounts(request, all))
+    const { budget, price, costPerHour, symbol } = unwrap(readAmounts(request, all))
     const ledgers = all.filter(({ facts }) => facts.genesis.symbol === symbol).slice(0, maxLedgers)
     const store = unwrap(await openPayments(dataFolder))
     opened.push(() => store.close())
@@ -125,6 +129,7 @@ export async function openSpeed(request: SpeedRequest): Promise<OpenedSpeed> {
       config: configOf(request, budget, price),
       symbol,
       budget,
+      costPerHour,
       store,
       close,
     }
@@ -157,10 +162,11 @@ interface Amounts {
   readonly budget: TokenAmount | undefined
   /** For a MiB; undefined: by itself. */
   readonly price: TokenAmount | undefined
+  readonly costPerHour: TokenAmount | undefined
 }
 
 /** Of the token that is named, or else of the most trusted ledger. Errors: amount-invalid, amount-other-token, ledger-missing. */
-function readAmounts({ pays, earns }: SpeedRequest, ledgers: readonly UsedLedger[]): Result<Amounts> {
+function readAmounts({ pays, earns, whileEarning }: SpeedRequest, ledgers: readonly UsedLedger[]): Result<Amounts> {
   const symbols = [...new Set(ledgers.map(({ facts }) => facts.genesis.symbol))]
   const [first] = symbols
   const read = (text: string | undefined): TokenSum | undefined => {
@@ -170,10 +176,10 @@ function readAmounts({ pays, earns }: SpeedRequest, ledgers: readonly UsedLedger
   }
   const budget = read(pays)
   const perGiB = read(earns === undefined || earns === 'auto' ? undefined : earns.perGiB)
-  if (budget !== undefined && perGiB !== undefined && budget.symbol !== perGiB.symbol) {
-    return failure('amount-other-token', `${budget.symbol} are to be paid, and a GiB costs ${perGiB.symbol}`)
-  }
-  const symbol = budget?.symbol ?? perGiB?.symbol ?? first
+  const perHour = read(whileEarning)
+  const named = [...new Set([budget, perGiB, perHour].flatMap((sum) => (sum === undefined ? [] : [sum.symbol])))]
+  if (named.length > 1) return failure('amount-other-token', `one token for all of it, not ${named.join(' and ')}`)
+  const symbol = named[0] ?? first
   if (symbol === undefined || !symbols.includes(symbol)) {
     return failure('ledger-missing', `no ledger with ${symbol ?? 'tokens'} is here, and none was joined`)
   }
@@ -181,6 +187,7 @@ function readAmounts({ pays, earns }: SpeedRequest, ledgers: readonly UsedLedger
     symbol,
     budget: budget?.amount,
     price: perGiB === undefined ? undefined : pricePerMiB(perGiB.amount),
+    costPerHour: perHour?.amount,
   })
 }
 

@@ -21,7 +21,7 @@ import { lockTorrent } from './torrent-lock.ts'
 import { choicesOf, TransferItem } from './transfer-item.ts'
 import type { TorrentSnapshot, TransferEvent, TransferOutcome, TransferRequest } from './transfer-request.ts'
 
-const trackersEveryMs = 500
+const lookEveryMs = 500
 
 function configOf(request: TransferRequest): SessionConfig {
   const { mode, bindTo, maxPeers, uploadSlots, version, encryption } = request
@@ -238,14 +238,14 @@ class TransferRun {
         this.review(session)
       })
     })
-    const trackers = setInterval(() => this.reviewTrackers(), trackersEveryMs)
+    const looks = setInterval(() => this.look(), lookEveryMs)
     const progress = setInterval(() => this.tellProgress(), this.request.progressIntervalMs)
     const onAbort = () => this.finish()
     this.signal.addEventListener('abort', onAbort, { once: true })
     this.review(session)
     if (!this.signal.aborted) await ended
     this.signal.removeEventListener('abort', onAbort)
-    clearInterval(trackers)
+    clearInterval(looks)
     clearInterval(progress)
     unsubscribe()
   }
@@ -281,10 +281,13 @@ class TransferRun {
     return this.items.map((item) => item.snapshot()).filter((torrent) => torrent !== undefined)
   }
 
-  private reviewTrackers(): void {
+  /** At what no change tells of. */
+  private look(): void {
     for (const item of this.items) {
       const torrent = item.snapshot()
-      if (torrent !== undefined) item.reviewTrackers(torrent)
+      if (torrent === undefined) continue
+      item.reviewTrackers(torrent)
+      if (this.speed?.isWorthSeeding(torrent) === false) item.stopSeeding()
     }
   }
 

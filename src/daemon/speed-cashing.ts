@@ -1,5 +1,5 @@
 // Vouchers in hand when a program that was paid ends: cashed then, as nobody may be there to do it in time.
-// Guarantees: bounded in time; what could not be cashed stays on record, and is told with the time it is worth something.
+// Guarantees: bounded in time; fees of it are 2 % at most; what could not be cashed stays on record, and is told with the time it is worth something.
 import { type Result, success } from '../base/errors.ts'
 import { addAmounts, subtractAmounts, type TokenAmount, tokenAmount, zeroAmount } from '../base/token-amount.ts'
 import { systemClock } from '../host/system-clock.ts'
@@ -9,6 +9,7 @@ import { paysUntilMs } from '../payment/rail-terms.ts'
 import type { SignatureScheme } from '../ports/signatures.ts'
 import { startPayee } from '../session/lane-driver.ts'
 import { readTable } from '../session/lane-records-reader.ts'
+import { isWorthCashing } from '../session/settlement-rule.ts'
 import type { SpeedRail } from '../session/speed-ports.ts'
 
 export interface InHand {
@@ -41,6 +42,7 @@ export async function cashInHand(
   const before = await readInHand(rail)
   if (!before.ok || before.value.lanes === 0) return before.ok ? success(zeroAmount) : before
   const { terms, signer } = rail
+  if (!isWorthCashing(before.value.amount, before.value.lanes, terms)) return success(zeroAmount)
   let cashed = zeroAmount
   let pendingCount = () => 1
   let onSettled: () => void = () => undefined

@@ -1,6 +1,6 @@
 // What paying for a download would cost and save, from some seconds of it without paying: who sells, at what price, and
 // how fast each of them and all together are. Guarantees: nothing is paid. Owns what it saw.
-import { type TokenAmount, tokenAmount } from '../base/token-amount.ts'
+import { type TokenAmount, tokenAmount, zeroAmount } from '../base/token-amount.ts'
 import { formatEndpoint } from '../formats/compact-endpoint.ts'
 import { autoBid, evenSpending } from '../market/auto-bid.ts'
 import { type Quote, quote } from '../market/quote.ts'
@@ -13,7 +13,7 @@ export interface TorrentQuote extends Quote {
   readonly sellers: number
   readonly leastPrice: TokenAmount | undefined
   readonly mostPrice: TokenAmount | undefined
-  /** What would be bid for a MiB. */
+  /** What would be bid for a MiB at the cheapest of them. */
   readonly bid: TokenAmount
   readonly remainingBytes: number
   /** How long was looked. */
@@ -87,13 +87,16 @@ export class QuoteSampler {
     const others = [...this.rates.values()].filter((rate) => rate > 0).sort((a, b) => a - b)
     // Whoever has not served yet is taken for as fast as the usual peer that did.
     const usualRate = others[Math.floor(others.length / 2)] ?? 0
-    const bid = autoBid({
-      spendingRate: evenSpending,
-      remainingBudget: budget,
-      remainingMiB: Math.max(1, Math.ceil(remainingBytes / mebibyte)),
-      mostPerMiB: new RecentPrices().most(usualPrice),
-    })
+    const bidAt = (postedPrice: TokenAmount) =>
+      autoBid({
+        spendingRate: evenSpending,
+        remainingBudget: budget,
+        remainingMiB: Math.max(1, Math.ceil(remainingBytes / mebibyte)),
+        mostPerMiB: new RecentPrices().most(usualPrice),
+        postedPrice,
+      })
     const prices = sellers.map(({ price }) => price).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+    const bid = bidAt(prices[0] ?? zeroAmount)
     const quoted = quote({
       remainingBytes,
       unpaidBytesPerSecond: unpaid,
@@ -104,7 +107,7 @@ export class QuoteSampler {
         shareBytesPerSecond: (bestRate > 0 ? bestRate : usualRate) * (1 - served / samples),
         isContested: false,
       })),
-      bid,
+      bidAt,
       budget,
       feePerLane: tokenAmount(terms.openFee),
       laneMs: laneLifeMs(terms),

@@ -14,6 +14,7 @@ import { cashInHand, type InHand, readInHand } from './speed-cashing.ts'
 import { invoiceOf, lockedFor } from './speed-invoice.ts'
 import { QuoteSampler } from './speed-quote.ts'
 import { SavingEstimate } from './speed-saving.ts'
+import { StayingTorrents } from './speed-staying.ts'
 import { SpeedTotals } from './speed-totals.ts'
 import type { TorrentSnapshot, TransferEvent } from './transfer-request.ts'
 
@@ -33,12 +34,15 @@ export class SpeedRun {
   /** Of one torrent. */
   private share: TokenAmount | undefined
   private readonly savings = new Map<string, SavingEstimate>()
+  private readonly staying: StayingTorrents | undefined
 
   private constructor(request: SpeedRequest, opened: OpenedSpeed, onEvent: (event: TransferEvent) => void) {
     this.request = request
     this.opened = opened
     this.onEvent = onEvent
     this.totals = new SpeedTotals(opened.store, () => systemClock().wallMs())
+    const { costPerHour } = opened
+    this.staying = costPerHour === undefined ? undefined : new StayingTorrents(costPerHour)
   }
 
   /** Throws what openSpeed does. */
@@ -69,6 +73,15 @@ export class SpeedRun {
     if (this.share === undefined || this.isQuote) return undefined
     const { deadlineSeconds } = this.request
     return { most: this.share, ...(deadlineSeconds === undefined ? {} : { deadlineInMs: deadlineSeconds * 1_000 }) }
+  }
+
+  /** Tells of a complete torrent that earns less than an hour of seeding is to bring. To be asked often. */
+  isWorthSeeding(torrent: TorrentSnapshot): boolean {
+    const { costPerHour, symbol } = this.opened
+    if (costPerHour === undefined || this.staying?.isWorthIt(torrent, systemClock().nowMs()) !== false) return true
+    const earned = torrent.speed?.earned ?? (zeroAmount as TokenAmount)
+    this.onEvent({ type: 'earns-too-little', torrent, earned, costPerHour, symbol })
+    return false
   }
 
   /** Takes note of what was paid and earned since. */

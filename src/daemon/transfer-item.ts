@@ -177,6 +177,11 @@ export class TransferItem {
     if (torrent !== undefined && !isPlainDownload) this.options.onEvent({ type: 'stopped', torrent })
   }
 
+  /** It is seeded no longer, as a goal is reached. */
+  stopSeeding(): void {
+    if (this.stage === 'finished') void this.options.session.run({ type: 'stop', id: this.id })
+  }
+
   release(): void {
     for (const lock of this.options.locks) lock.release()
   }
@@ -189,8 +194,8 @@ export class TransferItem {
   }
 
   private get seedsOn(): boolean {
-    const { staysSeeding, seedRatio, seedSeconds } = this.options.request
-    return staysSeeding || seedRatio !== undefined || seedSeconds !== undefined
+    const { staysSeeding, seedRatio, seedSeconds, speed } = this.options.request
+    return staysSeeding || [seedRatio, seedSeconds, speed?.whileEarning].some((goal) => goal !== undefined)
   }
 
   private tellState(torrent: TorrentSnapshot): void {

@@ -130,6 +130,14 @@ export type TransferEvent =
       readonly quote: TorrentQuote
       readonly symbol: TokenSymbol
     }
+  /** It is complete, and seeding it brings less an hour than it is to: it stops. */
+  | {
+      readonly type: 'earns-too-little'
+      readonly torrent: TorrentSnapshot
+      readonly earned: TokenAmount
+      readonly costPerHour: TokenAmount
+      readonly symbol: TokenSymbol
+    }
   /** What it cost and brought, at the end. */
   | { readonly type: 'invoice'; readonly torrent: TorrentSnapshot; readonly invoice: Invoice }
   /** Vouchers that were cashed at the end, and those that were not. */

@@ -98,9 +98,14 @@ describe('a quote', () => {
     assert.equal(quoteOf(torrentOf(peers, [closed], mebibyte)).sellers, 0)
   })
 
-  test('the bid never says more than the budget has for what is left', () => {
-    const peers = [peerAt(2, { isChoking: true, downloadRate: 0 })]
-    const quoted = quoteOf(torrentOf(peers, [sellerAt(2, unit)], 0), { budget: tokenAmount(50n * unit) })
-    assert.equal(quoted.bid, unit / 2n)
+  test('a budget that does not last for everything buys what it can at the posted price', () => {
+    const peers = [peerAt(1, { downloadRate: mebibyte }), peerAt(2, { isChoking: true, downloadRate: 0 })]
+    const torrent = torrentOf(peers, [sellerAt(2, unit)], mebibyte)
+    const quoted = quoteOf(torrent, { budget: tokenAmount(20n * unit) })
+    assert.equal(quoted.bid, unit)
+    assert.deepEqual([quoted.verdict, quoted.lanes, quoted.locked], ['worth-it', 1, 20n * unit])
+    // Twenty of a hundred MiB come besides.
+    assert.ok(Math.abs(quoted.paidMs - 80_000) < 2_000, `${quoted.paidMs}`)
+    assert.equal(quoteOf(torrent, { budget: tokenAmount(200n * unit) }).bid, 2n * unit)
   })
 })
