@@ -205,6 +205,21 @@ export class FileNode {
       // What was written since is still to come.
       if ((this.writtenAfter[page] as number) < point.number) this.flags[page] = flags & ~isDirty
     }
+    this.cutDurable(point.lengthBytes)
+  }
+
+  /** What lies past the end of a file is not on the disk, also of pages that were given up: a longer one has zeros there. */
+  private cutDurable(lengthBytes: number): void {
+    const pageCount = Math.ceil(lengthBytes / pageBytes)
+    for (let page = pageCount; page < this.durableStates.length; page++) {
+      if (this.durableStateOf(page) !== hole) this.setDurable(page, hole, undefined)
+    }
+    const tail = pageCount - 1
+    const isCut = lengthBytes % pageBytes > 0 && (this.flagsOf(tail) & isGivenUp) !== 0
+    if (!isCut || this.durableStateOf(tail) === hole) return
+    const bytes = this.durablePage(tail)
+    bytes.fill(0, lengthBytes % pageBytes)
+    this.setDurable(tail, own, bytes)
   }
 
   /** The pages that were given up. */
