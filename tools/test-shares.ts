@@ -2,12 +2,16 @@
 // through with one. Guarantees: every file runs once, in shares that depend on the list of files only; what a share says
 // comes out in one piece; counts are added up at the end; one that fails, dies or has no tests fails all.
 import { spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 
 interface TestSharesOptions {
   readonly root: string
   readonly env: NodeJS.ProcessEnv
   readonly nodeOptions: readonly string[]
+  /** Each process leaves what failed in it in a file there. */
+  readonly failureFolder: string
   /** More than a test may take: a process silent for so long has left something open after a failure. */
   readonly silentMs: number
   /** Only failures and the counts. */
@@ -60,6 +64,16 @@ function joinTap(output: string, before: number): string {
     .replaceAll(/^(ok|not ok) \d+/gm, (_, verdict: string) => `${verdict} ${++number}`)
 }
 
+/** Node's options for one that tells everything, and one that writes what failed to a file. */
+export function reporterOptions(reporter: string, folder: string, name: string): readonly string[] {
+  return [
+    `--test-reporter=${reporter}`,
+    '--test-reporter-destination=stdout',
+    `--test-reporter=${new URL('failure-reporter.ts', import.meta.url).href}`,
+    `--test-reporter-destination=${join(folder, name)}`,
+  ]
+}
+
 export async function runTestShares(files: readonly string[], options: TestSharesOptions): Promise<boolean> {
   const startedMs = performance.now()
   const isSpec = options.isQuiet || process.stdout.isTTY
@@ -76,7 +90,7 @@ export async function runTestShares(files: readonly string[], options: TestShare
       const rest = takeCounts(outcome.output, counts)
       if (!outcome.hasPassed || rest === undefined || counts.tests === before) {
         hasPassed = false
-        if (rest === undefined) console.log(`a process died with these tests: ${share.join(' ')}`)
+        if (rest === undefined) tell(`a process died with these tests: ${share.join(' ')}`, options)
       }
       const said = rest ?? outcome.output
       if (options.isQuiet)
@@ -95,9 +109,17 @@ export async function runTestShares(files: readonly string[], options: TestShare
   return hasPassed
 }
 
+function tell(problem: string, { failureFolder }: TestSharesOptions): void {
+  console.log(problem)
+  writeFileSync(join(failureFolder, `share-${nextShare++}`), `✖ ${problem}\n`)
+}
+
+let nextShare = 0
+
 function runShare(files: readonly string[], reporter: string, options: TestSharesOptions): Promise<ShareOutcome> {
   const { root: cwd, env } = options
-  const childArguments = ['--test', `--test-reporter=${reporter}`, ...options.nodeOptions, ...files]
+  const reporters = reporterOptions(reporter, options.failureFolder, `share-${nextShare++}`)
+  const childArguments = ['--test', ...reporters, ...options.nodeOptions, ...files]
   const child = spawn(process.execPath, childArguments, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   const parts: string[] = []
   for (const stream of [child.stdout, child.stderr]) {
@@ -116,7 +138,7 @@ function runShare(files: readonly string[], reporter: string, options: TestShare
     child.once('error', (error) => void parts.push(`${error.message}\n`))
     child.once('close', (code) => {
       clearTimeout(silence)
-      if (isStuck) console.log(`a process did not end by itself with these tests: ${files.join(' ')}`)
+      if (isStuck) tell(`a process did not end by itself with these tests: ${files.join(' ')}`, options)
       resolve({ hasPassed: code === 0 && !isStuck, output: parts.join('') })
     })
   })

@@ -1,11 +1,13 @@
 // Runs the tests: unit and property tests in a process for each core, whole swarms in the simulator, end-to-end tests in a
-// process a file. Guarantees: fails when a group has no test file; all groups run even when the first fails.
+// process a file. Guarantees: fails when a group has no test file; all groups run even when the first fails; what failed is
+// told once more at the end.
 // Usage: npm test [-- --unit | --simulation | --end-to-end] [--quiet] [PATTERN]; npm run test:long raises the counts.
 import { spawnSync } from 'node:child_process'
-import { globSync } from 'node:fs'
+import { globSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { runTestShares } from './test-shares.ts'
+import { reporterOptions, runTestShares } from './test-shares.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const options = process.argv.slice(2)
@@ -22,6 +24,8 @@ const env: NodeJS.ProcessEnv = {
 }
 const unitTimeoutMs = 60_000
 const endToEnd = 'test/end-to-end/'
+/** A file of each process that ran tests. */
+const failureFolder = mkdtempSync(join(tmpdir(), 'swarmbid-failures-'))
 
 function filesOf(name: string, includes: (path: string) => boolean): readonly string[] {
   const files = globSync('test/**/*.test.ts', { cwd: root })
@@ -40,14 +44,18 @@ async function runUnit(): Promise<boolean> {
   const files = filesOf('unit', (path) => !path.startsWith(endToEnd))
   if (files.length === 0) return pattern !== ''
   const nodeOptions = ['--test-isolation=none', timeout(unitTimeoutMs)]
-  return runTestShares(files, { root, env, isQuiet, nodeOptions, silentMs: 2 * unitTimeoutMs * longer })
+  return runTestShares(files, { root, env, isQuiet, nodeOptions, failureFolder, silentMs: 2 * unitTimeoutMs * longer })
 }
 
 function runEndToEnd(): boolean {
   const files = filesOf('end-to-end', (path) => path.startsWith(endToEnd))
   if (files.length === 0) return pattern !== ''
-  const reporter = isQuiet ? 'dot' : process.stdout.isTTY ? 'spec' : 'tap'
-  const nodeOptions = ['--test', '--test-isolation=process', `--test-reporter=${reporter}`, timeout(300_000)]
+  const reporters = reporterOptions(
+    isQuiet ? 'dot' : process.stdout.isTTY ? 'spec' : 'tap',
+    failureFolder,
+    'end-to-end',
+  )
+  const nodeOptions = ['--test', '--test-isolation=process', ...reporters, timeout(300_000)]
   const result = spawnSync(process.execPath, [...nodeOptions, ...files], { cwd: root, stdio: 'inherit', env })
   return result.status === 0
 }
@@ -63,10 +71,13 @@ function runSimulation(): boolean {
     ['sim/main.ts', 'all', '--seed', '1001', '--seeds', isLong ? '20' : '1', '--twice'],
     ['tools/simulation-coverage.ts'],
   ]
-  const statuses = programs.map((program) => {
-    return spawnSync(process.execPath, program, { cwd: root, stdio: 'inherit' }).status
+  const failed = programs.filter((program) => {
+    return spawnSync(process.execPath, program, { cwd: root, stdio: 'inherit' }).status !== 0
   })
-  return statuses.every((status) => status === 0)
+  for (const [index, program] of failed.entries()) {
+    writeFileSync(join(failureFolder, `simulation-${index}`), `✖ node ${program.join(' ')}\n`)
+  }
+  return failed.length === 0
 }
 
 const steps: readonly { readonly option: string; readonly run: () => boolean | Promise<boolean> }[] = [
@@ -76,4 +87,7 @@ const steps: readonly { readonly option: string; readonly run: () => boolean | P
 ]
 const outcomes: boolean[] = []
 for (const { option, run } of steps) if (wantsAll || options.includes(option)) outcomes.push(await run())
+const told = readdirSync(failureFolder).map((name) => readFileSync(join(failureFolder, name), 'utf8'))
+rmSync(failureFolder, { recursive: true })
+if (told.join('') !== '') console.error(`\nwhat failed:\n${told.join('')}`)
 process.exitCode = outcomes.every(Boolean) ? 0 : 1

@@ -1,7 +1,7 @@
 // The runner of the unit tests: nothing is left out, and nothing that goes wrong in any of its processes passes.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -34,7 +34,12 @@ function run(
   sources: readonly string[],
   isQuiet: boolean,
   silentMs = 60_000,
-): { readonly output: string; readonly hasPassed: boolean } {
+): {
+  readonly output: string
+  /** Once more, of what failed alone. */
+  readonly told: string
+  readonly hasPassed: boolean
+} {
   const root = mkdtempSync(join(tmpdir(), 'test-shares-'))
   try {
     const files = sources.map((source, index) => {
@@ -42,21 +47,27 @@ function run(
       return `${index}.test.mjs`
     })
     const shares = new URL('../../tools/test-shares.ts', import.meta.url).href
-    const options = { root, isQuiet, nodeOptions: ['--test-isolation=none'], silentMs }
+    const options = { root, isQuiet, failureFolder: root, nodeOptions: ['--test-isolation=none'], silentMs }
     const program = `import { runTestShares } from ${JSON.stringify(shares)}
       const env = { ...process.env, NODE_TEST_CONTEXT: undefined }
       const hasPassed = await runTestShares(${JSON.stringify(files)}, { ...${JSON.stringify(options)}, env })
       process.exitCode = hasPassed ? 0 : 1`
     const { stdout, status } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
-    return { output: stdout, hasPassed: status === 0 }
+    const told = readdirSync(root).filter((name) => name.startsWith('share-'))
+    return {
+      output: stdout,
+      told: told.map((name) => readFileSync(join(root, name), 'utf8')).join(''),
+      hasPassed: status === 0,
+    }
   } finally {
     rmSync(root, { recursive: true })
   }
 }
 
 test('counts are added up, and what passes is one TAP document', () => {
-  const { output, hasPassed } = run([passes, passes, passes], false)
+  const { output, told, hasPassed } = run([passes, passes, passes], false)
   assert.ok(hasPassed, output)
+  assert.equal(told, '')
   assert.equal(output.match(/^# (?:tests|pass) 3$/gm)?.length, 2, output)
   assert.equal(output.match(/^TAP version 13$/gm)?.length, 1)
   assert.deepEqual(output.match(/^(?:ok \d|\d\.\.\d+)/gm), ['ok 1', 'ok 2', 'ok 3', '1..3'])
@@ -64,8 +75,8 @@ test('counts are added up, and what passes is one TAP document', () => {
 
 for (const [what, source] of Object.entries({ fails, dies, stays, breaks })) {
   test(`a test that ${what} fails the whole, and is told when all else is quiet`, () => {
-    const { output, hasPassed } = run([passes, source, passes], true, source === stays ? 1_000 : undefined)
+    const { output, told, hasPassed } = run([passes, source, passes], true, source === stays ? 1_000 : undefined)
     assert.ok(!hasPassed, output)
-    assert.match(output, /as planned|these tests: 1\.test\.mjs|is-not-there/)
+    for (const text of [output, told]) assert.match(text, /as planned|these tests: 1\.test\.mjs|is-not-there/)
   })
 }
