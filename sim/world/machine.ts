@@ -14,6 +14,8 @@ import type { SigningRequest } from '../../src/ports/signer.ts'
 import type { Streams } from '../../src/ports/streams.ts'
 import type { AddOptions, Command, Outcome, TorrentId } from '../../src/session/commands.ts'
 import { openSession, type Session } from '../../src/session/session.ts'
+// The session loads it when it opens; a run must not wait for a disk that is not its own.
+import '../../src/session/speed-dealing.ts'
 import { type SessionConfig, sessionConfig } from '../../src/session/session-config.ts'
 import type { Change, TorrentSnapshot } from '../../src/session/snapshots.ts'
 import type { KnownContents } from '../ports/known-contents.ts'

@@ -17,7 +17,7 @@ export interface DownloadOptions extends TransferOptions {
   readonly deadline?: number
 }
 
-export function runDownload(
+export async function runDownload(
   sources: readonly string[],
   options: DownloadOptions,
   context: CommandContext,
@@ -36,7 +36,7 @@ export function runDownload(
     },
     options,
     context,
-    speedRequest(
+    await speedRequest(
       { ...options, pays: options.pay, isQuote: options.quote === true, deadlineSeconds: options.deadline },
       context,
     ),

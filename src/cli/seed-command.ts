@@ -16,7 +16,7 @@ export function splitSeedArguments(names: readonly string[]): { sources: readonl
   return hasPath ? { sources: names.slice(0, -1), path: last } : { sources: names, path: '.' }
 }
 
-export function runSeed(names: readonly string[], options: SeedOptions, context: CommandContext): CommandResult {
+export async function runSeed(names: readonly string[], options: SeedOptions, context: CommandContext): CommandResult {
   return runTransferTask(
     {
       mode: 'seed',
@@ -27,6 +27,6 @@ export function runSeed(names: readonly string[], options: SeedOptions, context:
     },
     options,
     context,
-    speedRequest(options, context),
+    await speedRequest(options, context),
   )
 }

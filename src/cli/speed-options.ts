@@ -6,9 +6,8 @@ import type { BudgetQuestion } from '../daemon/open-speed.ts'
 import type { SpeedRequest } from '../daemon/transfer-request.ts'
 import { budgetLines } from './ask-owner.ts'
 import type { CommandContext } from './command-context.ts'
-import { knownPassphrase } from './passphrase.ts'
 import type { Terminal } from './terminal.ts'
-import { type WalletOptions, walletSetting } from './wallet-setting.ts'
+import type { WalletOptions } from './wallet-setting.ts'
 
 export interface SpeedOptions extends WalletOptions {
   readonly earn?: boolean
@@ -59,18 +58,22 @@ async function mayExceed(terminal: Terminal, question: BudgetQuestion): Promise<
 }
 
 /** Undefined: nothing is to be paid or earned. Errors: usage. */
-export function speedRequest(
+export async function speedRequest(
   options: SpeedOptions & {
     readonly pays?: string | undefined
     readonly isQuote?: boolean
     readonly deadlineSeconds?: number | undefined
   },
   context: CommandContext,
-): SpeedRequest | undefined {
+): Promise<SpeedRequest | undefined> {
   const { pays, isQuote = false, deadlineSeconds, earn, price = 'auto', ledger, walletAccount, downloadLimit } = options
   const isEither = pays !== undefined || earn === true
   refuseIdle({ ...options, deadlineSeconds }, isEither, isQuote, pays !== undefined)
   if (!isEither) return undefined
+  const [{ walletSetting }, { knownPassphrase }] = await Promise.all([
+    import('./wallet-setting.ts'),
+    import('./passphrase.ts'),
+  ])
   const setting = walletSetting(options, context)
   const { dataFolder, host, passphrase, terminal } = setting
   return {

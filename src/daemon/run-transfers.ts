@@ -16,7 +16,7 @@ import { type LoadedSource, loadSource } from './load-source.ts'
 import { folderOfContent } from './locate-content.ts'
 import { openSystemSession, systemPorts } from './open-session.ts'
 import { selectFiles } from './select-files.ts'
-import { SpeedRun } from './speed-run.ts'
+import type { SpeedRun } from './speed-run.ts'
 import { lockTorrent } from './torrent-lock.ts'
 import { choicesOf, TransferItem } from './transfer-item.ts'
 import type { TorrentSnapshot, TransferEvent, TransferOutcome, TransferRequest } from './transfer-request.ts'
@@ -128,6 +128,8 @@ class TransferRun {
 
   private async openSpeed(): Promise<void> {
     if (this.request.speed === undefined) return
+    // Wallet, ledgers and lanes are a quarter of the program, and most transfers want none of them.
+    const { SpeedRun } = await import('./speed-run.ts')
     this.speed = await SpeedRun.open(this.request.speed, this.onEvent)
     this.ports = { ...this.ports, speed: this.speed.ports }
     this.config = { ...this.config, speed: this.speed.config }

@@ -17,7 +17,7 @@ import type { LaneJob, RequestLane } from './request-lanes.ts'
 import type { SessionConfig } from './session-config.ts'
 import type { SessionPorts } from './session-ports.ts'
 import type { Settling } from './settling.ts'
-import type { SpeedDesk } from './speed-desk.ts'
+import type { SpeedDealing } from './speed-dealing.ts'
 import type { TrackerDriver } from './tracker-driver.ts'
 import type { Turns } from './turns.ts'
 
@@ -38,7 +38,7 @@ export interface SessionRoom {
   readonly webRequests: RequestLane<LaneJob>
   readonly log: ChangeLog
   /** Undefined: nothing is paid or earned. */
-  readonly speed: SpeedDesk | undefined
+  readonly speed: SpeedDealing | undefined
   /** The session's own folder. */
   readonly stateRoot: FileRoot
   /** The folder at an absolute path, opened once. */

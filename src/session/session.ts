@@ -29,7 +29,7 @@ import type { SessionPorts } from './session-ports.ts'
 import type { SessionRoom } from './session-room.ts'
 import type { Settling } from './settling.ts'
 import type { Changes, SessionSnapshot, TorrentSnapshot } from './snapshots.ts'
-import { SpeedDesk } from './speed-desk.ts'
+import type { SpeedDealing } from './speed-dealing.ts'
 import { Torrent, type TorrentHost } from './torrent.ts'
 import type { TorrentFacts } from './torrent-facts.ts'
 import type { RestoredTorrent } from './torrent-record.ts'
@@ -75,7 +75,7 @@ export class Session implements TorrentHost, CommandTarget {
   private readonly sockets: ListeningSockets
   private readonly queue: RunningQueue<Torrent>
   private readonly running = new Set<Torrent>()
-  private speed: SpeedDesk | undefined
+  private speed: SpeedDealing | undefined
   private config: SessionConfig
   private touched = new Set<Settling>()
   /** Used again by each turn, empty between two. */
@@ -163,9 +163,13 @@ export class Session implements TorrentHost, CommandTarget {
     const { config } = this
     const opened = await this.sockets.open()
     if (!opened.ok) return opened
-    const speed = await SpeedDesk.open(this.room)
-    if (!speed.ok) return speed
-    this.speed = speed.value
+    if (this.ports.speed !== undefined) {
+      // Of no use, and not loaded, where nothing is paid or earned.
+      const { openSpeedDealing } = await import('./speed-dealing.ts')
+      const speed = await openSpeedDealing(this.room)
+      if (!speed.ok) return speed
+      this.speed = speed.value
+    }
     await this.dht.open()
     await this.localDiscovery.follow()
     const restored = config.restoresAll ? await this.saver.load() : success([])
@@ -197,7 +201,7 @@ export class Session implements TorrentHost, CommandTarget {
       bannedAddresses: this.bannedAddresses(nowMs),
       torrents,
       dht: this.dht.snapshot(),
-      speed: this.speed?.snapshot(nowMs),
+      speed: this.speed?.desk.snapshot(nowMs),
       connections: this.connections.count,
       halfOpen: this.connections.halfOpenCount,
       rates: this.currentRates(),
@@ -419,7 +423,7 @@ export class Session implements TorrentHost, CommandTarget {
       this.turns.run((nowMs) => {
         for (const torrent of torrents) torrent.contacts.speed?.retire(nowMs)
       })
-      await this.speed.settleUp(stopTimeoutMs)
+      await this.speed.desk.settleUp(stopTimeoutMs)
     }
     this.turns.run((nowMs) => {
       for (const torrent of torrents)
@@ -435,7 +439,7 @@ export class Session implements TorrentHost, CommandTarget {
     await Promise.all(ends)
     for (const torrent of torrents) torrent.contacts.announcing.close()
     this.room.trackers.close()
-    await this.speed?.close()
+    await this.speed?.desk.close()
     await this.dht.close()
     await this.localDiscovery.close()
     await this.datagrams.close()

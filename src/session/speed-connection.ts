@@ -19,17 +19,17 @@ import type { SpendingPurpose } from '../ports/signer.ts'
 import { BuyingSide, type PayingConnection } from './buying-side.ts'
 import { networkOf } from './network-of.ts'
 import { priceOfStretch, SellingSide } from './selling-side.ts'
-import type { SessionRoom } from './session-room.ts'
 import type { SpeedEvent } from './snapshots.ts'
 import type { SpeedDesk } from './speed-desk.ts'
 import type { StretchKind, StretchStatement, UncountedStretch } from './speed-line.ts'
 import { type BuyingMarket, epochOfJobs, type SellingMarket, type StatementProof } from './speed-market.ts'
 import type { EarningSide, PayingSide, SpeedRailDesk } from './speed-rail-desk.ts'
+import type { SpeedRoom } from './speed-room.ts'
 import type { LinkedPeer } from './torrent-exchange.ts'
 
 /** What a connection asks of its torrent. Called within a turn. */
 export interface SpeedTorrent {
-  readonly room: SessionRoom
+  readonly room: SpeedRoom
   readonly desk: SpeedDesk
   readonly budgetName: string
   readonly purpose: SpendingPurpose

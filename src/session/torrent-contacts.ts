@@ -17,7 +17,7 @@ import { type TorrentFacts, wireHashes } from './torrent-facts.ts'
 import { type LinksTorrent, TorrentLinks } from './torrent-links.ts'
 import { type LocalTorrent, TorrentLocalDiscovery } from './torrent-local-discovery.ts'
 import type { Progress } from './torrent-progress.ts'
-import { type DealingTorrent, TorrentSpeed } from './torrent-speed.ts'
+import type { DealingTorrent, TorrentSpeed } from './torrent-speed.ts'
 import type { TorrentTally } from './torrent-tally.ts'
 
 /** What they hear of the torrent. */
@@ -53,7 +53,7 @@ export class TorrentContacts
     this.peerId = peerId
     this.peers = new PeerList({ random: room.ports.random })
     this.bandwidth = room.bandwidth.openGroup(torrent.facts.limits, nowMs)
-    this.speed = room.speed === undefined ? undefined : new TorrentSpeed(room, room.speed, this)
+    this.speed = room.speed?.newTorrent(this)
     this.links = new TorrentLinks(room, this, idleExchange)
     this.announcing = new TorrentAnnouncing(room, this)
     this.dht = new TorrentDht(room, this)

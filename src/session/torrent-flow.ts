@@ -2,7 +2,7 @@
 // Guarantees: what was measured once fades slowly, so that a pause is no smaller line; what systems take into their buffers at
 // once, at the beginning, is no larger one. Owns that measure.
 import type { Swarm } from '../swarm/swarm.ts'
-import type { SessionRoom } from './session-room.ts'
+import type { SpeedRoom } from './speed-room.ts'
 import type { TorrentFacts } from './torrent-facts.ts'
 
 /** In a second: half after a minute or so. */
@@ -16,13 +16,13 @@ interface Look {
 }
 
 export class TorrentFlow {
-  private readonly room: SessionRoom
+  private readonly room: SpeedRoom
   private readonly facts: TorrentFacts
   private measured = 0
   /** The latest last; the first is as old as the window, or the first there was. */
   private readonly looks: Look[] = []
 
-  constructor(room: SessionRoom, facts: TorrentFacts) {
+  constructor(room: SpeedRoom, facts: TorrentFacts) {
     this.room = room
     this.facts = facts
   }

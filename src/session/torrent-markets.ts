@@ -7,14 +7,14 @@ import type { AccountId } from '../ports/ledger.ts'
 import type { SignedProof } from './kept-proofs.ts'
 import type { SellingSide } from './selling-side.ts'
 import type { SpeedConfig } from './session-config.ts'
-import type { SessionRoom } from './session-room.ts'
 import type { BuyingMarket, SellingMarket } from './speed-market.ts'
 import type { SpeedRailDesk } from './speed-rail-desk.ts'
+import type { SpeedRoom } from './speed-room.ts'
 import type { TorrentFacts } from './torrent-facts.ts'
 
 /** Where a market is, and what it goes by. */
 export interface MarketPlace {
-  readonly room: SessionRoom
+  readonly room: SpeedRoom
   readonly rail: SpeedRailDesk
   readonly facts: TorrentFacts
   readonly config: SpeedConfig
@@ -68,14 +68,14 @@ interface RailMarkets {
 }
 
 export class TorrentMarkets {
-  private readonly room: SessionRoom
+  private readonly room: SpeedRoom
   private readonly facts: TorrentFacts
   private readonly maker: MarketMaker
   private readonly sides: MarketSides
   private readonly byRail = new Map<SpeedRailDesk, RailMarkets>()
   private isClosed = false
 
-  constructor(room: SessionRoom, facts: TorrentFacts, maker: MarketMaker, sides: MarketSides) {
+  constructor(room: SpeedRoom, facts: TorrentFacts, maker: MarketMaker, sides: MarketSides) {
     this.room = room
     this.facts = facts
     this.maker = maker

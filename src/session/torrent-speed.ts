@@ -24,7 +24,6 @@ import { keepProofs, type SignedProof } from './kept-proofs.ts'
 import { marketMaker } from './market-maker.ts'
 import { PaidBlocks } from './paid-blocks.ts'
 import type { SellingSide } from './selling-side.ts'
-import type { SessionRoom } from './session-room.ts'
 import type { Settling } from './settling.ts'
 import type { SpeedEvent } from './snapshots.ts'
 import { SpeedConnection, type SpeedTorrent } from './speed-connection.ts'
@@ -33,6 +32,7 @@ import type { BuyingMarket, SellingMarket } from './speed-market.ts'
 import { SpeedParties } from './speed-parties.ts'
 import { speedDownloadPolicy, speedUploadPolicy } from './speed-policies.ts'
 import type { SpeedRailDesk } from './speed-rail-desk.ts'
+import type { SpeedRoom } from './speed-room.ts'
 import type { LinkedPeer } from './torrent-exchange.ts'
 import type { TorrentFacts } from './torrent-facts.ts'
 import { TorrentFlow } from './torrent-flow.ts'
@@ -65,7 +65,7 @@ const endingShare = 0.97
 const nearlyEndingShare = 0.9
 
 export class TorrentSpeed implements SpeedTorrent, Settling {
-  readonly room: SessionRoom
+  readonly room: SpeedRoom
   readonly desk: SpeedDesk
   readonly markets: TorrentMarkets
   readonly parties = new SpeedParties()
@@ -91,7 +91,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
   private spending: 'going-on' | 'in-lanes' | 'told' = 'going-on'
   private wasDealing: { readonly pays: boolean; readonly earns: boolean }
 
-  constructor(room: SessionRoom, desk: SpeedDesk, torrent: DealingTorrent) {
+  constructor(room: SpeedRoom, desk: SpeedDesk, torrent: DealingTorrent) {
     this.room = room
     this.desk = desk
     this.torrent = torrent
