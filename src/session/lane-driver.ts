@@ -90,7 +90,7 @@ class LaneDriver<
   private readonly writing: Written[] = []
   private isWriting = false
   private writeFailure: Failure | undefined
-  private onWritten: (() => void) | undefined
+  private written: Promise<void> = Promise.resolve()
   private isDraining = false
   private isClosed = false
 
@@ -120,7 +120,7 @@ class LaneDriver<
     this.leave()
     this.alarm.close()
     this.abort.abort()
-    if (this.isWriting) await new Promise<void>((resolve) => (this.onWritten = resolve))
+    await this.written
   }
 
   private drain(): void {
@@ -139,7 +139,7 @@ class LaneDriver<
       case 'commit':
       case 'settle':
         this.writing.push(output)
-        if (!this.isWriting) void this.write()
+        if (!this.isWriting) this.written = this.write()
         return
       case 'sign': {
         const { ticket } = output
@@ -192,7 +192,6 @@ class LaneDriver<
       } else await this.commit(this.takeCommits())
     }
     this.isWriting = false
-    this.onWritten?.()
   }
 
   private takeCommits(): Extract<Written, { readonly type: 'commit' }>[] {

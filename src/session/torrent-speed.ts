@@ -139,7 +139,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
 
   /** There is something to be shown of it. */
   get isShown(): boolean {
-    return this.isAllowed || this.connections.size > 0 || this.parties.count > 0
+    return this.parties.count > 0 || this.isAllowed || this.connections.size > 0
   }
 
   offers(): ExtensionOffer[] {
