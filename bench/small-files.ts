@@ -26,6 +26,6 @@ export const benchmark = transferBenchmark({
   ours: { seed: libtorrent, leech: swarmbid },
   rivals: [
     { seed: libtorrent, leech: foreignSide(rtorrent), bar: 1.3 },
-    { seed: libtorrent, leech: libtorrent, bar: 0 },
+    { seed: libtorrent, leech: libtorrent, bar: 0, isCpuBar: true },
   ],
 })

@@ -128,7 +128,7 @@ class TransferRun {
 
   private async openSpeed(): Promise<void> {
     if (this.request.speed === undefined) return
-    // Wallet, ledgers and lanes are a quarter of the program, and most transfers want none of them.
+    // Most transfers want no wallet, ledger or lane, which take 11 MiB.
     const { SpeedRun } = await import('./speed-run.ts')
     this.speed = await SpeedRun.open(this.request.speed, this.onEvent)
     this.ports = { ...this.ports, speed: this.speed.ports }
