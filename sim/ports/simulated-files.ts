@@ -48,7 +48,7 @@ export interface SimulatedDiskOptions {
   readonly failingOneIn?: FailingRates
   /**
    * False: a name that was made or removed may be undone by a power loss until a file in its folder or below is synced,
-   * or something there is renamed or replaced, which is what the program's own disk promises (host/file-root.ts).
+   * or something there is renamed at once or replaced, which is what the program's own disk promises (host/file-root.ts).
    */
   readonly areNamesDurable?: boolean
 }
@@ -244,10 +244,10 @@ export class SimulatedDisk {
           success(path.length === 0 ? new FileNode('folder').status() : this.names.get(name)?.status()),
         ),
       list: (path, maxCount) => about(undefined, path, (name) => this.list(name, path.length === 0, maxCount)),
-      rename: (from, to) =>
+      rename: (from, to, durability) =>
         about('rename', from, (name) => {
           if (from.length === 0 || to.length === 0 || !to.every(isName)) return notPlain('no place to rename')
-          return this.rename(name, [...root, ...to])
+          return this.rename(name, [...root, ...to], durability === 'soon')
         }),
       replace: (path, content) =>
         about('replace', path, (name) => {
@@ -428,13 +428,14 @@ export class SimulatedDisk {
     return names.size > maxCount ? failure('file-unreadable', 'more names than expected') : success([...names])
   }
 
-  private rename(oldName: string, to: RelativePath): Result<void> {
+  private rename(oldName: string, to: RelativePath, maySettleLater: boolean): Result<void> {
     const newName = nameOf(to)
     if (this.names.get(oldName) === undefined) return failure('file-not-found', 'no such file')
     if (this.names.get(newName) !== undefined) return failure('file-exists', 'the name is taken')
     const inTheWay = this.makeFolders(to.slice(0, -1))
     if (inTheWay !== undefined) return inTheWay
-    this.names.rename(oldName, newName)
+    if (maySettleLater && folderOf(oldName) === folderOf(newName)) this.names.renameSoon(oldName, newName)
+    else this.names.rename(oldName, newName)
     return success(undefined)
   }
 

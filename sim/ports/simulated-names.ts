@@ -1,6 +1,7 @@
 // The names on a simulated disk: which file or folder each absolute path means, and which names a power loss may undo.
 // Guarantees: a folder's names are found without looking at others, in the order they came; where names are not durable
-// at once, each that came or went since its folder was put on the disk is as it was or as it is. Owns the names.
+// at once, each that came or went since its folder was put on the disk is as it was or as it is, and a file that got
+// another name in its folder has one of both. Owns the names.
 import type { Random } from '../../src/ports/random.ts'
 import type { DiskSpace, FileNode } from './simulated-file-node.ts'
 
@@ -16,6 +17,8 @@ export class SimulatedNames {
   private readonly children = new Map<string, Set<string>>()
   /** By folder and then by name: what the disk has under a name that came or went since. */
   private readonly unsettled = new Map<string, Map<string, FileNode | undefined>>()
+  /** By folder, of files that got another name in it since. */
+  private readonly unsettledMoves = new Map<string, { readonly from: string; readonly to: string }[]>()
 
   constructor(options: SimulatedNamesOptions) {
     this.options = options
@@ -57,18 +60,36 @@ export class SimulatedNames {
     this.settle(folderOf(from))
   }
 
+  /** A file gets another name in its folder, one that is free; a power loss may undo it until the folder is settled. */
+  renameSoon(from: string, to: string): void {
+    const node = this.nodes.get(from)
+    if (node === undefined) return
+    const folder = folderOf(from)
+    if (!this.options.areDurableAtOnce) {
+      const moves = this.unsettledMoves.get(folder) ?? []
+      this.unsettledMoves.set(folder, [...moves, { from, to }])
+      // What may not be there at all may not be there under its new name either.
+      const names = this.unsettled.get(folder)
+      if (names?.has(from)) names.set(to, names.get(from))
+      names?.delete(from)
+    }
+    this.unlink(from)
+    this.link(to, node)
+  }
+
   /** Puts the names in a folder, and those that lead to it, on the disk. */
   settle(folder: string): void {
-    if (this.unsettled.size === 0) return
+    if (this.unsettled.size + this.unsettledMoves.size === 0) return
     for (let above = folder; ; above = folderOf(above)) {
       this.unsettled.delete(above)
+      this.unsettledMoves.delete(above)
       if (above === '') return
     }
   }
 
   /** Of what was not put on the disk, each name is as it was or as it is; how many are as they were. */
   losePower(random: Random): number {
-    let lostCount = 0
+    let lostCount = this.loseMoves(random)
     const folders = [...this.unsettled].sort(([one], [other]) => depthOf(one) - depthOf(other))
     this.unsettled.clear()
     for (const [folder, names] of folders) {
@@ -80,6 +101,19 @@ export class SimulatedNames {
         lostCount++
       }
     }
+    return lostCount
+  }
+
+  private loseMoves(random: Random): number {
+    let lostCount = 0
+    for (const { from, to } of [...this.unsettledMoves.values()].flat().reverse()) {
+      const node = this.nodes.get(to)
+      if (node === undefined || this.nodes.has(from) || random.below(2) === 0) continue
+      this.unlink(to)
+      this.link(from, node)
+      lostCount++
+    }
+    this.unsettledMoves.clear()
     return lostCount
   }
 
@@ -127,8 +161,10 @@ export class SimulatedNames {
   }
 
   private settleBelow(path: string): void {
-    for (const folder of [...this.unsettled.keys()]) {
-      if (folder === path || folder.startsWith(`${path}/`)) this.unsettled.delete(folder)
+    for (const unsettled of [this.unsettled, this.unsettledMoves]) {
+      for (const folder of [...unsettled.keys()]) {
+        if (folder === path || folder.startsWith(`${path}/`)) unsettled.delete(folder)
+      }
     }
   }
 }

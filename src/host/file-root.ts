@@ -1,6 +1,6 @@
 // One folder of the Files port and what is below it.
 // Guarantees: names are checked here, whatever was checked before, and no operation follows a link below the root
-// (file-task.ts). What renames and replaces is on the disk when it returns.
+// (file-task.ts). What replaces, or renames at once, is on the disk when it returns.
 // Owns the notes of which folders have changed; open files own themselves.
 import { stat, statfs } from 'node:fs'
 import { promisify } from 'node:util'
@@ -8,6 +8,7 @@ import { type Result, SwarmbidError, success, unwrap } from '../base/errors.ts'
 import type {
   FileRoot,
   FileStatus,
+  NameDurability,
   OpenFile,
   OpenMode,
   RelativePath,
@@ -72,18 +73,19 @@ export class SystemFileRoot implements FileRoot {
   }
 
   /** Folders the new name needs are made. */
-  rename(from: RelativePath, to: RelativePath): Promise<Result<void>> {
+  rename(from: RelativePath, to: RelativePath, durability: NameDurability): Promise<Result<void>> {
     return rootedResult(from.join('/'), 'write', async () => {
       const source = placeOf(from)
       const target = placeOf(to)
-      // Files in a folder that moves are synced by the name they were opened with: nothing may be left to do there.
-      await this.folders.settleBelow(from)
+      // Files in a folder that moves (none does so `soon`) are synced by the name they were opened with: nothing may be left to do there.
+      if (durability === 'at-once') await this.folders.settleBelow(from)
       const madeIn: RelativePath[] = []
       const renamed = await this.thread.perform({ type: 'rename', at: this.at, from, to }, madeIn)
       this.noteAll(madeIn)
       unwrap(renamed)
       this.folders.note(source.parent)
       this.folders.note(target.parent)
+      if (durability === 'soon') return
       await this.folders.settle(target.parent)
       await this.folders.settle(source.parent)
     })

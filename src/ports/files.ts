@@ -50,6 +50,9 @@ export interface VolumeSpace {
   readonly freeBytes: number
 }
 
+/** When a new name is on the disk: when the call returns, or, for a file that stays in its folder, with the folder's next sync. */
+export type NameDurability = 'at-once' | 'soon'
+
 export type OpenMode = 'read' | 'read-write' | 'create'
 
 /**
@@ -64,7 +67,7 @@ export interface FileRoot {
   /** Names directly in a folder, in no order, at most `maxCount`; one more than that is a failure. */
   list(path: RelativePath, maxCount: number): Promise<Result<readonly string[]>>
   /** Fails with file-exists rather than replace. Both ends stay below the root. */
-  rename(from: RelativePath, to: RelativePath): Promise<Result<void>>
+  rename(from: RelativePath, to: RelativePath, durability: NameDurability): Promise<Result<void>>
   /** Content replaced in one step: whoever reads sees the old or the new, on the disk when this returns. */
   replace(path: RelativePath, content: Uint8Array): Promise<Result<void>>
   /** Removes a file, a link itself, or an empty folder; true if something was there. */

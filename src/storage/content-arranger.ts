@@ -36,7 +36,7 @@ export interface ContentArrangerOptions {
 /** See TorrentStorage.move. */
 export type Remember = () => Promise<Result<void>>
 
-/** Renames under way at once, which share the work of bringing their folder to the disk. */
+/** Renames under way at once. */
 const finishedAtOnce = 32
 const done: Result<void> = success(undefined)
 
@@ -191,7 +191,8 @@ export class ContentArranger {
     const { root } = layout.place
     const target: FilePlace = { root, path: layout.diskPath(file, false) }
     const renamed = await files.file(file).relocate(async () => {
-      const result = await root.rename(layout.diskPath(file, true), target.path)
+      // Either name will do after a power loss, and each alone would be brought to the disk by itself.
+      const result = await root.rename(layout.diskPath(file, true), target.path, 'soon')
       return result.ok ? success(target) : result
     })
     if (renamed.ok) {
@@ -400,7 +401,7 @@ export class ContentArranger {
 
 function renameStep(handle: PooledFile, from: FilePlace, to: FilePlace): Promise<Result<void>> {
   return handle.relocate(async () => {
-    const renamed = await from.root.rename(from.path, to.path)
+    const renamed = await from.root.rename(from.path, to.path, 'at-once')
     return renamed.ok ? success(to) : renamed
   })
 }

@@ -51,7 +51,7 @@ export async function copyFiles(
   }
   const named: RelativePath[] = []
   for (const [path, target] of copies) {
-    if (result.ok) result = await root.rename(path, target)
+    if (result.ok) result = await root.rename(path, target, 'at-once')
     if (result.ok) named.push(target)
   }
   if (!result.ok) for (const target of named) await root.remove(target)

@@ -71,8 +71,11 @@ export class FilePool implements TransferSink {
   async admit(): Promise<void> {
     while (this.openCount >= this.maxOpenFiles) {
       const [oldest] = this.idle
-      if (oldest !== undefined) await oldest.shut()
-      else await new Promise<void>((resolve) => void this.waitingForIdle.push(resolve))
+      if (oldest !== undefined) {
+        // Not closed by two who wait.
+        this.idle.delete(oldest)
+        await oldest.shut()
+      } else await new Promise<void>((resolve) => void this.waitingForIdle.push(resolve))
     }
     this.openCount++
   }

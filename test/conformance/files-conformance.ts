@@ -220,8 +220,8 @@ function openingTests(fresh: (t: TestContext) => Promise<FileRoot>): void {
           await root.open(path, 'create', sink()),
           await root.status(path),
           await root.list(path, 10),
-          await root.rename(['a'], path),
-          await root.rename(path, ['e']),
+          await root.rename(['a'], path, 'at-once'),
+          await root.rename(path, ['e'], 'at-once'),
           await root.replace(path, fromUtf8('y')),
           await root.remove(path),
         ]
@@ -237,7 +237,7 @@ function openingTests(fresh: (t: TestContext) => Promise<FileRoot>): void {
     assert.equal(codeOf(await root.open([], 'create', sink())), 'file-not-plain')
     assert.equal(codeOf(await root.replace([], fromUtf8('y'))), 'file-not-plain')
     assert.equal(codeOf(await root.remove([])), 'file-not-plain')
-    assert.equal(codeOf(await root.rename([], ['b'])), 'file-not-plain')
+    assert.equal(codeOf(await root.rename([], ['b'], 'at-once')), 'file-not-plain')
   })
 
   test('a folder is not opened as a file, nor a file entered as a folder', async (t) => {
@@ -278,14 +278,14 @@ function arrangingTests(fresh: (t: TestContext) => Promise<FileRoot>): void {
     const root = await fresh(t)
     await writeFile(root, ['a'], fromUtf8('A'))
     await writeFile(root, ['b'], fromUtf8('B'))
-    unwrap(await root.rename(['a'], ['new', 'place', 'a2']))
+    unwrap(await root.rename(['a'], ['new', 'place', 'a2'], 'at-once'))
     assert.equal(unwrap(await root.status(['a'])), undefined)
     assert.deepEqual(await contentOf(root, ['new', 'place', 'a2']), fromUtf8('A'))
-    assert.equal(codeOf(await root.rename(['b'], ['new', 'place', 'a2'])), 'file-exists')
-    assert.equal(codeOf(await root.rename(['b'], ['new'])), 'file-exists')
-    assert.equal(codeOf(await root.rename(['new'], ['b'])), 'file-exists')
-    assert.equal(codeOf(await root.rename(['none'], ['c'])), 'file-not-found')
-    unwrap(await root.rename(['new', 'place'], ['moved']))
+    assert.equal(codeOf(await root.rename(['b'], ['new', 'place', 'a2'], 'at-once')), 'file-exists')
+    assert.equal(codeOf(await root.rename(['b'], ['new'], 'at-once')), 'file-exists')
+    assert.equal(codeOf(await root.rename(['new'], ['b'], 'at-once')), 'file-exists')
+    assert.equal(codeOf(await root.rename(['none'], ['c'], 'at-once')), 'file-not-found')
+    unwrap(await root.rename(['new', 'place'], ['moved'], 'at-once'))
     assert.deepEqual(await contentOf(root, ['moved', 'a2']), fromUtf8('A'))
     assert.deepEqual(await contentOf(root, ['b']), fromUtf8('B'))
     assert.deepEqual([...unwrap(await root.list([], 10))].sort(), ['b', 'moved', 'new'])
@@ -295,8 +295,8 @@ function arrangingTests(fresh: (t: TestContext) => Promise<FileRoot>): void {
     const root = await fresh(t)
     const driver = await openDriver(root, ['f', 'a'], 'create')
     await driver.write(0, fromUtf8('one'))
-    unwrap(await root.rename(['f', 'a'], ['f', 'b']))
-    unwrap(await root.rename(['f'], ['g']))
+    unwrap(await root.rename(['f', 'a'], ['f', 'b'], 'at-once'))
+    unwrap(await root.rename(['f'], ['g'], 'at-once'))
     await driver.write(3, fromUtf8('two'))
     unwrap(await driver.file.sync())
     unwrap(await driver.file.close())

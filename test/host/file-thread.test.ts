@@ -81,6 +81,32 @@ describe('the thread for files', () => {
     assert.equal(existsSync(join(root, 'folder 0')), true)
   })
 
+  test('tasks asked for together find folders as those before left them', async (t) => {
+    const { root, at, thread } = await apart(t)
+    const make = (path: RelativePath) => thread.perform({ type: 'open', at, path, mode: 'create' })
+    const asked = [
+      make(['a', 'x']),
+      thread.perform({ type: 'rename', at, from: ['a'], to: ['b'] }),
+      make(['a', 'x']),
+      thread.perform({ type: 'remove', at, path: ['a', 'x'] }),
+      thread.perform({ type: 'remove', at, path: ['a'] }),
+      thread.perform({ type: 'status', at, path: ['a', 'x'] }),
+      make(['a', 'y']),
+      thread.perform({ type: 'rename', at, from: ['b', 'x'], to: ['a', 'z'] }),
+      thread.perform({ type: 'status', at, path: ['a', 'z'] }),
+    ] as const
+    const codes = (await Promise.all(asked)).map((result) => (result.ok ? 'ok' : result.code))
+    assert.deepEqual(
+      codes,
+      asked.map(() => 'ok'),
+    )
+    assert.equal(unwrap(await asked[5]), undefined)
+    assert.equal(unwrap(await asked[8])?.kind, 'file')
+    assert.deepEqual(readdirSync(root).sort(), ['a', 'b'])
+    assert.deepEqual(readdirSync(join(root, 'a')).sort(), ['y', 'z'])
+    assert.deepEqual(readdirSync(join(root, 'b')), [])
+  })
+
   test('it ends when it has had nothing to do for a while, and is not missed', async (t) => {
     const { at, thread } = await apart(t, { idleMs: 400 })
     await until(() => !thread.isApart)

@@ -90,8 +90,8 @@ for (const { name, isAnchored } of variants) {
         }
         assert.equal(unwrap(await root.status([link]))?.kind, 'link')
         assert.equal(codeOf(await root.replace([link], fromUtf8('new'))), 'file-not-plain')
-        assert.equal(codeOf(await root.rename([link], ['other'])), 'file-not-plain')
-        assert.equal(codeOf(await root.rename(['plain'], [link])), 'file-exists')
+        assert.equal(codeOf(await root.rename([link], ['other'], 'at-once')), 'file-not-plain')
+        assert.equal(codeOf(await root.rename(['plain'], [link], 'at-once')), 'file-exists')
         assert.equal(codeOf(await root.list([link], 10)), 'file-not-plain')
         assert.equal(unwrap(await root.remove([link])), true)
       }
@@ -117,8 +117,8 @@ for (const { name, isAnchored } of variants) {
           await root.status(path),
           await root.list(folder, 10),
           await root.replace(path, fromUtf8('new')),
-          await root.rename(path, ['stolen']),
-          await root.rename(['plain'], [...folder, 'planted']),
+          await root.rename(path, ['stolen'], 'at-once'),
+          await root.rename(['plain'], [...folder, 'planted'], 'at-once'),
           await root.remove(path),
         ]
         for (const result of results) assert.equal(codeOf(result), 'file-not-plain', folder.join('/'))
@@ -135,7 +135,7 @@ for (const { name, isAnchored } of variants) {
       assert.equal(unwrap(await root.status(['pipe']))?.kind, 'other')
       assert.equal(codeOf(await root.replace(['pipe'], fromUtf8('new'))), 'file-not-plain')
       assert.equal(codeOf(await root.remove(['pipe'])), 'file-not-plain')
-      assert.equal(codeOf(await root.rename(['pipe'], ['b'])), 'file-not-plain')
+      assert.equal(codeOf(await root.rename(['pipe'], ['b'], 'at-once')), 'file-not-plain')
       assert.deepEqual(readdirSync(rootPath), ['pipe'])
       const devices = unwrap(await systemFiles({ isAnchored }).openRoot('/dev'))
       assert.equal(codeOf(await devices.open(['zero'], 'read', new TransferLog())), 'file-not-plain')
@@ -438,8 +438,8 @@ test('no descriptor stays open behind all this', async (t) => {
       await root.list(path, 1)
       await root.status(path)
       await root.replace(path, fromUtf8('x'))
-      await root.rename(path, ['link', 'y'])
-      await root.rename(path, ['d', 'e'])
+      await root.rename(path, ['link', 'y'], 'at-once')
+      await root.rename(path, ['d', 'e'], 'at-once')
       await root.remove(['d', 'e'])
       await root.remove(path)
       symlinkSync('.', join(folder, 'again'))

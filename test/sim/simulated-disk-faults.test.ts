@@ -113,7 +113,7 @@ describe('a full disk', () => {
     unwrap(await rig.clock.settle(root.replace(['record'], content)))
     unwrap(await rig.clock.settle(root.replace(['record'], content.subarray(0, 5000))))
     assert.equal(rig.disk.usedBytes(), 27 * 4096)
-    unwrap(await rig.clock.settle(root.rename(['a'], ['c'])))
+    unwrap(await rig.clock.settle(root.rename(['a'], ['c'], 'at-once')))
     unwrap(await rig.clock.settle(file.setLength(5000)))
     assert.equal(rig.disk.usedBytes(), 4 * 4096)
     unwrap(await rig.clock.settle(root.remove(['c', 'b'])))
@@ -251,6 +251,22 @@ describe('a power loss', () => {
     assert.ok(count('new/folder/unsynced') > 5 && count('new/folder/unsynced') < 35)
     assert.ok(count('late') > 10 && count('late') < 30)
     assert.ok(count('deep/late') > 3 && count('deep/late') < count('late') + 5)
+  })
+
+  test('leaves a file that got another name soon one of both, until its folder is synced', async () => {
+    const arrange = async (rig: Rig, root: FileRoot) => {
+      for (const folder of ['a', 'b']) {
+        assert.equal(await rig.sync(await rig.open(`${folder}/old`)), 'ok')
+        unwrap(await rig.clock.settle(root.rename([folder, 'old'], [folder, 'new'], 'soon')))
+      }
+      assert.equal(await rig.sync(await rig.open('b/other')), 'ok')
+    }
+    assert.equal((await survivors(true, arrange)).count('a/new'), 40)
+    const { count } = await survivors(false, arrange)
+    assert.ok(count('a/new') > 10 && count('a/new') < 30)
+    assert.equal(count('a/old') + count('a/new'), 40)
+    assert.equal(count('b/new'), 40)
+    assert.equal(count('b/old'), 0)
   })
 
   test('brings removed files back only where names are not durable at once', async () => {
