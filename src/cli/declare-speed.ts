@@ -20,7 +20,7 @@ export function addSpeed(program: Command, run: RunCommand): void {
   command('history', 'show what was paid and earned')
     .addOption(new Option('--by <what>', 'a line for each').choices(['day', 'torrent', 'peer']).default('day'))
     .action((options) => run(async (context) => (await using()).runSpeedHistory(options, context)))
-  command('explain', 'show why shares were bought or sold at their prices, the latest last')
+  command('explain', 'show why shares cost what they did, and receipts for what was paid, the latest last')
     .argument('[about]', "a torrent's id or an address, or the beginning of one")
     .option('--last <count>', 'so many at most (default: 20)', parseCount)
     .action((about: string | undefined, options) =>

@@ -1,9 +1,10 @@
 // `swarmbid speed status, history`: what the records say of what was paid and earned.
 // Guarantees: amounts are exact and name their token; with --json they are base units as decimal text.
+import { toHex } from '../base/bytes.ts'
 import { formatBaseUnits, formatTokenAmount, type TokenAmount } from '../base/token-amount.ts'
 import { dataFolder } from '../daemon/data-folder.ts'
 import {
-  explainAwards,
+  explainDealings,
   type HistoryOrder,
   type HistoryRow,
   type LedgerStatus,
@@ -16,7 +17,7 @@ import { counted, formatBytes } from './display-text.ts'
 import { exitCodes } from './exit-code.ts'
 import { newFields } from './fields.ts'
 import type { Output } from './output.ts'
-import { accountText, awardLines, momentText } from './speed-lines.ts'
+import { accountText, awardLines, momentText, receiptLines } from './speed-lines.ts'
 
 interface SpeedCommandOptions {
   readonly data?: string
@@ -28,10 +29,11 @@ function requestOf({ data, ledger }: SpeedCommandOptions): RecordsRequest {
   return { dataFolder: dataFolder(data), ledger }
 }
 
-/** Amounts as decimal text, in whatever is to be printed. */
+/** Amounts as decimal text, bytes as hexadecimal, in whatever is to be printed. */
 function plain(value: unknown): unknown {
   if (typeof value === 'bigint') return formatBaseUnits(value as TokenAmount)
   if (value === Number.POSITIVE_INFINITY) return null
+  if (value instanceof Uint8Array) return toHex(value)
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(plain)
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, plain(member)]))
@@ -109,21 +111,26 @@ export async function runExplain(
   options: SpeedCommandOptions & { readonly last?: number },
   { output }: CommandContext,
 ): CommandResult {
-  const awards = await explainAwards(requestOf(options), about, options.last ?? usualAwards)
-  if (options.json !== true && awards.length === 0) output.line(output.style.faint('nothing was bought or sold'))
-  for (const award of awards) {
-    if (options.json === true) output.json({ type: 'award', ...(plain(award) as object) })
-    else for (const line of awardLines(award)) output.line(output.style.plain(line))
+  const dealings = await explainDealings(requestOf(options), about, options.last ?? usualAwards)
+  if (options.json !== true && dealings.length === 0) output.line(output.style.faint('nothing was bought or sold'))
+  for (const dealing of dealings) {
+    const isReceipt = 'signature' in dealing
+    if (options.json === true) {
+      output.json({ type: isReceipt ? 'receipt' : 'award', ...(plain(dealing) as object) })
+      continue
+    }
+    for (const line of isReceipt ? receiptLines(dealing) : awardLines(dealing)) output.line(output.style.plain(line))
   }
   return exitCodes.ok
 }
 
 function tellRow(row: HistoryRow, by: HistoryOrder, output: Output): void {
-  const { key, name, symbol, paid, boughtBytes, earned, soldBytes } = row
+  const { key, name, symbol, paid, boughtBytes, receipted, earned, soldBytes } = row
   const { field } = newFields(output)
   const title = by === 'peer' ? accountText(key) : (name ?? key)
   output.line(`${output.style.strong(title)}${name === undefined ? '' : ` ${output.style.faint(key)}`}`)
   if (boughtBytes > 0 || paid > 0n) field('paid', `${formatTokenAmount(paid, symbol)} for ${formatBytes(boughtBytes)}`)
+  if (receipted > 0n) field('receipts', `for ${formatTokenAmount(receipted, symbol)}, signed by who was paid`)
   if (soldBytes > 0 || earned > 0n)
     field('earned', `${formatTokenAmount(earned, symbol)} for ${formatBytes(soldBytes)}`)
 }

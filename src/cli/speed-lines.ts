@@ -2,7 +2,7 @@
 // Guarantees: amounts that are shortened say so; prices are for a GiB; what is an estimate is called one. Pure.
 import { formatRounded, formatTokenAmount, type TokenAmount, type TokenSymbol } from '../base/token-amount.ts'
 import { pricePerGiB } from '../daemon/price-unit.ts'
-import type { ExplainedAward } from '../daemon/speed-records.ts'
+import type { ExplainedAward, ExplainedReceipt } from '../daemon/speed-records.ts'
 import type {
   AccountEvent,
   InHand,
@@ -205,5 +205,21 @@ export function awardLines(award: ExplainedAward): readonly string[] {
   return [
     `${momentText(atMs)}  ${verb} ${accountText(account)} at ${rate(price)}, torrent ${torrent.slice(0, 8)}`,
     `  ${reasons[reason]} (${parts.join(', ')})`,
+  ]
+}
+
+/** What a payee signed that it was paid. */
+export function receiptLines({
+  atMs,
+  payee,
+  torrent,
+  amount,
+  bytes,
+  lane,
+  symbol,
+}: ExplainedReceipt): readonly string[] {
+  return [
+    `${momentText(atMs)}  receipt of ${accountText(payee)} for ${short(amount, symbol)}, torrent ${torrent.slice(0, 8)}`,
+    `  paid in all by lane ${lane.slice(0, 8)}; of its last connection ${formatBytes(bytes)} are paid for`,
   ]
 }

@@ -15,10 +15,11 @@ import {
   standings,
 } from '../payment/lane-records.ts'
 import { type Standing, treatmentOf } from '../payment/standing.ts'
-import type { RailId } from '../ports/ledger.ts'
+import type { AccountId, RailId } from '../ports/ledger.ts'
 import type { Store } from '../ports/store.ts'
 import { type AwardRecord, readAwards } from '../session/award-records.ts'
 import { readTable } from '../session/lane-records-reader.ts'
+import { type PayeeReceipt, readReceipts } from '../session/payee-receipts.ts'
 import { SpendingBook } from '../wallet/spending-book.ts'
 import type { SpendingPolicy } from '../wallet/spending-policy.ts'
 import { openPayments, termsOf } from './open-lanes.ts'
@@ -153,24 +154,37 @@ export interface ExplainedAward extends AwardRecord {
   readonly symbol: TokenSymbol
 }
 
-/** The newest some, the oldest of them first; `about`: a torrent's id or an address, or the beginning of either. */
-export function explainAwards(
+/** A receipt, its ledger, and the token of that. */
+export interface ExplainedReceipt extends PayeeReceipt {
+  readonly rail: RailId
+  readonly symbol: TokenSymbol
+}
+
+/**
+ * The newest some, the oldest of them first: awards, and what payees signed that they were paid. `about`: a torrent's id or
+ * an address, or the beginning of either.
+ */
+export function explainDealings(
   request: RecordsRequest,
   about: string | undefined,
   most: number,
-): Promise<readonly ExplainedAward[]> {
+): Promise<readonly (ExplainedAward | ExplainedReceipt)[]> {
   return withRecords(request, async (store, facts) => {
-    const all: ExplainedAward[] = []
+    const all: (ExplainedAward | ExplainedReceipt)[] = []
     for (const { rail, genesis } of store === undefined ? [] : facts) {
       const { symbol } = genesis
-      const awards = unwrap(await readAwards(store as Store, rail))
-      all.push(...awards.filter((award) => isAbout(award, about)).map((award) => ({ ...award, symbol })))
+      for (const award of unwrap(await readAwards(store as Store, rail))) {
+        if (isAbout(award.torrent, award.account, about)) all.push({ ...award, symbol })
+      }
+      for (const receipt of unwrap(await readReceipts(store as Store, rail))) {
+        if (isAbout(receipt.torrent, receipt.payee, about)) all.push({ ...receipt, rail, symbol })
+      }
     }
     return all.sort((a, b) => a.atMs - b.atMs).slice(-most)
   })
 }
 
-function isAbout({ torrent, account }: AwardRecord, about: string | undefined): boolean {
+function isAbout(torrent: string, account: AccountId, about: string | undefined): boolean {
   if (about === undefined) return true
   const wanted = about.toLowerCase()
   const address = account.slice(account.lastIndexOf(':') + 1)
@@ -188,6 +202,8 @@ export interface HistoryRow {
   readonly symbol: TokenSymbol
   readonly paid: TokenAmount
   readonly boughtBytes: number
+  /** Of what was paid, what the payees signed that they have; of days: not counted. */
+  readonly receipted: TokenAmount
   readonly earned: TokenAmount
   readonly soldBytes: number
 }
@@ -211,6 +227,12 @@ export function speedHistory(request: RecordsRequest, order: HistoryOrder): Prom
         const name = order === 'torrent' ? total.name : undefined
         rows.set(`${symbol} ${key}`, { ...withTotal(row, total), name })
       }
+      if (order === 'day') continue
+      for (const { torrent, payee, amount } of unwrap(await readReceipts(store as Store, rail))) {
+        const name = `${symbol} ${order === 'torrent' ? torrent : payee}`
+        const row = rows.get(name)
+        if (row !== undefined) rows.set(name, { ...row, receipted: addAmounts(row.receipted, amount) })
+      }
     }
     const all = [...rows.values()]
     return order === 'day' ? all.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)) : all
@@ -218,7 +240,8 @@ export function speedHistory(request: RecordsRequest, order: HistoryOrder): Prom
 }
 
 function emptyRow(key: string, symbol: TokenSymbol): HistoryRow {
-  return { key, name: undefined, symbol, paid: zeroAmount, boughtBytes: 0, earned: zeroAmount, soldBytes: 0 }
+  const nothing = { paid: zeroAmount, boughtBytes: 0, receipted: zeroAmount, earned: zeroAmount, soldBytes: 0 }
+  return { key, name: undefined, symbol, ...nothing }
 }
 
 function withTotal(row: HistoryRow, { side, bytes, paid }: SpeedTotal): HistoryRow {

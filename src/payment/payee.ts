@@ -45,8 +45,9 @@ export interface PayeeAccount {
   /** Sent. */
   readonly bytes: number
   readonly owed: TokenAmount
-  /** By vouchers on the disk. */
+  /** By vouchers on the disk; and how many of the bytes those pay for. */
   readonly paid: TokenAmount
+  readonly paidBytes: number
   /** Lanes that were not ended. */
   readonly laneCount: number
 }
@@ -130,8 +131,14 @@ export class Payee {
   accountOf(payer: AccountId): PayeeAccount | undefined {
     const tab = this.tabs.byPayer.get(payer)
     if (tab === undefined) return undefined
-    const { meter, paid } = tab
-    return { bytes: meter.bytes, owed: meter.owed(), paid, laneCount: this.lanesOf(tab).length }
+    const { meter, paid, paidBytes } = tab
+    return { bytes: meter.bytes, owed: meter.owed(), paid, paidBytes, laneCount: this.lanesOf(tab).length }
+  }
+
+  /** Of each lane of a payer that is not gone, what it has paid in all by vouchers on the disk. */
+  paidOnLanes(payer: AccountId): readonly { readonly lane: LaneId; readonly paid: TokenAmount }[] {
+    const lanes = this.lanes.byPayer.get(payer) ?? []
+    return lanes.map(({ record, counted }) => ({ lane: record.lane, paid: counted }))
   }
 
   /** What was sent and is not paid for. */

@@ -115,7 +115,7 @@ export const speedSenders: Readonly<Record<SpeedKind, 'payer' | 'payee' | 'eithe
   'hello': 'payer',
   'voucher': 'payer',
   'finish': 'payer',
-  'receipt': 'payer',
+  'receipt': 'payee',
   'present': 'payee',
   'acknowledge': 'payee',
   'refuse': 'either',

@@ -44,7 +44,8 @@ export interface AwardRecord {
 const maxRecords = 4_096
 const timeDigits = 15
 
-const torrentId: Form<string> = {
+/** 40 or 64 digits. */
+export const torrentDigits: Form<string> = {
   toBencode: (value) => value,
   fromBencode: (cursor) => checkedId(cursor.latin1()),
   toJson: (value) => value,
@@ -63,7 +64,7 @@ const awards: Table<AwardRecord> = {
   codec: codec(
     record<AwardRecord>({
       atMs: whole,
-      torrent: torrentId,
+      torrent: torrentDigits,
       account,
       side: words<AwardRecord['side']>(['paying', 'earning']),
       reason: words<AwardReason>([

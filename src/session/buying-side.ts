@@ -4,13 +4,15 @@
 // and whether a stretch is on; the tab is the payer machine's.
 import { addAmounts, type TokenAmount, zeroAmount } from '../base/token-amount.ts'
 import type { SignedReceipt } from '../formats/money/receipt.ts'
-import type { SpeedPlain } from '../formats/peer/speed-messages.ts'
+import type { SpeedPlain, SpeedStatement } from '../formats/peer/speed-messages.ts'
 import { tickBytes } from '../payment/exposure-window.ts'
 import { priceOf } from '../payment/price-meter.ts'
 import type { AccountId, RailId } from '../ports/ledger.ts'
 import type { PaidSource } from './paid-blocks.ts'
+import type { PayeeReceipt } from './payee-receipts.ts'
 import type { SideConnection, SideDesk } from './side-desk.ts'
 import type { BuyingLine, OtherStatement } from './speed-line.ts'
+import type { StatementProof } from './speed-market.ts'
 import type { PaidSums } from './speed-parties.ts'
 
 export interface PayingConnection extends SideConnection {
@@ -22,6 +24,8 @@ export interface PayingConnection extends SideConnection {
   /** What came before it was closed proved right. */
   boughtLate(side: BuyingSide, bytes: number): void
 }
+
+type ReceiptStatement = Extract<SpeedStatement, { readonly type: 'receipt' }>
 
 const blockBytes = 16_384
 /** Less is a burst, and says nothing of a rate. */
@@ -257,6 +261,17 @@ export class BuyingSide implements BuyingLine, PaidSource {
       this.owe(besides)
     }
     return true
+  }
+
+  /** The provider says what it was paid: kept if it is no more than that, for bytes that were verified. */
+  receipted({ lane, bytes, amount }: ReceiptStatement, proof: StatementProof, infoHash: string | undefined): void {
+    const { desk, account } = this
+    const record = desk.payer.machine.records.find((one) => one.lane === lane && one.payee === account)
+    if (record === undefined || infoHash === undefined || amount > record.signed || bytes > this.dealtBytes) return
+    const { body, signature } = proof
+    const torrent = this.connection.budget
+    const receipt = { lane, payee: account, torrent, infoHash, bytes, amount, atMs: desk.wallMs(), body, signature }
+    desk.receiptBook.keep(receipt as PayeeReceipt)
   }
 
   async backing(): Promise<SignedReceipt | undefined> {

@@ -8,6 +8,7 @@ import { zeroAmount } from '../base/token-amount.ts'
 import type { SpeedPlain } from '../formats/peer/speed-messages.ts'
 import { tickBytes } from '../payment/exposure-window.ts'
 import type { AccountId, RailId } from '../ports/ledger.ts'
+import { SellingReceipts } from './selling-receipts.ts'
 import type { SideConnection, SideDesk } from './side-desk.ts'
 import type { OtherStatement, SellingLine, StretchStatement, UncountedStretch } from './speed-line.ts'
 import { mostUndrawn } from './undrawn-claims.ts'
@@ -37,6 +38,7 @@ export class SellingSide implements SellingLine {
   private pendingStretches = 0
   private isStarved = false
   private wasEnding = false
+  private readonly receipts: SellingReceipts
 
   constructor(connection: SideConnection, desk: SideDesk, account: AccountId, network: string, price: TokenAmount) {
     this.connection = connection
@@ -46,6 +48,7 @@ export class SellingSide implements SellingLine {
     this.rail = desk.rail
     this.network = network
     this.firstPrice = price
+    this.receipts = new SellingReceipts(desk.nowMs())
   }
 
   get dealtBytes(): number {
@@ -107,6 +110,16 @@ export class SellingSide implements SellingLine {
     this.isWanting = false
     this.price = undefined
     this.pendingStretches = 0
+  }
+
+  /** Says, signed, what is paid; nothing where it was said already, or not long ago. */
+  stateReceipts(nowMs: number, isEnding: boolean): void {
+    const { payee } = this.desk
+    const paidBytes = this.isAttached ? payee.machine.accountOf(this.account)?.paidBytes : undefined
+    if (paidBytes === undefined) return
+    const occasion = isEnding ? 'ending' : this.isInStretch ? 'selling' : 'pausing'
+    const paid = payee.machine.paidOnLanes(this.account)
+    for (const receipt of this.receipts.due(paid, paidBytes, occasion, nowMs)) this.state(receipt)
   }
 
   conditionsChanged(): void {

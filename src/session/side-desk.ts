@@ -5,6 +5,7 @@ import type { SpeedPlain, SpeedStatement } from '../formats/peer/speed-messages.
 import type { LinkConditions } from '../payment/exposure-window.ts'
 import type { AccountId, RailId } from '../ports/ledger.ts'
 import type { PayeeDriver, PayerDriver } from './lane-driver.ts'
+import type { ReceiptBook } from './payee-receipts.ts'
 import type { UncountedStretch } from './speed-line.ts'
 import type { RailReceipts, SpeedRail } from './speed-ports.ts'
 import type { LinkedPeer } from './torrent-exchange.ts'
@@ -21,7 +22,10 @@ export interface SideDesk {
   readonly undrawn: UndrawnClaims
   /** Of everything that is asked for here. */
   readonly signal: AbortSignal
+  /** What payees signed that they were paid. */
+  readonly receiptBook: ReceiptBook
   nowMs(): number
+  wallMs(): number
   /** It kept what it was paid ahead, or claimed what is not so, too often: nothing is bought of it. */
   isAvoided(account: AccountId): boolean
   /** Bytes were counted: looked at before the turn ends. */

@@ -10,7 +10,7 @@ import {
   type SpeedTerms,
   speedExtension,
 } from '../formats/peer/speed-messages.ts'
-import type { ShownStatement } from '../formats/peer/speed-signing.ts'
+import type { ShownStatement, SpeedInfoHash } from '../formats/peer/speed-signing.ts'
 import type { LinkConditions } from '../payment/exposure-window.ts'
 import { type SpeedAgreement, speedSenders } from '../peer/speed-agreement.ts'
 import type { SpeedLink, SpeedOutput } from '../peer/speed-link.ts'
@@ -37,6 +37,8 @@ export interface SpeedTorrent {
   readonly isBuying: boolean
   /** What is wanted is nearly here. */
   readonly isEnding: boolean
+  /** Under which the connection was opened, in full. */
+  infoHashOf(link: LinkedPeer): SpeedInfoHash | undefined
   conditionsOf(link: LinkedPeer, roundTripMs: number): LinkConditions
   /** Undefined: nothing is sold, or bought, here now. */
   selling(rail: SpeedRailDesk): SellingMarket | undefined
@@ -138,6 +140,7 @@ export class SpeedConnection implements PayingConnection {
   measured(nowMs: number): void {
     const { buying, selling, torrent } = this
     selling?.conditionsChanged()
+    selling?.stateReceipts(nowMs, false)
     buying?.rateChanged()
     const isIdle = buying?.isInStretch === false && !torrent.isBuying
     if (isIdle && buying.isOver && !buying.isPaidAhead) this.leavePaying(nowMs)
@@ -332,6 +335,7 @@ export class SpeedConnection implements PayingConnection {
       case 'finish':
         selling?.vouched()
         if (selling?.isAttached === true) rail.payee.handle({ type: 'told', from: selling.account, message })
+        if (message.type === 'finish') selling?.stateReceipts(nowMs, true)
         return
       case 'present':
       case 'acknowledge':
@@ -379,6 +383,10 @@ export class SpeedConnection implements PayingConnection {
   }
 
   private takeStatement(statement: SpeedStatement, proof: StatementProof, nowMs: number): void {
+    if (statement.type === 'receipt') {
+      if (this.buying?.isAttached === true) this.buying.receipted(statement, proof, this.torrent.infoHashOf(this.link))
+      return
+    }
     const price = this.buying?.price
     const posted = postedPriceOf(statement)
     if (posted !== undefined && this.buying !== undefined) this.buying.postedPrice = posted
@@ -433,7 +441,9 @@ export class SpeedConnection implements PayingConnection {
   private signed(statement: SpeedStatement, result: Result<Signature>, nowMs: number): void {
     this.pending.shift()
     if (!result.ok) {
-      this.end(result, nowMs)
+      // Nothing hangs on a receipt.
+      if (statement.type === 'receipt') this.signNext()
+      else this.end(result, nowMs)
       return
     }
     this.agreed.tellSigned({ statement, signature: result.value })

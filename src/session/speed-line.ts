@@ -16,7 +16,7 @@ export type StretchStatement = Extract<SpeedStatement, { readonly type: StretchK
 export type UncountedStretch = {
   [Kind in StretchKind]: Omit<Extract<StretchStatement, { readonly type: Kind }>, 'fromByte'>
 }[StretchKind]
-export type OtherStatement = Exclude<SpeedStatement, { readonly type: StretchKind | 'receipt' }>
+export type OtherStatement = Exclude<SpeedStatement, { readonly type: StretchKind }>
 
 interface Line {
   /** The peer's account. */

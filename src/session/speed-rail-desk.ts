@@ -18,6 +18,7 @@ import { AwardBook } from './award-records.ts'
 import type { BuyingSide } from './buying-side.ts'
 import { DaySpending } from './day-spending.ts'
 import { type PayeeDriver, type PayerDriver, startPayee, startPayer } from './lane-driver.ts'
+import { ReceiptBook } from './payee-receipts.ts'
 import { ProviderRecords } from './provider-records.ts'
 import { ProviderTrust } from './provider-trust.ts'
 import { RailPurses } from './rail-purses.ts'
@@ -53,6 +54,7 @@ interface KeptOfRail {
   readonly bidders: SellerMemory
   readonly awards: AwardBook
   readonly providers: ProviderRecords
+  readonly receiptBook: ReceiptBook
   readonly trust: ProviderTrust
 }
 
@@ -70,6 +72,7 @@ export class SpeedRailDesk implements SideDesk {
   readonly awards: AwardBook
   /** What became of jobs. */
   readonly providers: ProviderRecords
+  readonly receiptBook: ReceiptBook
   /** What was paid lately, and is reserved for bids, by all torrents. */
   readonly prices = new RecentPrices()
   readonly bids = new BidBudgets(zeroAmount)
@@ -104,6 +107,7 @@ export class SpeedRailDesk implements SideDesk {
     this.bidders = kept.bidders
     this.awards = kept.awards
     this.providers = kept.providers
+    this.receiptBook = kept.receiptBook
     this.trust = kept.trust
     this.undrawn = new UndrawnClaims(kept.trust)
     this.receipts = port.receipts
@@ -178,6 +182,10 @@ export class SpeedRailDesk implements SideDesk {
 
   nowMs(): number {
     return this.room.turns.nowMs()
+  }
+
+  wallMs(): number {
+    return Math.floor(this.room.ports.clock.wallMs())
   }
 
   /** Wants to pay over this connection; the first of an account does. */
@@ -435,6 +443,8 @@ async function readKept(store: Store, rail: RailId, wallMs: () => number): Promi
   if (!awards.ok) return awards
   const providers = await ProviderRecords.read(store, rail)
   if (!providers.ok) return providers
+  const receiptBook = await ReceiptBook.open(store, rail)
+  if (!receiptBook.ok) return receiptBook
   const trust = await ProviderTrust.read(store, rail, wallMs)
   if (!trust.ok) return trust
   return success({
@@ -442,6 +452,7 @@ async function readKept(store: Store, rail: RailId, wallMs: () => number): Promi
     bidders: bidders.value,
     awards: awards.value,
     providers: providers.value,
+    receiptBook: receiptBook.value,
     trust: trust.value,
   })
 }

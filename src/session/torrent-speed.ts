@@ -487,7 +487,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
   }
 
   /** In full, of the version the connection is of. */
-  private infoHashOf({ peer }: LinkedPeer): SpeedInfoHash | undefined {
+  infoHashOf({ peer }: LinkedPeer): SpeedInfoHash | undefined {
     const { infoHashV1, infoHashV2 } = this.torrent.facts
     return peer.isV2 ? infoHashV2 : infoHashV1
   }

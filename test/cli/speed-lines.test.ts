@@ -2,7 +2,7 @@
 // estimates that are called so.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type TokenAmount, tokenAmount } from '../../src/base/token-amount.ts'
+import { type TokenAmount, type TokenSymbol, tokenAmount } from '../../src/base/token-amount.ts'
 import { invoiceJson, quoteJson, speedJson } from '../../src/cli/speed-json.ts'
 import {
   accountEventText,
@@ -11,6 +11,7 @@ import {
   invoiceFields,
   priceText,
   quoteFields,
+  receiptLines,
   speedEventText,
   speedTexts,
   verdictText,
@@ -18,6 +19,7 @@ import {
 import { eventLines } from '../../src/cli/transfer-json.ts'
 import { plainLine } from '../../src/cli/transfer-lines.ts'
 import type { Invoice, SpeedRow, TorrentQuote, TorrentSpeedSnapshot } from '../../src/daemon/transfer-request.ts'
+import type { AccountId, LaneId, RailId, Signature } from '../../src/ports/ledger.ts'
 import { shownPeer, shownTorrent } from './shown-torrent.ts'
 
 const unit = 10n ** 18n
@@ -165,6 +167,26 @@ describe('lines of Speed', () => {
     assert.match(accountEventText({ type: 'ledger', rail, isReachable: false }, 'TEST') ?? '', /does not answer/)
     assert.match(accountEventText({ type: 'default', account: seller, amount: tokens(500) }, 'TEST') ?? '', /0\.5 TEST/)
     assert.equal(accountEventText({ type: 'cashed', account: seller, amount: tokens(500) }, 'TEST'), undefined)
+  })
+
+  test('a receipt says who was paid how much, and of which lane', () => {
+    const receipt = {
+      lane: 'ef'.repeat(32) as LaneId,
+      payee: seller as AccountId,
+      torrent: 'ab'.repeat(20),
+      infoHash: 'ab'.repeat(20),
+      bytes: 8 * 1_048_576,
+      amount: tokenAmount(5n * 10n ** 18n),
+      atMs: Date.UTC(2026, 10, 23, 9, 0, 7),
+      body: Uint8Array.of(1),
+      signature: new Uint8Array(65) as Signature,
+      rail: rail as RailId,
+      symbol: 'TEST' as TokenSymbol,
+    }
+    assert.deepEqual(receiptLines(receipt), [
+      '2026-11-23 09:00:07 UTC  receipt of 0x1BC157…e35d for 5 TEST, torrent abababab',
+      '  paid in all by lane efefefef; of its last connection 8 MiB are paid for',
+    ])
   })
 
   test('what was not cashed at the end has a time', () => {

@@ -68,7 +68,13 @@ async function buyOnce(t: TestContext, place?: SpeedPlace): Promise<void> {
   assert.deepEqual(await switchesOf(payer), ['on', 'off'])
   assert.deepEqual(await switchesOf(seller), ['off', 'on'])
   const [bought] = await payer.said('speed', 'history', '--by', 'torrent')
-  assert.deepEqual([bought?.paid, bought?.name], [String(paid.paid), stage.name])
+  const { paid: remembered, receipted, name } = bought as typeof bought & { receipted?: string }
+  assert.deepEqual([remembered, receipted, name], [String(paid.paid), String(paid.paid), stage.name])
+  const receipts = (await payer.said('speed', 'explain')).filter(({ type }) => type === 'receipt')
+  assert.deepEqual(
+    receipts.map((receipt) => [(receipt as { amount?: string }).amount, (receipt as { bytes?: number }).bytes]),
+    [[String(paid.paid), paid.bytes]],
+  )
   const [sold] = await seller.said('speed', 'history', '--by', 'peer')
   assert.equal((sold as { earned?: string }).earned, String(paid.paid))
   assert.equal((await payer.run('lane', 'list', '--json')).stdout, '', 'no lane is left')

@@ -1,14 +1,11 @@
 // Why prices were what they were, as it is kept: in order of time, over restarts, the newest some thousands.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { setImmediate } from 'node:timers/promises'
-import { SimulatedClock } from '../../sim/ports/simulated-clock.ts'
-import { simulatedRandom } from '../../sim/ports/simulated-random.ts'
-import { SimulatedStoreDisk } from '../../sim/ports/simulated-store.ts'
 import { unwrap } from '../../src/base/errors.ts'
 import { tokenAmount } from '../../src/base/token-amount.ts'
 import type { AccountId, RailId } from '../../src/ports/ledger.ts'
 import { AwardBook, type AwardRecord, readAwards } from '../../src/session/award-records.ts'
+import { newStore } from './new-store.ts'
 
 const rail = `swarmbid:${'0'.repeat(32)}` as RailId
 
@@ -26,17 +23,9 @@ function award(atMs: number, changes: Partial<AwardRecord> = {}): AwardRecord {
   }
 }
 
-/** A store on a disk of its own, and waiting for it. */
-function storeOf() {
-  const clock = new SimulatedClock(() => setImmediate())
-  const store = unwrap(new SimulatedStoreDisk({ clock, random: simulatedRandom(1) }).open())
-  const settle = async <T>(promise: Promise<T>) => clock.settle(promise)
-  return { store, settle, written: () => clock.run(5_000) }
-}
-
 describe('award records', () => {
   test('are read as they were kept, in order of time, after a restart, too', async () => {
-    const { store, settle, written } = storeOf()
+    const { store, settle, written } = newStore()
     const sold = award(30, {
       side: 'earning',
       reason: 'highest-losing-bid',
@@ -61,7 +50,7 @@ describe('award records', () => {
   })
 
   test('the oldest go once there are 4096', async () => {
-    const { store, settle, written } = storeOf()
+    const { store, settle, written } = newStore()
     const book = unwrap(await settle(AwardBook.open(store, rail)))
     for (let atMs = 1; atMs <= 4_100; atMs++) book.keep(award(atMs))
     await written()

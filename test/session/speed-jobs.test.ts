@@ -5,17 +5,16 @@ import type { SimulatedLedger } from '../../sim/ports/simulated-ledger.ts'
 import { type Content, makeContent } from '../../sim/world/content.ts'
 import type { Machine } from '../../sim/world/machine.ts'
 import type { World } from '../../sim/world/world.ts'
-import { unwrap } from '../../src/base/errors.ts'
 import { type TokenAmount, tokenAmount } from '../../src/base/token-amount.ts'
 import type { SpeedStatement } from '../../src/formats/peer/speed-messages.ts'
 import { jobListRoot } from '../../src/market/sealing.ts'
 import { SpeedLink } from '../../src/peer/speed-link.ts'
-import { type AwardRecord, readAwards } from '../../src/session/award-records.ts'
 import type { TorrentId } from '../../src/session/commands.ts'
 import { SpeedConnection } from '../../src/session/speed-connection.ts'
 import { newWorld } from './session-world.ts'
 import {
   assertConserved,
+  awardsOf,
   claimedOf,
   costOf,
   isQuiet,
@@ -87,18 +86,6 @@ function watchStatements(): { readonly all: SpeedStatement[]; readonly end: () =
   }
 }
 
-async function recordsOf(machine: Machine): Promise<readonly AwardRecord[]> {
-  const { ledger, disk } = walletOf(machine)
-  const entries = disk.entries('speed-awards', { order: 'ascending', maxCount: 10_000 })
-  const store = {
-    range: async (_table: string, range: { readonly from?: Uint8Array }) => ({
-      ok: true as const,
-      value: range.from?.at(-1) === 0 ? [] : entries,
-    }),
-  }
-  return unwrap(await readAwards(store as never, ledger.terms.rail))
-}
-
 async function settled({ world, ledger, payer, id }: Market): Promise<void> {
   await world.until('finished', () => payer.torrent(id).isFinished, 600_000)
   await world.until('everything settled', () => isQuiet(ledger) && speedOf(payer, id).locked === 0n, 900_000)
@@ -119,7 +106,7 @@ test('with a deadline units go to the cheapest asks, all of whom get what the de
     assert.ok(pay >= priceOf(12) * BigInt(units))
     assert.equal(openings.length, 4)
   }
-  const bought = await recordsOf(payer)
+  const bought = await awardsOf(payer)
   assert.equal(bought.filter(({ reason }) => reason === 'job').length, won.length)
   assert.equal(claimedOf(ledger), speedOf(payer, id).spent - ledger.terms.openFee * BigInt(ledger.lanes.size))
   assert.ok(speedOf(payer, id).boughtBytes > 5_000_000)
@@ -167,7 +154,7 @@ test('of a provider that goes away its rest is bought of the others, and its nam
   await world.until('awards', isAwarded)
   watched.end()
   await world.clock.run(3_000)
-  assert.ok((await recordsOf(payer)).some(({ reason }) => reason === 'job'))
+  assert.ok((await awardsOf(payer)).some(({ reason }) => reason === 'job'))
   const [cheapest] = sellers
   assert.ok(cheapest !== undefined)
   cheapest.kill()
@@ -223,7 +210,7 @@ test('whatever the prices, budget and deadline, no more than the budget is paid,
     const most = tokenAmount((costOf(lengthBytes) * BigInt(4 + upTo(20))) / 10n)
     const made = await market({ tenths, lengthBytes, most, deadlineInMs: 25_000 + upTo(90_000), seed })
     await settled(made)
-    jobs += (await recordsOf(made.payer)).filter(({ reason }) => reason === 'job').length
+    jobs += (await awardsOf(made.payer)).filter(({ reason }) => reason === 'job').length
     assert.ok(speedOf(made.payer, made.id).spent <= most)
     assertConserved(made.ledger, [...made.sellers, made.payer])
   }

@@ -6,16 +6,15 @@ import { type Content, makeContent } from '../../sim/world/content.ts'
 import type { Machine } from '../../sim/world/machine.ts'
 import { torrentIdOf } from '../../sim/world/torrent-id.ts'
 import type { World } from '../../sim/world/world.ts'
-import { unwrap } from '../../src/base/errors.ts'
 import { tokenAmount } from '../../src/base/token-amount.ts'
 import type { AuctionCall } from '../../src/market/market-messages.ts'
 import { auctionListRoot } from '../../src/market/sealing.ts'
 import { SpeedLink } from '../../src/peer/speed-link.ts'
-import { type AwardRecord, readAwards } from '../../src/session/award-records.ts'
 import { SpeedConnection } from '../../src/session/speed-connection.ts'
 import { newWorld } from './session-world.ts'
 import {
   assertConserved,
+  awardsOf,
   claimedOf,
   costOf,
   isQuiet,
@@ -56,18 +55,6 @@ async function contest(payerCount: number, shares: number, seed = 1): Promise<Co
   return { world, ledger, content, seller, payers }
 }
 
-async function recordsOf(machine: Machine): Promise<AwardRecord[]> {
-  const { ledger, disk } = walletOf(machine)
-  const entries = disk.entries('speed-awards', { order: 'ascending', maxCount: 10_000 })
-  const store = {
-    range: async (_table: string, range: { readonly from?: Uint8Array }) => ({
-      ok: true as const,
-      value: range.from?.at(-1) === 0 ? [] : entries,
-    }),
-  }
-  return unwrap(await readAwards(store as never, ledger.terms.rail))
-}
-
 test('when more want shares than there are, sealed rounds decide; nobody pays over its bid, and all adds up', async () => {
   const { world, ledger, content, seller, payers } = await contest(3, 1)
   const id = torrentIdOf(content)
@@ -86,12 +73,12 @@ test('when more want shares than there are, sealed rounds decide; nobody pays ov
   }
   let bids = 0
   for (const payer of payers) {
-    const bought = await recordsOf(payer)
+    const bought = await awardsOf(payer)
     bids += bought.filter(({ bid }) => bid !== undefined).length
     for (const { price, bid } of bought) assert.ok(bid === undefined || price <= bid)
   }
   assert.ok(bids > 0)
-  const sold = await recordsOf(seller)
+  const sold = await awardsOf(seller)
   assert.ok(sold.some(({ reason }) => reason === 'highest-losing-bid'))
   assert.ok(claimedOf(ledger) > 0n)
   assertConserved(ledger, [seller, ...payers])

@@ -7,8 +7,11 @@ import type { Machine } from '../../sim/world/machine.ts'
 import type { MachineWallet } from '../../sim/world/machine-wallet.ts'
 import type { World } from '../../sim/world/world.ts'
 import { present } from '../../src/base/assert.ts'
+import { unwrap } from '../../src/base/errors.ts'
 import { type TokenAmount, tokenAmount } from '../../src/base/token-amount.ts'
 import { Payee } from '../../src/payment/payee.ts'
+import type { Store, StoreRange } from '../../src/ports/store.ts'
+import { type AwardRecord, readAwards } from '../../src/session/award-records.ts'
 import type { TorrentId } from '../../src/session/commands.ts'
 import type { SessionConfig, SpeedConfig } from '../../src/session/session-config.ts'
 import type { TorrentSpeedSnapshot } from '../../src/session/snapshots.ts'
@@ -73,6 +76,17 @@ export function speedOf(machine: Machine, id: TorrentId): TorrentSpeedSnapshot {
 
 function availableOf(ledger: SimulatedLedger, machine: Machine): bigint {
   return ledger.core.state.account(walletOf(machine).account).available
+}
+
+/** What a machine's database has, while its program runs. */
+export function databaseOf(machine: Machine): Store {
+  const { disk } = walletOf(machine)
+  const range = async (table: string, asked: StoreRange) => ({ ok: true, value: disk.entries(table, asked) })
+  return { range } as unknown as Store
+}
+
+export async function awardsOf(machine: Machine): Promise<AwardRecord[]> {
+  return unwrap(await readAwards(databaseOf(machine), walletOf(machine).ledger.terms.rail))
 }
 
 /** What so many bytes cost. */

@@ -74,7 +74,8 @@ const word: Form<string> = narrowed(
   'a word of letters and hyphens',
 )
 
-const body: Form<Uint8Array> = narrowed(
+/** What was signed of a statement. */
+export const signedBody: Form<Uint8Array> = narrowed(
   bencodeOnly({
     toBencode: (value) => value,
     fromBencode: (cursor) => cursor.bytes()?.slice() ?? malformed('no bytes'),
@@ -116,7 +117,7 @@ export const plainForms: Variants<WirePlain> = {
   'job-end': { job: hash256 },
   'shown-root': { provider: account, epoch: whole, listRoot: hash256 },
   'shown-job-root': { requester: account, job: hash256, listRoot: hash256 },
-  'evidence': { author: account, of: words(shownKinds), body, signature: signatureBytes },
+  'evidence': { author: account, of: words(shownKinds), body: signedBody, signature: signatureBytes },
   'lane': { event: words(['open', 'topped-up', 'closing'] as const), receipt: laneReceipt },
   'hello': { lanes: list(record({ lane, signed: amount }), 0, maxSpeedLanes), unpaid: amount },
   'present': { lanes: list(record({ lane, voucher: optionalVoucher }), 0, maxSpeedLanes), windowBytes: whole },

@@ -182,7 +182,7 @@ export type SpeedStatement =
       readonly pay: TokenAmount
       readonly fromByte: number
     }
-  /** By the payer: so many bytes of this connection were verified, of which this lane paid so much in all. */
+  /** By the payee: so many bytes of this connection are paid for, and this lane has paid so much in all. */
   | { readonly type: 'receipt'; readonly lane: LaneId; readonly bytes: number; readonly amount: TokenAmount }
 
 export type SpeedKind = SpeedPlain['type'] | SpeedStatement['type']
