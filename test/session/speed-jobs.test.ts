@@ -25,6 +25,7 @@ import {
   speedOf,
   token,
   walletOf,
+  watchStatements,
 } from './speed-world.ts'
 
 interface Market {
@@ -68,22 +69,6 @@ async function market(setting: Setting): Promise<Market> {
   const budget = setting.isUnpaidFirst === true ? {} : { budget: { most, deadlineInMs } }
   const id = await payer.add(content.metainfo, { peers, ...budget })
   return { world, ledger, content, sellers, payer, id }
-}
-
-/** Every statement that any session signs from now on. */
-function watchStatements(): { readonly all: SpeedStatement[]; readonly end: () => void } {
-  const all: SpeedStatement[] = []
-  const { tellSigned } = SpeedLink.prototype
-  SpeedLink.prototype.tellSigned = function (signed) {
-    all.push(signed.statement)
-    return tellSigned.call(this, signed)
-  }
-  return {
-    all,
-    end: () => {
-      SpeedLink.prototype.tellSigned = tellSigned
-    },
-  }
 }
 
 async function settled({ world, ledger, payer, id }: Market): Promise<void> {

@@ -5,11 +5,14 @@ import { makeContent } from '../../sim/world/content.ts'
 import type { Machine } from '../../sim/world/machine.ts'
 import { torrentIdOf } from '../../sim/world/torrent-id.ts'
 import { tokenAmount } from '../../src/base/token-amount.ts'
+import { Payer } from '../../src/payment/payer.ts'
+import { SpeedLink } from '../../src/peer/speed-link.ts'
 import { newWorld, seedOf } from './session-world.ts'
 import {
   assertConserved,
   claimedOf,
   costOf,
+  idle,
   isQuiet,
   payerAt,
   sellerOf,
@@ -17,7 +20,9 @@ import {
   speedConfig,
   speedOf,
   token,
+  walletOf,
   watchExposure,
+  watchStatements,
 } from './speed-world.ts'
 
 const budget = { most: tokenAmount(50n * token) }
@@ -181,5 +186,75 @@ test('commands of money are refused by a session that knows no ledger', async ()
   ] as const) {
     const outcome = await world.clock.settle(machine.tell(command))
     assert.ok(!outcome.ok && outcome.code === 'rail-unknown')
+  }
+})
+
+test('at a tick a voucher is due in the turn that verified it, and said as soon as disk and key have answered', async () => {
+  const { countVerified } = Payer.prototype
+  const { tell } = SpeedLink.prototype
+  const waits: number[] = []
+  const world = newWorld()
+  let dueAtMs: number | undefined
+  Payer.prototype.countVerified = function (...counted) {
+    const isDue = countVerified.apply(this, counted)
+    if (isDue) dueAtMs ??= world.clock.nowMs()
+    return isDue
+  }
+  SpeedLink.prototype.tell = function (message) {
+    if (message.type === 'voucher' && dueAtMs !== undefined) {
+      waits.push(world.clock.nowMs() - dueAtMs)
+      dueAtMs = undefined
+    }
+    return tell.call(this, message)
+  }
+  try {
+    const ledger = world.ledger()
+    const content = makeContent({ lengths: [12_000_000], pieceLengthBytes: 65_536 })
+    const seller = await sellerOf(world, ledger, content, '10.0.0.1', slowly(1_000_000))
+    const payer = payerAt(world, ledger, '10.0.0.2')
+    await payer.start()
+    const id = await payer.add(content.metainfo, { peers: [seller.endpoint], budget })
+    await world.until('finished', () => payer.torrent(id).isFinished)
+    const { boughtBytes } = speedOf(payer, id)
+    const ticks = Math.floor(boughtBytes / 262_144)
+    assert.ok(waits.length >= ticks / 2, `${waits.length} vouchers for ${ticks} ticks`)
+    assert.ok(Math.max(...waits) <= 50, `${Math.max(...waits)} ms`)
+  } finally {
+    Object.assign(Payer.prototype, { countVerified })
+    Object.assign(SpeedLink.prototype, { tell })
+  }
+})
+
+test('what is not drawn for two seconds is paid for by a quarter, to the unit, and nothing more is bought there for two minutes', async () => {
+  const watched = watchStatements()
+  const idling = idle()
+  try {
+    const world = newWorld()
+    const ledger = world.ledger()
+    const content = makeContent({ lengths: [12_000_000], pieceLengthBytes: 65_536 })
+    const seller = await sellerOf(world, ledger, content, '10.0.0.1', slowly(1_000_000))
+    const payer = payerAt(world, ledger, '10.0.0.2')
+    await payer.start()
+    const id = await payer.add(content.metainfo, { peers: [seller.endpoint], budget })
+    await world.until('some of it', () => speedOf(payer, id).boughtBytes > 3_000_000)
+    idling.account = walletOf(payer).account
+    const claims = () => watched.all.flatMap((one) => (one.type === 'share-lost' ? [one.owedBytes] : []))
+    await world.until('it is lost', () => claims().some((owed) => owed > 0), 10_000)
+    idling.account = undefined
+    const served = () => speedOf(seller, torrentIdOf(content)).parties[0]?.bytes ?? 0
+    const before = served()
+    await world.until('finished', () => payer.torrent(id).isFinished)
+    await world.until('everything settled', () => isQuiet(ledger), 900_000)
+    const [owed = 0] = claims().filter((bytes) => bytes > 0)
+    assert.equal(claims().filter((bytes) => bytes > 0).length, 1)
+    // A slot of eight of a megabyte a second, a quarter of it, for two to three seconds.
+    assert.ok(owed >= 55_000 && owed <= 100_000, `${owed} bytes`)
+    assert.equal(served(), before)
+    assert.equal(speedOf(payer, id).boughtBytes, before + owed)
+    assert.equal(claimedOf(ledger), costOf(before + owed))
+    assertConserved(ledger, [seller, payer])
+  } finally {
+    idling.end()
+    watched.end()
   }
 })

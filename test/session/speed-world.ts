@@ -9,9 +9,13 @@ import type { World } from '../../sim/world/world.ts'
 import { present } from '../../src/base/assert.ts'
 import { unwrap } from '../../src/base/errors.ts'
 import { type TokenAmount, tokenAmount } from '../../src/base/token-amount.ts'
+import type { SpeedStatement } from '../../src/formats/peer/speed-messages.ts'
 import { Payee } from '../../src/payment/payee.ts'
+import { SpeedLink } from '../../src/peer/speed-link.ts'
+import type { AccountId } from '../../src/ports/ledger.ts'
 import type { Store, StoreRange } from '../../src/ports/store.ts'
 import { type AwardRecord, readAwards } from '../../src/session/award-records.ts'
+import { BuyingSide } from '../../src/session/buying-side.ts'
 import type { TorrentId } from '../../src/session/commands.ts'
 import type { SessionConfig, SpeedConfig } from '../../src/session/session-config.ts'
 import type { TorrentSpeedSnapshot } from '../../src/session/snapshots.ts'
@@ -131,4 +135,55 @@ export function watchExposure(): { readonly blocks: () => number; readonly end: 
       Payee.prototype.countServed = countServed
     },
   }
+}
+
+interface Stated {
+  readonly statement: SpeedStatement
+  readonly from: AccountId
+  readonly to: AccountId
+}
+
+/** Every statement that any session sends from now on. */
+export function watchStatements(): {
+  readonly all: SpeedStatement[]
+  readonly stated: Stated[]
+  readonly end: () => void
+} {
+  const all: SpeedStatement[] = []
+  const stated: Stated[] = []
+  const { tellSigned } = SpeedLink.prototype
+  SpeedLink.prototype.tellSigned = function (signed) {
+    const { state } = this
+    const { statement } = signed
+    all.push(statement)
+    if (state.phase === 'open') {
+      stated.push({ statement, from: state.agreement.own.account, to: state.agreement.peer.account })
+    }
+    return tellSigned.call(this, signed)
+  }
+  return {
+    all,
+    stated,
+    end: () => {
+      SpeedLink.prototype.tellSigned = tellSigned
+    },
+  }
+}
+
+/** From a moment on somebody asks for nothing that it would have to pay for. */
+export function idle(): { account: string | undefined; readonly end: () => void } {
+  const asked = Object.getOwnPropertyDescriptor(BuyingSide.prototype, 'allowanceBytes')
+  assert.ok(asked?.get !== undefined)
+  const { get } = asked
+  const state = {
+    account: undefined as string | undefined,
+    end: () => Object.defineProperty(BuyingSide.prototype, 'allowanceBytes', asked),
+  }
+  Object.defineProperty(BuyingSide.prototype, 'allowanceBytes', {
+    ...asked,
+    get(this: BuyingSide) {
+      return this.own === state.account && this.isInStretch ? 0 : get.call(this)
+    },
+  })
+  return state
 }
