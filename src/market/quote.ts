@@ -1,7 +1,8 @@
 // What paying would cost and save, before anything is paid. Guarantees: whole numbers, rounded against paying: price and
 // fees up, time saved down; says so where it is not worth it. Pure.
 import { byteCount } from '../base/byte-count.ts'
-import { type TokenAmount, tokenAmount } from '../base/token-amount.ts'
+import { type TokenAmount, tokenAmount, zeroAmount } from '../base/token-amount.ts'
+import { isLaneWorthOpening } from './settlement-threshold.ts'
 
 /** A provider that sells, as it is seen now. */
 interface QuotedProvider {
@@ -46,6 +47,7 @@ export interface Quote {
 }
 
 const mebibyte = 1_048_576n
+const noFees = { transaction: zeroAmount, lane: zeroAmount }
 /** A gain of under a tenth is within what links vary. */
 const leastGain = 10
 const second = 1000
@@ -79,6 +81,8 @@ export function quote(inputs: QuoteInputs): Quote {
     isOverBudget = wholePay + fees > budget
     if (fees >= budget) break
     const expectedPay = isOverBudget ? budget - fees : wholePay
+    // Nobody opens lanes whose fees are so much of what goes through them.
+    if (!isLaneWorthOpening(tokenAmount(expectedPay / BigInt(lanes)), noFees, feePerLane)) break
     const paidForBytes = isOverBudget ? byteCount((BigInt(remainingBytes) * expectedPay) / wholePay) : remainingBytes
     const paidMs =
       timeMs(paidForBytes, Math.min(rate, mostBytesPerSecond)) +

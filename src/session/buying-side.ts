@@ -56,6 +56,8 @@ export class BuyingSide implements BuyingLine, PaidSource {
   private readonly connection: PayingConnection
   private readonly desk: SideDesk
   private tab: number | undefined
+  /** A lane was asked for, and is opened once the payee is there. */
+  private isPrepared = false
   /** Where the tab began to count, which begins at 0 each time it is the one that counts. */
   private tabFromByte = 0
   /** Of the stretch that is on, or was last. */
@@ -93,6 +95,11 @@ export class BuyingSide implements BuyingLine, PaidSource {
     return left >= least && machine.accountOf(this.account)?.isReady === true
   }
 
+  get hasLane(): boolean {
+    const { purses } = this.desk
+    return this.isPrepared || purses.lanesOf(this.connection.budget).some(({ payee }) => payee === this.account)
+  }
+
   get isUseful(): boolean {
     return this.connection.link.swarmPeer !== undefined && this.connection.link.peer.amInterested
   }
@@ -123,6 +130,7 @@ export class BuyingSide implements BuyingLine, PaidSource {
     // What is not paid yet is owed in the next connection's count.
     this.before = { owed: paid, paid }
     this.isAttached = false
+    this.isPrepared = false
     this.price = undefined
   }
 
@@ -226,7 +234,9 @@ export class BuyingSide implements BuyingLine, PaidSource {
 
   prepare(price: TokenAmount): void {
     const mayBuy = this.isAttached && !this.desk.isAvoided(this.account)
-    if (mayBuy && this.price === undefined) this.setPrice(price, this.receivedBytes)
+    if (!mayBuy) return
+    this.isPrepared = true
+    if (this.price === undefined) this.setPrice(price, this.receivedBytes)
   }
 
   pay(price: TokenAmount, fromByte: number): boolean {

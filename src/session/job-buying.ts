@@ -12,6 +12,7 @@ import { ProcurementRequester, type ProcurementRequesterOutput } from '../market
 import { byAccount } from '../market/sealing.ts'
 import { affordableUnits, automaticCeiling } from '../market/unit-ceiling.ts'
 import type { AccountId } from '../ports/ledger.ts'
+import { expectedPay, isWorthALane } from './settlement-rule.ts'
 import { SpeedBuying } from './speed-buying.ts'
 import type { BuyingLine } from './speed-line.ts'
 import { type BuyingMarket, epochOfJobs, type StatementProof } from './speed-market.ts'
@@ -221,7 +222,7 @@ export class JobBuying implements BuyingMarket {
       return
     }
     if (units === 0 || ceiling === 0n) return
-    const candidates = [...this.dealings.values()].filter(({ line }) => line.isUseful && line.postedPrice <= ceiling)
+    const candidates = this.candidates(ceiling, units, maxPay)
     if (candidates.length > 0) stage.sinceMs = Math.min(stage.sinceMs, nowMs)
     for (const { line } of candidates) line.prepare(line.postedPrice)
     const ready = candidates.filter(({ line }) => line.isReady)
@@ -254,6 +255,22 @@ export class JobBuying implements BuyingMarket {
     )
     this.stage = { type: 'asking', requester, ceiling }
     this.drain(requester, nowMs)
+  }
+
+  /** Those to whom a lane is worth its fees, where it may be needed by all of them. */
+  private candidates(ceiling: TokenAmount, units: number, maxPay: TokenAmount): Dealing[] {
+    const useful = [...this.dealings.values()].filter(({ line }) => line.isUseful && line.postedPrice <= ceiling)
+    const cheapest = useful.sort(
+      (a, b) => Number(a.line.postedPrice > b.line.postedPrice) - Number(a.line.postedPrice < b.line.postedPrice),
+    )
+    const { terms } = this.place.rail.port
+    let lanes = useful.filter(({ line }) => line.hasLane).length
+    return cheapest.filter(({ line }) => {
+      if (line.hasLane) return true
+      const isWorthIt = isWorthALane(expectedPay(line.postedPrice, units, maxPay, lanes + 1), terms)
+      if (isWorthIt) lanes++
+      return isWorthIt
+    })
   }
 
   /** What is lacking, or as much of it as can be paid for. */

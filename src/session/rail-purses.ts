@@ -2,6 +2,7 @@
 // Guarantees: all purses together never may take more than the day leaves, whoever tops up lanes first; what the day
 // leaves is divided evenly among those that want more. Owns who wants more; what is spent and locked is the payer machine's.
 import { type TokenAmount, tokenAmount, zeroAmount } from '../base/token-amount.ts'
+import type { PayerLane } from '../payment/lane-records.ts'
 import type { Payer } from '../payment/payer.ts'
 import type { PayerDriver } from './lane-driver.ts'
 
@@ -79,6 +80,13 @@ export class RailPurses {
       locked += record.deposit + record.toppingUp + record.fee - record.signed
     }
     return { spent: tokenAmount(spent), locked: tokenAmount(locked) }
+  }
+
+  /** That are paid out of it, and go on. */
+  lanesOf(budget: string): readonly PayerLane[] {
+    return this.machine.records.filter((record) => {
+      return record.budget === budget && record.state.type !== 'closing' && record.frozen === undefined
+    })
   }
 
   private get machine(): Payer {

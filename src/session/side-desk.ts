@@ -6,6 +6,7 @@ import type { LinkConditions } from '../payment/exposure-window.ts'
 import type { AccountId, RailId } from '../ports/ledger.ts'
 import type { PayeeDriver, PayerDriver } from './lane-driver.ts'
 import type { ReceiptBook } from './payee-receipts.ts'
+import type { RailPurses } from './rail-purses.ts'
 import type { UncountedStretch } from './speed-line.ts'
 import type { RailReceipts, SpeedRail } from './speed-ports.ts'
 import type { LinkedPeer } from './torrent-exchange.ts'
@@ -20,6 +21,7 @@ export interface SideDesk {
   readonly payer: PayerDriver
   readonly payee: PayeeDriver
   readonly undrawn: UndrawnClaims
+  readonly purses: RailPurses
   /** Of everything that is asked for here. */
   readonly signal: AbortSignal
   /** What payees signed that they were paid. */

@@ -12,6 +12,7 @@ import type { AccountId } from '../ports/ledger.ts'
 import { AwardNotes } from './award-notes.ts'
 import { DownlinkUse } from './downlink-use.ts'
 import { ProofBytes } from './proof-bytes.ts'
+import { expectedPay, isWorthALane } from './settlement-rule.ts'
 import type { BuyingLine } from './speed-line.ts'
 import type { BuyingMarket, StatementProof } from './speed-market.ts'
 import type { MarketPlace } from './torrent-markets.ts'
@@ -188,16 +189,28 @@ export class SpeedBuying implements BuyingMarket {
     const wanted = this.bid()
     const cheapest = [...this.standings.values()].sort(byPrice)
     let count = 0
+    let lanes = Math.max(
+      cheapest.filter(({ line }) => line.hasLane).length,
+      place.rail.purses.lanesOf(place.facts.id).length,
+    )
     for (const standing of cheapest) {
       const { line, bidder, bid } = standing
       if (bid === 0n || bidder.heldPrice !== undefined) standing.waitsSinceMs = Number.POSITIVE_INFINITY
       else if (standing.waitsSinceMs === Number.POSITIVE_INFINITY) standing.waitsSinceMs = nowMs
       const mayBid = this.budget !== undefined && wanted > 0n && nowMs >= standing.restsUntilMs
       const isCandidate = mayBid && line.isUseful && line.postedPrice <= wanted
-      const isWanted = isCandidate && count < mostShares
+      const isWanted = isCandidate && count < mostShares && (line.hasLane || this.isWorthALane(line, lanes + 1))
+      if (isWanted && !line.hasLane) lanes++
       if (isWanted && nowMs < standing.waitsSinceMs + crowdedMs) count++
       this.standFor(standing, isWanted ? wanted : zeroAmount, nowMs)
     }
+  }
+
+  /** One of so many that what is left is paid over. */
+  private isWorthALane({ postedPrice }: BuyingLine, lanes: number): boolean {
+    const { place } = this
+    const expected = expectedPay(postedPrice, place.remainingMiB(), place.budgetLeft(), lanes)
+    return isWorthALane(expected, place.rail.port.terms)
   }
 
   /** The most that is bid for a MiB anywhere; 0: nothing. */

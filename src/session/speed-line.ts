@@ -55,6 +55,8 @@ export interface BuyingLine extends Line {
   readonly postedPrice: TokenAmount
   /** A lane to it is open, and it serves ahead of payment, or is paid ahead: there is no sense in wanting a share before. */
   readonly isReady: boolean
+  /** One is open, or opening, that the torrent's budget pays on. */
+  readonly hasLane: boolean
   /** It has something that we want. */
   readonly isUseful: boolean
   /** Opens a lane unless one is open, for about this price. */

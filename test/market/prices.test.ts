@@ -132,9 +132,15 @@ describe('a quote', () => {
     assert.deepEqual([lanes, expectedPay], [2, 900n])
     // 90 MiB of three, 10 of one MiB a second.
     assert.ok(Math.abs(paidMs - 40_000) <= 2)
-    const small = quote({ ...base, budget: amount(103) })
-    assert.deepEqual([small.verdict, small.lanes, small.expectedPay], ['worth-it', 1, 100n])
-    assert.equal(quote({ ...base, budget: amount(10) }).verdict, 'not-worth-it')
+    const small = quote({ ...base, budget: amount(153) })
+    assert.deepEqual([small.verdict, small.lanes, small.expectedPay], ['worth-it', 1, 150n])
+    // Below, a lane's fees are over 2 % of what goes through it.
+    assert.deepEqual(
+      [quote({ ...base, budget: amount(152) })].map(({ verdict, lanes }) => [verdict, lanes]),
+      [['over-budget', 0]],
+    )
+    const little = quote({ ...base, remainingBytes: 14 * 2 ** 20 })
+    assert.deepEqual([little.verdict, little.lanes, little.fees], ['not-worth-it', 0, 0n])
     const contested = base.providers.map((provider) => ({ ...provider, isContested: true }))
     assert.equal(quote({ ...base, providers: contested.slice(0, 1) }).expectedPay, 2_500n)
     assert.equal(quote({ ...base, budget: amount(3) }).verdict, 'over-budget')

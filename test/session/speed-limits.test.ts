@@ -228,3 +228,35 @@ test('when paying is turned off in a share, nothing that comes after its end is 
   assert.equal(claimedOf(ledger), costOf(served))
   assertConserved(ledger, [seller, payer])
 })
+
+/** What a lane costs, where it is opened; what all of the content costs at the posted price; of so many sellers. */
+async function boughtWhereLanesCost(fee: bigint, sellerCount: number, deadlineInMs?: number): Promise<number> {
+  const world = newWorld()
+  const ledger = world.ledger({
+    genesis: (usual) => ({ ...usual, fees: { ...usual.fees, open: tokenAmount(fee), to: 'burned' } }),
+  })
+  const content = makeContent({ lengths: [8 * mebibyte], pieceLengthBytes: 65_536 })
+  const sellers = []
+  for (let index = 0; index < sellerCount; index++) {
+    sellers.push(await sellerOf(world, ledger, content, `10.0.0.${index + 1}`, slowly(200_000)))
+  }
+  const payer = payerAt(world, ledger, '10.0.1.1')
+  await payer.start()
+  const budget = deadlineInMs === undefined ? plenty : { ...plenty, deadlineInMs }
+  const id = await payer.add(content.metainfo, { peers: sellers.map(({ endpoint }) => endpoint), budget })
+  await world.until('finished', () => payer.torrent(id).isFinished, 300_000)
+  await world.until('everything settled', () => isQuiet(ledger) && speedOf(payer, id).locked === 0n, 900_000)
+  assert.equal(speedOf(payer, id).spent, claimedOf(ledger) + fee * BigInt(ledger.lanes.size))
+  assert.equal(speedOf(payer, id).boughtBytes > 0, ledger.lanes.size > 0)
+  return ledger.lanes.size
+}
+
+for (const deadlineInMs of [undefined, 60_000]) {
+  const how = deadlineInMs === undefined ? '' : ', with a deadline too'
+  test(`a lane is opened only where its fees are 2 % at most of what is to go through it${how}`, async () => {
+    const all = costOf(8 * mebibyte)
+    assert.equal(await boughtWhereLanesCost(all / 45n, 2, deadlineInMs), 0)
+    assert.equal(await boughtWhereLanesCost(all / 80n, 2, deadlineInMs), 1)
+    assert.equal(await boughtWhereLanesCost(all / 150n, 2, deadlineInMs), 2)
+  })
+}
