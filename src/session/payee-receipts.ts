@@ -50,16 +50,14 @@ const receipts: Table<PayeeReceipt> = {
   ),
 }
 
-/** All of a rail, the oldest first. Errors: store-damaged, those of the store. */
-export async function readReceipts(store: Store, rail: RailId): Promise<Result<PayeeReceipt[]>> {
-  const read = await readTable(store, receipts, rail)
-  return read.ok ? success(read.value.sort((a, b) => a.atMs - b.atMs)) : read
+/** All of a rail, in no order. Errors: store-damaged, those of the store. */
+export function readReceipts(store: Store, rail: RailId): Promise<Result<PayeeReceipt[]>> {
+  return readTable(store, receipts, rail)
 }
 
 export class ReceiptBook {
   private readonly store: Store
   private readonly rail: RailId
-  /** The one that was kept longest ago first. */
   private readonly newest = new Map<LaneId, PayeeReceipt>()
 
   private constructor(store: Store, rail: RailId) {
@@ -81,11 +79,11 @@ export class ReceiptBook {
     const { store, rail, newest } = this
     const { lane } = receipt
     if (receipt.amount <= (newest.get(lane)?.amount ?? 0n)) return
-    newest.delete(lane)
     newest.set(lane, receipt)
     const changes = [putRecord(receipts, rail, receipt)]
-    const [oldest] = newest.values()
-    if (newest.size > maxReceipts && oldest !== undefined) {
+    if (newest.size > maxReceipts) {
+      let oldest = receipt
+      for (const other of newest.values()) if (other.atMs < oldest.atMs) oldest = other
       newest.delete(oldest.lane)
       changes.push(deleteRecord(receipts, rail, oldest))
     }

@@ -20,6 +20,8 @@ type PeerUse = 'idle' | 'dialling' | 'connected'
 export type PeerEnd =
   /** It left, or the way to it broke. */
   | 'left'
+  /** The same, while one of us paid the other: what is bought there is wanted again soon. */
+  | 'left-deal'
   /** It did what no good peer does. */
   | 'faulty'
   /** We left for a reason of ours that is over soon. */
@@ -43,6 +45,8 @@ interface KnownPeer {
   /** It has everything, or wants nothing: not worth dialling for one who has everything too. */
   isSeed: boolean
   wasConnected: boolean
+  /** It left in the middle of a deal, when it left last. */
+  hasDealt: boolean
   /** It did not answer the other way of opening a connection; undefined: as usual. */
   way: OpeningWay | undefined
   /** That was the last time, and nothing came of it yet. */
@@ -60,14 +64,14 @@ const usualMaxPeers = 3000
 const mostFailures = 3
 const mostBans = 10_000
 const firstPauseMs = 30_000
-/** Of a peer that a person named: it may only just be starting, and is worth trying for as long as it takes. */
-const firstNamedPauseMs = 2_000
+/** Of a peer that a person named, or that was dealt with: it may only just be starting. */
+const firstSoonPauseMs = 2_000
 /** Each failure makes the pause longer by this factor. */
 const pauseGrowth = 5
 /** After a connection that lasted; one that did not last as long counts as a failure. */
 const returnPauseMs = 60_000
-/** Of a peer that a person named. */
-const namedReturnPauseMs = 2_000
+/** Of a peer that a person named, or that was dealt with. */
+const soonReturnPauseMs = 2_000
 const lastingMs = 60_000
 /** Before somebody is dialled again with whom nothing is wrong but that we had no use for the connection. */
 const postponedMs = 300_000
@@ -156,6 +160,7 @@ export class PeerList {
       dialAtMs: nowMs,
       isSeed: false,
       wasConnected: false,
+      hasDealt: false,
       way: undefined,
       isSecondTry: false,
       priority: this.priorityOf(endpoint),
@@ -226,11 +231,13 @@ export class PeerList {
     if (peer === undefined) return
     this.release(peer)
     const hasLasted = nowMs - peer.connectedMs >= lastingMs
+    const hasLeft = how === 'left' || how === 'left-deal'
+    peer.hasDealt = how === 'left-deal'
     if (hasLasted) peer.failures = 0
     if (how === 'not-needed') peer.isSeed = true
     else if (how === 'postponed') peer.dialAtMs = nowMs + postponedMs
-    else if (how === 'faulty' || (how === 'left' && !hasLasted)) this.fail(peer, nowMs)
-    else if (how === 'left') peer.dialAtMs = nowMs + (isNamed(peer) ? namedReturnPauseMs : returnPauseMs)
+    else if (how === 'faulty' || (hasLeft && !hasLasted)) this.fail(peer, nowMs)
+    else if (hasLeft) peer.dialAtMs = nowMs + (isWaitedFor(peer) ? soonReturnPauseMs : returnPauseMs)
   }
 
   /** A peer dialled in vain for a reason of ours: it stands as before. */
@@ -370,7 +377,7 @@ export class PeerList {
     peer.isSecondTry = false
     peer.failures = Math.min(peer.failures + 1, mostFailures)
     this.hasFailedHearsay ||= peer.hearsay !== undefined
-    const pauseMs = isNamed(peer) ? firstNamedPauseMs : firstPauseMs
+    const pauseMs = isWaitedFor(peer) ? firstSoonPauseMs : firstPauseMs
     peer.dialAtMs = nowMs + pauseMs * pauseGrowth ** (peer.failures - 1)
   }
 
@@ -445,8 +452,13 @@ function isHearsay(source: PeerSource): source is HearsaySource {
   return source === 'dht' || source === 'pex' || source === 'lsd'
 }
 
+/** A person did: it is worth trying for as long as it takes. */
 function isNamed(peer: KnownPeer): boolean {
   return peer.sources.has('manual')
+}
+
+function isWaitedFor(peer: KnownPeer): boolean {
+  return peer.hasDealt || isNamed(peer)
 }
 
 /** More than any failures and seeds count: the merit of an unknown peer that has not failed. */

@@ -238,14 +238,15 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     this.room.bandwidth.leave(link.share)
     link.exchange.leave(link, nowMs)
     this.peerExchange.leave(link, nowMs)
-    this.torrent.speed?.leave(link, nowMs)
+    const wasDealing = this.torrent.speed?.leave(link, nowMs) === true
     this.room.touch(this)
     const endpoint = link.endpoint ?? connection.remote
     const { swarmPeer } = link
     if (swarmPeer !== undefined) peers.setSeed(endpoint, swarmPeer.isSeed || swarmPeer.isUploadOnly)
-    const how = endOf(why)
+    const end = endOf(why)
+    const how = wasDealing && end === 'left' ? 'left-deal' : end
     peers.disconnected(endpoint, link.id, how, nowMs)
-    if (how === 'faulty' || (how === 'left' && !this.torrent.isUploadOnly)) this.named.failed(endpoint, why)
+    if (end === 'faulty' || (end === 'left' && !this.torrent.isUploadOnly)) this.named.failed(endpoint, why)
   }
 
   /** Who does not answer plaintext may want encryption, and the other way round. */

@@ -166,13 +166,16 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
     this.joined(link)
   }
 
-  leave(link: LinkedPeer, nowMs: number): void {
+  /** True: something was to be served or settled there. */
+  leave(link: LinkedPeer, nowMs: number): boolean {
     const connection = this.connections.get(link)
-    if (connection === undefined) return
+    if (connection === undefined) return false
     this.room.touch(this)
+    const wasDealing = !connection.isOver
     connection.close(nowMs)
     this.connections.delete(link)
     this.staying.delete(link)
+    return wasDealing
   }
 
   take(link: LinkedPeer, payload: Uint8Array, nowMs: number): void {

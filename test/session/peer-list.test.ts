@@ -23,7 +23,7 @@ function listOf(count: number, options: { seed?: number; maxPeers?: number } = {
   return list
 }
 
-const ends: readonly PeerEnd[] = ['left', 'faulty', 'interrupted', 'postponed', 'not-needed']
+const ends: readonly PeerEnd[] = ['left', 'left-deal', 'faulty', 'interrupted', 'postponed', 'not-needed']
 
 function drain(list: PeerList, nowMs: number): Endpoint[] {
   const dialled: Endpoint[] = []
@@ -146,6 +146,8 @@ test('each end of a connection is judged once, by how it ended and how long it l
   }
   equal(pauseAfter('left', 600_000, 'tracker'), 60_000)
   equal(pauseAfter('left', 600_000, 'manual'), 2_000)
+  equal(pauseAfter('left-deal', 600_000, 'tracker'), 2_000)
+  equal(pauseAfter('left-deal', 1_000, 'tracker'), 2_000)
   equal(pauseAfter('faulty', 600_000, 'tracker'), 30_000)
   for (const lastedMs of [5_000, 600_000]) {
     ok(pauseAfter('interrupted', lastedMs, 'tracker') <= 0)

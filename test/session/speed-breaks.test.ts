@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import type { SimulatedLedger } from '../../sim/ports/simulated-ledger.ts'
 import { type Content, makeContent } from '../../sim/world/content.ts'
 import type { Machine } from '../../sim/world/machine.ts'
+import { SimulatedTracker } from '../../sim/world/simulated-tracker.ts'
 import { torrentIdOf } from '../../sim/world/torrent-id.ts'
 import type { World } from '../../sim/world/world.ts'
 import { tokenAmount } from '../../src/base/token-amount.ts'
@@ -19,6 +20,7 @@ import {
   payerAt,
   sellerOf,
   slowly,
+  speedConfig,
   speedOf,
   token,
   watchExposure,
@@ -132,6 +134,30 @@ for (const isPowerLoss of [false, true]) {
     assert.ok(costOf(boughtBytes) - claimedOf(ledger) < 8n && claimedOf(ledger) <= costOf(boughtBytes))
   })
 }
+
+test('a seller that only a tracker named is dialled again two seconds after its connection broke in a share, not a minute', async () => {
+  const world = newWorld()
+  const ledger = world.ledger()
+  const tracker = new SimulatedTracker(world, '10.0.0.9')
+  const content = makeContent({ lengths: [16_000_000], pieceLengthBytes: pieceBytes, trackers: [[tracker.url]] })
+  const seller = await sellerOf(world, ledger, content, '10.0.0.1', slowly(1_000_000))
+  // Nobody can dial it.
+  const payer = world.machine('192.168.1.2', {
+    ledger,
+    nat: { kind: 'port-restricted', publicAddress: '10.0.0.2' },
+    config: { exemptLocalNetwork: false, speed: speedConfig({ pays: true }) },
+  })
+  await payer.start()
+  const id = await payer.add(content.metainfo, { budget })
+  const isHolding = () => speedOf(payer, id).rows.some(({ state }) => state === 'holding')
+  await world.until('a share', isHolding)
+  await world.clock.run(2_000)
+  seller.kill(false)
+  await seller.start()
+  await world.until('it is noticed', () => !isHolding(), 5_000)
+  await world.until('a share again', isHolding, 4_000)
+  await settled({ world, ledger, content, seller, payer, id })
+})
 
 test('an orderly end pays what is owed; the next session goes on with the same lane', async () => {
   const deal = await dealt(12_000_000)
