@@ -4,9 +4,7 @@
 
 import { assert } from '../../src/base/assert.ts'
 import { type Failure, failure, type Result, success, unwrap } from '../../src/base/errors.ts'
-import { operationDigest } from '../../src/formats/money/operation-digest.ts'
-import { speedMessageDigest } from '../../src/formats/money/speed-message-digest.ts'
-import { voucherDigest, waiverDigest } from '../../src/formats/money/voucher-digest.ts'
+import { signingDigest } from '../../src/formats/money/signing-digest.ts'
 import type { AccountId, Ledger } from '../../src/ports/ledger.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { SigningKey } from '../../src/ports/signatures.ts'
@@ -146,7 +144,7 @@ export class MachineWallet {
               return
             }
             options.onSign(request)
-            resolve(success(key.sign(digestOf(request, account))))
+            resolve(success(key.sign(signingDigest(request, account))))
           })
         }),
     }
@@ -160,18 +158,4 @@ function whileAlive<T>(isAlive: () => boolean, answer: Promise<T>): Promise<T> {
       if (isAlive()) resolve(value)
     })
   })
-}
-
-function digestOf(request: SigningRequest, account: AccountId): Uint8Array {
-  const { domain } = request
-  switch (request.type) {
-    case 'voucher':
-      return voucherDigest(request.voucher, domain)
-    case 'lane-waiver':
-      return waiverDigest(request.waiver, domain)
-    case 'ledger-operation':
-      return operationDigest(request.operation, account, domain)
-    case 'speed-message':
-      return speedMessageDigest(request.message, domain)
-  }
 }

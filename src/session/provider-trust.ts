@@ -2,10 +2,10 @@
 // drawn, and how often they kept what was paid ahead or claimed what we know to be wrong. Guarantees: who does so three times
 // within 30 days is bought of no more for as long; at most so many are remembered that a crowd of new accounts cannot fill
 // the disk. Owns that table.
-import { fromUtf8, toUtf8Lossy } from '../base/bytes.ts'
-import { failure, type Result, success } from '../base/errors.ts'
+import { type Result, success } from '../base/errors.ts'
 import type { AccountId, RailId } from '../ports/ledger.ts'
 import type { Store } from '../ports/store.ts'
+import { mostNotes, type NoteTable, readNotes, writeNotes } from './account-notes.ts'
 
 interface Remembered {
   readonly undrawnBytes: number
@@ -14,47 +14,28 @@ interface Remembered {
   readonly atMs: number
 }
 
-const table = 'speed-trust'
-const mostProviders = 4_096
 const rememberedMs = 30 * 86_400_000
 /** Connections break sometimes. */
 const mostBroken = 3
 const nothing: Remembered = { undrawnBytes: 0, broken: 0, atMs: 0 }
 
 export class ProviderTrust {
-  private readonly store: Store
-  private readonly rail: RailId
+  private readonly table: NoteTable
   private readonly wallMs: () => number
-  private readonly records = new Map<string, Remembered>()
+  private readonly records: Map<string, Remembered>
 
-  private constructor(store: Store, rail: RailId, wallMs: () => number) {
-    this.store = store
-    this.rail = rail
+  private constructor(table: NoteTable, wallMs: () => number, records: Map<string, Remembered>) {
+    this.table = table
     this.wallMs = wallMs
+    this.records = records
+    this.forgetOld()
   }
 
   /** Errors: store-damaged, those of the store. */
   static async read(store: Store, rail: RailId, wallMs: () => number): Promise<Result<ProviderTrust>> {
-    const trust = new ProviderTrust(store, rail, wallMs)
-    const prefix = `${rail}/`
-    const range = {
-      from: fromUtf8(prefix),
-      to: fromUtf8(`${rail}0`),
-      order: 'ascending',
-      maxCount: mostProviders,
-    } as const
-    const kept = await store.range(table, range)
-    if (!kept.ok) return kept
-    for (const { key, value } of kept.value) {
-      const [, undrawn, broken, atMs] = /^(\d{1,15}) (\d{1,9}) (\d{1,15})$/.exec(toUtf8Lossy(value)) ?? []
-      if (undrawn === undefined || broken === undefined || atMs === undefined) {
-        return failure('store-damaged', `${table}: not bytes, a count and a time`)
-      }
-      const account = toUtf8Lossy(key).slice(prefix.length)
-      trust.records.set(account, { undrawnBytes: Number(undrawn), broken: Number(broken), atMs: Number(atMs) })
-    }
-    trust.forgetOld()
-    return success(trust)
+    const table = { store, rail, table: 'speed-trust' }
+    const read = await readNotes(table, noteOf, 'bytes, a count and a time')
+    return read.ok ? success(new ProviderTrust(table, wallMs, new Map(read.value))) : read
   }
 
   /** Paid for what it said was not drawn. */
@@ -85,21 +66,28 @@ export class ProviderTrust {
   }
 
   private keep(account: AccountId, { undrawnBytes, broken, atMs }: Remembered): boolean {
-    if (!this.records.has(account) && this.records.size >= mostProviders) this.forgetOld()
-    if (!this.records.has(account) && this.records.size >= mostProviders) return false
+    if (!this.records.has(account) && this.records.size >= mostNotes) this.forgetOld()
+    if (!this.records.has(account) && this.records.size >= mostNotes) return false
     const record = { undrawnBytes, broken, atMs: Math.floor(atMs) }
     this.records.set(account, record)
-    const value = fromUtf8(`${undrawnBytes} ${broken} ${record.atMs}`)
-    void this.store.commit([{ type: 'put', table, key: fromUtf8(`${this.rail}/${account}`), value }], 'soon')
+    writeNotes(this.table, [[account, `${undrawnBytes} ${broken} ${record.atMs}`]])
     return true
   }
 
   private forgetOld(): void {
     const nowMs = this.wallMs()
+    const old: [string, undefined][] = []
     for (const [account, { atMs }] of this.records) {
       if (atMs + rememberedMs > nowMs) continue
       this.records.delete(account)
-      void this.store.commit([{ type: 'delete', table, key: fromUtf8(`${this.rail}/${account}`) }], 'soon')
+      old.push([account, undefined])
     }
+    writeNotes(this.table, old)
   }
+}
+
+function noteOf(account: string, text: string): [string, Remembered] | undefined {
+  const [, undrawn, broken, atMs] = /^(\d{1,15}) (\d{1,9}) (\d{1,15})$/.exec(text) ?? []
+  if (undrawn === undefined || broken === undefined || atMs === undefined) return undefined
+  return [account, { undrawnBytes: Number(undrawn), broken: Number(broken), atMs: Number(atMs) }]
 }

@@ -1,10 +1,10 @@
 // What a seller remembers of bidders across restarts, on one ledger: who is out of contested rounds, and who weighs one in
 // them, until when. Guarantees: what is over is forgotten; at most so many are remembered that a crowd of new accounts
 // cannot fill the disk. Owns that table.
-import { fromUtf8, toUtf8Lossy } from '../base/bytes.ts'
-import { failure, type Result, success } from '../base/errors.ts'
+import { type Result, success } from '../base/errors.ts'
 import type { AccountId, RailId } from '../ports/ledger.ts'
-import type { Store, StoreChange } from '../ports/store.ts'
+import type { Store } from '../ports/store.ts'
+import { mostNotes, type NoteTable, readNotes, writeNotes } from './account-notes.ts'
 
 type Remembered = 'excluded' | 'demoted'
 
@@ -15,44 +15,31 @@ export interface Mark {
   readonly untilMs: number
 }
 
-const table = 'speed-bidders'
-const mostMarks = 4_096
-
 export class SellerMemory {
-  private readonly store: Store
-  private readonly rail: RailId
-  private readonly marks = new Map<string, Mark>()
+  private readonly table: NoteTable
+  private readonly marks: Map<string, Mark>
 
-  private constructor(store: Store, rail: RailId) {
-    this.store = store
-    this.rail = rail
+  private constructor(table: NoteTable, marks: Map<string, Mark>) {
+    this.table = table
+    this.marks = marks
   }
 
   /** Errors: store-damaged, those of the store. */
   static async read(store: Store, rail: RailId, wallMs: number): Promise<Result<SellerMemory>> {
-    const memory = new SellerMemory(store, rail)
-    const prefix = `${rail}/`
-    const range = { from: fromUtf8(prefix), to: fromUtf8(`${rail}0`), order: 'ascending', maxCount: mostMarks } as const
-    const kept = await store.range(table, range)
-    if (!kept.ok) return kept
-    for (const { key, value } of kept.value) {
-      const [, what, account] = /^(excluded|demoted) (.+)$/s.exec(toUtf8Lossy(key).slice(prefix.length)) ?? []
-      const untilMs = Number(toUtf8Lossy(value))
-      if (what === undefined || account === undefined || !Number.isSafeInteger(untilMs)) {
-        return failure('store-damaged', `${table}: not a bidder and a time`)
-      }
-      memory.marks.set(toUtf8Lossy(key), { account: account as AccountId, what: what as Remembered, untilMs })
-    }
+    const table = { store, rail, table: 'speed-bidders' }
+    const read = await readNotes(table, noteOf, 'a bidder and a time')
+    if (!read.ok) return read
+    const memory = new SellerMemory(table, new Map(read.value))
     memory.forgetOld(wallMs)
     return success(memory)
   }
 
   remember(mark: Mark, wallMs: number): void {
     this.forgetOld(wallMs)
-    if (this.marks.size >= mostMarks) return
-    const name = `${this.rail}/${mark.what} ${mark.account}`
+    if (this.marks.size >= mostNotes) return
+    const name = `${mark.what} ${mark.account}`
     this.marks.set(name, mark)
-    this.commit([{ type: 'put', table, key: fromUtf8(name), value: fromUtf8(String(Math.ceil(mark.untilMs))) }])
+    writeNotes(this.table, [[name, String(Math.ceil(mark.untilMs))]])
   }
 
   of(account: AccountId): Mark[] {
@@ -60,16 +47,19 @@ export class SellerMemory {
   }
 
   private forgetOld(wallMs: number): void {
-    const changes: StoreChange[] = []
+    const old: [string, undefined][] = []
     for (const [name, { untilMs }] of this.marks) {
       if (untilMs > wallMs) continue
       this.marks.delete(name)
-      changes.push({ type: 'delete', table, key: fromUtf8(name) })
+      old.push([name, undefined])
     }
-    if (changes.length > 0) this.commit(changes)
+    writeNotes(this.table, old)
   }
+}
 
-  private commit(changes: readonly StoreChange[]): void {
-    void this.store.commit(changes, 'soon')
-  }
+function noteOf(name: string, text: string): [string, Mark] | undefined {
+  const [, what, account] = /^(excluded|demoted) (.+)$/s.exec(name) ?? []
+  const untilMs = Number(text)
+  if (what === undefined || account === undefined || !Number.isSafeInteger(untilMs)) return undefined
+  return [name, { account: account as AccountId, what: what as Remembered, untilMs }]
 }

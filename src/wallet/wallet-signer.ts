@@ -6,9 +6,7 @@ import { type Failure, failure, type Result, success } from '../base/errors.ts'
 import { sha256 } from '../base/hash.ts'
 import type { TokenAmount } from '../base/token-amount.ts'
 import { accountRail, isRailOfDomain } from '../formats/money/account-id.ts'
-import { operationDigest } from '../formats/money/operation-digest.ts'
-import { speedMessageDigest } from '../formats/money/speed-message-digest.ts'
-import { voucherDigest, waiverDigest } from '../formats/money/voucher-digest.ts'
+import { signingDigest } from '../formats/money/signing-digest.ts'
 import type { AccountId, Hash256, RailId, Signature } from '../ports/ledger.ts'
 import type { SigningKey } from '../ports/signatures.ts'
 import type { Owner, Signer, SigningRequest, SpendingQuestion } from '../ports/signer.ts'
@@ -105,25 +103,11 @@ export function walletSigner(parts: SignerParts): Signer {
       if (terms === undefined) return failure('rail-unknown', `${rail}: the owner did not choose to sign for it`)
       if (parts.key() === undefined) return locked
       if (signal.aborted) return interrupted
-      const digest = digestOf(request, account)
+      const digest = signingDigest(request, account)
       const refusal = await judge(request, terms, digest, signal)
       if (refusal !== undefined) return refusal
       const key = parts.key()
       return key === undefined ? locked : success(key.sign(digest))
     },
-  }
-}
-
-function digestOf(request: SigningRequest, account: AccountId): Uint8Array {
-  const { domain } = request
-  switch (request.type) {
-    case 'voucher':
-      return voucherDigest(request.voucher, domain)
-    case 'lane-waiver':
-      return waiverDigest(request.waiver, domain)
-    case 'ledger-operation':
-      return operationDigest(request.operation, account, domain)
-    case 'speed-message':
-      return speedMessageDigest(request.message, domain)
   }
 }
