@@ -1,15 +1,11 @@
 // What becomes of paid downloads when something breaks: connections, programs on either side, the ledger.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { SimulatedLedger } from '../../sim/ports/simulated-ledger.ts'
-import { type Content, makeContent } from '../../sim/world/content.ts'
-import type { Machine } from '../../sim/world/machine.ts'
+import { makeContent } from '../../sim/world/content.ts'
 import { SimulatedTracker } from '../../sim/world/simulated-tracker.ts'
 import { torrentIdOf } from '../../sim/world/torrent-id.ts'
-import type { World } from '../../sim/world/world.ts'
 import { tokenAmount } from '../../src/base/token-amount.ts'
 import { AuctionProvider } from '../../src/market/auction-provider.ts'
-import type { TorrentId } from '../../src/session/commands.ts'
 import { SellingSide } from '../../src/session/selling-side.ts'
 import { newWorld } from './session-world.ts'
 import {
@@ -17,6 +13,8 @@ import {
   claimedOf,
   costOf,
   isQuiet,
+  type Pair,
+  pairOf,
   payerAt,
   sellerOf,
   slowly,
@@ -34,28 +32,13 @@ const tick = 262_144
 /** What a break may cost the provider, and what paying by pieces may cost the payer. */
 const window = costOf(3 * mebibyte)
 
-interface Deal {
-  readonly world: World
-  readonly ledger: SimulatedLedger
-  readonly content: Content
-  readonly seller: Machine
-  readonly payer: Machine
-  readonly id: TorrentId
+async function dealt(bytes: number, seed = 1, rate = 1_000_000): Promise<Pair> {
+  const pair = await pairOf({ bytes, rate, seed })
+  await pair.world.until('a share', () => speedOf(pair.payer, pair.id).rows[0]?.state === 'holding')
+  return pair
 }
 
-async function dealt(bytes: number, seed = 1, rate = 1_000_000): Promise<Deal> {
-  const world = newWorld(seed)
-  const ledger = world.ledger()
-  const content = makeContent({ lengths: [bytes], pieceLengthBytes: pieceBytes })
-  const seller = await sellerOf(world, ledger, content, '10.0.0.1', slowly(rate))
-  const payer = payerAt(world, ledger, '10.0.0.2')
-  await payer.start()
-  const id = await payer.add(content.metainfo, { peers: [seller.endpoint], budget })
-  await world.until('a share', () => speedOf(payer, id).rows[0]?.state === 'holding')
-  return { world, ledger, content, seller, payer, id }
-}
-
-async function settled({ world, ledger, payer, id, seller }: Deal): Promise<void> {
+async function settled({ world, ledger, payer, id, seller }: Pair): Promise<void> {
   await world.until('finished', () => payer.torrent(id).isFinished, 900_000)
   await world.until('everything settled', () => isQuiet(ledger), 3_600_000)
   await world.clock.run(5_000)

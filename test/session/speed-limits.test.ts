@@ -11,6 +11,7 @@ import {
   claimedOf,
   costOf,
   isQuiet,
+  pairOf,
   payerAt,
   sellerOf,
   slowly,
@@ -45,13 +46,7 @@ test('when the budget is spent the download goes on for nothing, and never more 
 })
 
 test('an owner who changes their mind owes what came, and gets the rest back at once', async () => {
-  const world = newWorld()
-  const ledger = world.ledger()
-  const content = makeContent({ lengths: [12_000_000], pieceLengthBytes: 65_536 })
-  const seller = await sellerOf(world, ledger, content, '10.0.0.1', slowly(1_000_000))
-  const payer = payerAt(world, ledger, '10.0.0.2')
-  await payer.start()
-  const id = await payer.add(content.metainfo, { peers: [seller.endpoint], budget: plenty })
+  const { world, ledger, seller, payer, id } = await pairOf({ bytes: 12_000_000 })
   await world.until('some of it', () => speedOf(payer, id).boughtBytes > 3_000_000)
   await payer.run({ type: 'set-budget', id, budget: undefined })
   await world.until('everything settled', () => isQuiet(ledger) && speedOf(payer, id).locked === 0n, 10_000)
@@ -112,13 +107,7 @@ test('who counts other bytes than came is paid for those that came, and dealt wi
     return toSign.call(this, statement)
   }
   try {
-    const world = newWorld()
-    const ledger = world.ledger()
-    const content = makeContent({ lengths: [12_000_000], pieceLengthBytes: 65_536 })
-    const seller = await sellerOf(world, ledger, content, '10.0.0.1', slowly(1_000_000))
-    const payer = payerAt(world, ledger, '10.0.0.2')
-    await payer.start()
-    const id = await payer.add(content.metainfo, { peers: [seller.endpoint], budget: plenty })
+    const { world, ledger, payer, id } = await pairOf({ bytes: 12_000_000 })
     await world.until('some of it', () => speedOf(payer, id).boughtBytes > 3_000_000)
     await payer.run({ type: 'set-budget', id, budget: undefined })
     await world.until('the lie', () => speedOf(payer, id).rows[0]?.state === 'closed')
@@ -211,13 +200,7 @@ test('two that both pay and earn pay each other, each over the lane of its own',
 })
 
 test('when paying is turned off in a share, nothing that comes after its end is paid for', async () => {
-  const world = newWorld()
-  const ledger = world.ledger()
-  const content = makeContent({ lengths: [12_000_000], pieceLengthBytes: 65_536 })
-  const seller = await sellerOf(world, ledger, content, '10.0.0.1', slowly(1_000_000))
-  const payer = payerAt(world, ledger, '10.0.0.2')
-  await payer.start()
-  const id = await payer.add(content.metainfo, { peers: [seller.endpoint], budget: plenty })
+  const { world, ledger, content, seller, payer, id } = await pairOf({ bytes: 12_000_000 })
   await world.until('some of it', () => speedOf(payer, id).boughtBytes > 3_000_000)
   await payer.run({ type: 'set-speed', pays: false })
   await world.until('finished', () => payer.torrent(id).isFinished)

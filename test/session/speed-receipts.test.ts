@@ -2,9 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SimulatedLedger } from '../../sim/ports/simulated-ledger.ts'
-import { makeContent } from '../../sim/world/content.ts'
 import type { Machine } from '../../sim/world/machine.ts'
-import type { World } from '../../sim/world/world.ts'
 import { present } from '../../src/base/assert.ts'
 import { toHex } from '../../src/base/bytes.ts'
 import { unwrap } from '../../src/base/errors.ts'
@@ -15,49 +13,21 @@ import { scan } from '../../src/formats/bencode/scan.ts'
 import { accountAddress } from '../../src/formats/money/account-id.ts'
 import { speedMessageDigest } from '../../src/formats/money/speed-message-digest.ts'
 import { payeeLanes } from '../../src/payment/lane-records.ts'
-import type { TorrentId } from '../../src/session/commands.ts'
 import { readTable } from '../../src/session/lane-records-reader.ts'
 import { type PayeeReceipt, readReceipts } from '../../src/session/payee-receipts.ts'
 import { SellingReceipts } from '../../src/session/selling-receipts.ts'
 import { SpeedConnection } from '../../src/session/speed-connection.ts'
-import { newWorld } from './session-world.ts'
-import {
-  claimedOf,
-  costOf,
-  databaseOf,
-  isQuiet,
-  payerAt,
-  sellerOf,
-  slowly,
-  speedOf,
-  token,
-  walletOf,
-} from './speed-world.ts'
+import { claimedOf, costOf, databaseOf, isQuiet, type Pair, pairOf, speedOf, token, walletOf } from './speed-world.ts'
 
 const mebibyte = 1_048_576
-const budget = { most: tokenAmount(50n * token) }
 
-interface Deal {
-  readonly world: World
-  readonly ledger: SimulatedLedger
-  readonly seller: Machine
-  readonly payer: Machine
-  readonly id: TorrentId
+async function dealt(bytes: number, rate = 1_000_000): Promise<Pair> {
+  const pair = await pairOf({ bytes, rate })
+  await pair.world.until('a share', () => speedOf(pair.payer, pair.id).rows[0]?.state === 'holding')
+  return pair
 }
 
-async function dealt(bytes: number, rate = 1_000_000): Promise<Deal> {
-  const world = newWorld()
-  const ledger = world.ledger()
-  const content = makeContent({ lengths: [bytes], pieceLengthBytes: 65_536 })
-  const seller = await sellerOf(world, ledger, content, '10.0.0.1', slowly(rate))
-  const payer = payerAt(world, ledger, '10.0.0.2')
-  await payer.start()
-  const id = await payer.add(content.metainfo, { peers: [seller.endpoint], budget })
-  await world.until('a share', () => speedOf(payer, id).rows[0]?.state === 'holding')
-  return { world, ledger, seller, payer, id }
-}
-
-async function finished({ world, ledger, payer, id }: Deal): Promise<void> {
+async function finished({ world, ledger, payer, id }: Pair): Promise<void> {
   await world.until('finished', () => payer.torrent(id).isFinished, 900_000)
   await world.until('everything settled', () => isQuiet(ledger), 3_600_000)
   await world.clock.run(5_000)

@@ -10,6 +10,7 @@ import type { World } from '../../sim/world/world.ts'
 import { tokenAmount } from '../../src/base/token-amount.ts'
 import type { AuctionCall } from '../../src/market/market-messages.ts'
 import { auctionListRoot } from '../../src/market/sealing.ts'
+import type { AccountId } from '../../src/ports/ledger.ts'
 import { SpeedConnection } from '../../src/session/speed-connection.ts'
 import { newWorld } from './session-world.ts'
 import {
@@ -167,7 +168,7 @@ test('equal bids are ordered by lot: by the list and all nonces together, which 
     const [won] = awards().filter(({ share }) => share === 1)
     assert.deepEqual([won?.to, won?.price], [first, most])
     const accounts = payers.map((payer) => walletOf(payer).account)
-    winners.add(accounts.findIndex((account) => account === first))
+    winners.add(accounts.indexOf(first as AccountId))
     assert.ok(payers.every((payer) => !payer.session.snapshot().bannedAddresses.includes(seller.address)))
   }
   assert.ok(winners.size >= 3, `of those who came later each wins sometimes: ${[...winners]}`)

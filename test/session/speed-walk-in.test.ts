@@ -14,6 +14,7 @@ import {
   costOf,
   idle,
   isQuiet,
+  pairOf,
   payerAt,
   sellerOf,
   slowly,
@@ -53,13 +54,7 @@ for (const version of ['v1', 'v2', 'hybrid'] as const) {
 }
 
 test('what was paid is still told once nothing more is bought of a peer that gives on', async () => {
-  const world = newWorld()
-  const ledger = world.ledger()
-  const content = makeContent({ lengths: [12_000_000] })
-  const seller = await sellerOf(world, ledger, content, '10.0.0.1', slowly(200_000))
-  const payer = payerAt(world, ledger, '10.0.0.2')
-  await payer.start()
-  const id = await payer.add(content.metainfo, { peers: [seller.endpoint], budget })
+  const { world, ledger, payer, id } = await pairOf({ bytes: 12_000_000, rate: 200_000 })
   await world.until('something is bought', () => speedOf(payer, id).boughtBytes > 2_000_000)
   await payer.run({ type: 'set-budget', id, budget: undefined })
   await world.until('everything settled', () => isQuiet(ledger) && speedOf(payer, id).locked === 0n)
@@ -123,13 +118,7 @@ test('without a budget prices are seen and nothing is bought; one given later wo
 })
 
 test('a session that no longer earns takes its shares back, and serves on for nothing', async () => {
-  const world = newWorld()
-  const ledger = world.ledger()
-  const content = makeContent({ lengths: [8_000_000] })
-  const seller = await sellerOf(world, ledger, content, '10.0.0.1', slowly(400_000))
-  const payer = payerAt(world, ledger, '10.0.0.2')
-  await payer.start()
-  const id = await payer.add(content.metainfo, { peers: [seller.endpoint], budget })
+  const { world, ledger, seller, payer, id } = await pairOf({ bytes: 8_000_000, rate: 400_000 })
   await world.until('a share', () => speedOf(payer, id).rows[0]?.state === 'holding')
   await world.clock.run(3_000)
   await seller.run({ type: 'set-speed', earns: false })
@@ -229,13 +218,7 @@ test('what is not drawn for two seconds is paid for by a quarter, to the unit, a
   const watched = watchStatements()
   const idling = idle()
   try {
-    const world = newWorld()
-    const ledger = world.ledger()
-    const content = makeContent({ lengths: [12_000_000], pieceLengthBytes: 65_536 })
-    const seller = await sellerOf(world, ledger, content, '10.0.0.1', slowly(1_000_000))
-    const payer = payerAt(world, ledger, '10.0.0.2')
-    await payer.start()
-    const id = await payer.add(content.metainfo, { peers: [seller.endpoint], budget })
+    const { world, ledger, content, seller, payer, id } = await pairOf({ bytes: 12_000_000 })
     await world.until('some of it', () => speedOf(payer, id).boughtBytes > 3_000_000)
     idling.account = walletOf(payer).account
     const claims = () => watched.all.flatMap((one) => (one.type === 'share-lost' ? [one.owedBytes] : []))

@@ -2,7 +2,7 @@
 // that must agree. Keeps no state.
 import assert from 'node:assert/strict'
 import type { SimulatedLedger } from '../../sim/ports/simulated-ledger.ts'
-import type { Content } from '../../sim/world/content.ts'
+import { type Content, makeContent } from '../../sim/world/content.ts'
 import type { Machine } from '../../sim/world/machine.ts'
 import type { MachineWallet } from '../../sim/world/machine-wallet.ts'
 import type { World } from '../../sim/world/world.ts'
@@ -19,6 +19,7 @@ import { BuyingSide } from '../../src/session/buying-side.ts'
 import type { TorrentId } from '../../src/session/commands.ts'
 import type { SessionConfig, SpeedConfig } from '../../src/session/session-config.ts'
 import type { TorrentSpeedSnapshot } from '../../src/session/snapshots.ts'
+import { newWorld } from './session-world.ts'
 
 export const token = 10n ** 18n
 /** Base units for a MiB, odd so that rounding shows. */
@@ -68,6 +69,42 @@ export function payerAt(
 ): Machine {
   const speed = speedConfig({ pays: true })
   return world.machine(address, { ledger, config: { exemptLocalNetwork: false, speed, ...config } })
+}
+
+const plenty = { most: tokenAmount(50n * token) }
+
+export interface Pair {
+  readonly world: World
+  readonly ledger: SimulatedLedger
+  readonly content: Content
+  readonly seller: Machine
+  readonly payer: Machine
+  readonly id: TorrentId
+}
+
+interface PairOptions {
+  readonly bytes: number
+  /** What the seller uploads in a second. */
+  readonly rate?: number
+  readonly pieceLengthBytes?: number
+  readonly seed?: number
+}
+
+/** One that sells content, and one that has plenty to pay for it, at 10.0.0.1 and 10.0.0.2. */
+export async function pairOf({
+  bytes,
+  rate = 1_000_000,
+  pieceLengthBytes = 65_536,
+  seed = 1,
+}: PairOptions): Promise<Pair> {
+  const world = newWorld(seed)
+  const ledger = world.ledger()
+  const content = makeContent({ lengths: [bytes], pieceLengthBytes })
+  const seller = await sellerOf(world, ledger, content, '10.0.0.1', slowly(rate))
+  const payer = payerAt(world, ledger, '10.0.0.2')
+  await payer.start()
+  const id = await payer.add(content.metainfo, { peers: [seller.endpoint], budget: plenty })
+  return { world, ledger, content, seller, payer, id }
 }
 
 export function walletOf(machine: Machine): MachineWallet {
