@@ -16,23 +16,23 @@ export interface NoteTable {
 }
 
 /**
- * What `understand` makes of each name and text; undefined: it is not what is written there, `what` being that.
+ * Of each note its name, a space and its text, as the pattern takes them apart; `what`: what it should be.
  * Errors: store-damaged, those of the store.
  */
-export async function readNotes<Note>(
+export async function readNotes(
   { store, rail, table }: NoteTable,
-  understand: (name: string, text: string) => Note | undefined,
+  pattern: RegExp,
   what: string,
-): Promise<Result<Note[]>> {
+): Promise<Result<(readonly string[])[]>> {
   const prefix = `${rail}/`
   const range = { from: fromUtf8(prefix), to: fromUtf8(`${rail}0`), order: 'ascending', maxCount: mostNotes } as const
   const kept = await store.range(table, range)
   if (!kept.ok) return kept
-  const notes: Note[] = []
+  const notes: (readonly string[])[] = []
   for (const { key, value } of kept.value) {
-    const note = understand(toUtf8Lossy(key).slice(prefix.length), toUtf8Lossy(value))
-    if (note === undefined) return failure('store-damaged', `${table}: not ${what}`)
-    notes.push(note)
+    const parts = pattern.exec(`${toUtf8Lossy(key).slice(prefix.length)} ${toUtf8Lossy(value)}`)
+    if (parts === null) return failure('store-damaged', `${table}: not ${what}`)
+    notes.push(parts.slice(1))
   }
   return success(notes)
 }

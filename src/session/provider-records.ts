@@ -24,8 +24,13 @@ export class ProviderRecords {
   /** Errors: store-damaged, those of the store. */
   static async read(store: Store, rail: RailId): Promise<Result<ProviderRecords>> {
     const table = { store, rail, table: 'speed-providers' }
-    const read = await readNotes(table, noteOf, 'two counts of jobs')
-    return read.ok ? success(new ProviderRecords(table, new Map(read.value))) : read
+    const read = await readNotes(table, /^(.+) (\d{1,9}) (\d{1,9})$/s, 'two counts of jobs')
+    if (!read.ok) return read
+    const records = new Map<string, JobsOf>()
+    for (const [account = '', jobs, defaults] of read.value) {
+      records.set(account, { jobs: Number(jobs), defaults: Number(defaults) })
+    }
+    return success(new ProviderRecords(table, records))
   }
 
   /** In 1/65536 of the ceiling; of who is not known yet, by those who are. */
@@ -43,10 +48,4 @@ export class ProviderRecords {
     this.records.set(account, record)
     writeNotes(this.table, [[account, `${record.jobs} ${record.defaults}`]])
   }
-}
-
-function noteOf(account: string, text: string): [string, JobsOf] | undefined {
-  const [, jobs, defaults] = /^(\d{1,9}) (\d{1,9})$/.exec(text) ?? []
-  if (jobs === undefined || defaults === undefined) return undefined
-  return [account, { jobs: Number(jobs), defaults: Number(defaults) }]
 }

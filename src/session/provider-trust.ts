@@ -34,8 +34,13 @@ export class ProviderTrust {
   /** Errors: store-damaged, those of the store. */
   static async read(store: Store, rail: RailId, wallMs: () => number): Promise<Result<ProviderTrust>> {
     const table = { store, rail, table: 'speed-trust' }
-    const read = await readNotes(table, noteOf, 'bytes, a count and a time')
-    return read.ok ? success(new ProviderTrust(table, wallMs, new Map(read.value))) : read
+    const read = await readNotes(table, /^(.+) (\d{1,15}) (\d{1,9}) (\d{1,15})$/s, 'bytes, a count and a time')
+    if (!read.ok) return read
+    const records = new Map<string, Remembered>()
+    for (const [account = '', undrawn, broken, atMs] of read.value) {
+      records.set(account, { undrawnBytes: Number(undrawn), broken: Number(broken), atMs: Number(atMs) })
+    }
+    return success(new ProviderTrust(table, wallMs, records))
   }
 
   /** Paid for what it said was not drawn. */
@@ -84,10 +89,4 @@ export class ProviderTrust {
     }
     writeNotes(this.table, old)
   }
-}
-
-function noteOf(account: string, text: string): [string, Remembered] | undefined {
-  const [, undrawn, broken, atMs] = /^(\d{1,15}) (\d{1,9}) (\d{1,15})$/.exec(text) ?? []
-  if (undrawn === undefined || broken === undefined || atMs === undefined) return undefined
-  return [account, { undrawnBytes: Number(undrawn), broken: Number(broken), atMs: Number(atMs) }]
 }

@@ -27,9 +27,13 @@ export class SellerMemory {
   /** Errors: store-damaged, those of the store. */
   static async read(store: Store, rail: RailId, wallMs: number): Promise<Result<SellerMemory>> {
     const table = { store, rail, table: 'speed-bidders' }
-    const read = await readNotes(table, noteOf, 'a bidder and a time')
+    const read = await readNotes(table, /^((excluded|demoted) (.+)) (\d{1,15})$/s, 'a bidder and a time')
     if (!read.ok) return read
-    const memory = new SellerMemory(table, new Map(read.value))
+    const marks = new Map<string, Mark>()
+    for (const [name = '', what, account, untilMs] of read.value) {
+      marks.set(name, { account: account as AccountId, what: what as Remembered, untilMs: Number(untilMs) })
+    }
+    const memory = new SellerMemory(table, marks)
     memory.forgetOld(wallMs)
     return success(memory)
   }
@@ -55,11 +59,4 @@ export class SellerMemory {
     }
     writeNotes(this.table, old)
   }
-}
-
-function noteOf(name: string, text: string): [string, Mark] | undefined {
-  const [, what, account] = /^(excluded|demoted) (.+)$/s.exec(name) ?? []
-  const untilMs = Number(text)
-  if (what === undefined || account === undefined || !Number.isSafeInteger(untilMs)) return undefined
-  return [name, { account: account as AccountId, what: what as Remembered, untilMs }]
 }
