@@ -10,7 +10,9 @@ import { accountAddress } from '../formats/money/account-id.ts'
 import { voucherDigest } from '../formats/money/voucher-digest.ts'
 import type { AccountId, Hash256, Lane, LedgerOperation, SignedVoucher, Voucher } from '../ports/ledger.ts'
 import { Errands } from './errands.ts'
+import { LaneEnding } from './lane-ending.ts'
 import { maxMarks, type PayeeMark, type PayeeMessage } from './lane-messages.ts'
+import { LaneOpening } from './lane-opening.ts'
 import { type Budget, budgets, type PayerLane, putRecord } from './lane-records.ts'
 import { isLasting, isPayable, type PayerEntry, type PayerTab, tickOf, unpaidOf } from './payer-lane.ts'
 import { handBudget, PayerLanes, type PayerOptions, type PayerRecords, type PayerStep } from './payer-lanes.ts'
@@ -74,6 +76,8 @@ type Touched = PayerTab | 'all' | 'due' | 'none'
 
 export class Payer {
   private readonly lanes: PayerLanes
+  private readonly opening: LaneOpening
+  private readonly ending: LaneEnding
   private readonly vouchers: PayerVouchers
   private readonly errands = new Errands<PayerStep, PayerOutput>()
   private isHalted = false
@@ -82,6 +86,8 @@ export class Payer {
   /** `records`: all that the store has; what was under way goes on from there. */
   constructor(options: PayerOptions, records: PayerRecords, nowMs: number) {
     this.lanes = new PayerLanes(options, records, this.errands, nowMs)
+    this.opening = new LaneOpening(this.lanes)
+    this.ending = new LaneEnding(this.lanes)
     this.vouchers = new PayerVouchers(this.lanes, this.errands)
   }
 
@@ -227,7 +233,7 @@ export class Payer {
         this.byHand(input.operation)
         return lanes.handTab
       case 'sign-by-hand':
-        lanes.seen(input.seen, nowMs)
+        this.ending.seen(input.seen, nowMs)
         this.vouchers.signByHand(input.voucher, input.ledgerMs)
         return lanes.handTab
       default:
@@ -237,10 +243,10 @@ export class Payer {
 
   private byHand(operation: HandOperation): void {
     if (operation.type === 'open-lane') {
-      this.lanes.openByHand(operation)
+      this.opening.openByHand(operation)
       return
     }
-    const changed = this.lanes.changeByHand(operation)
+    const changed = this.opening.changeByHand(operation)
     if (!changed.ok) this.lanes.notice({ type: 'done', id: operation.id, result: changed })
   }
 
@@ -291,7 +297,7 @@ export class Payer {
       }
       case 'refuse':
         tab.helloAtMs = Math.min(tab.helloAtMs, nowMs + resendMs(++tab.hellos))
-        this.lanes.doubt(message.lane, tab, tab.helloAtMs)
+        this.ending.doubt(message.lane, tab, tab.helloAtMs)
         break
       default:
         unreachable(message)
@@ -322,7 +328,7 @@ export class Payer {
       return
     }
     if (voucher !== undefined && voucher.cumulativeAmount > entry.record.signed) {
-      this.lanes.freeze(entry, 'restored', voucher.cumulativeAmount)
+      this.ending.freeze(entry, 'restored', voucher.cumulativeAmount)
     }
     acknowledge(entry, voucher?.cumulativeAmount ?? (0n as TokenAmount))
     entry.isConfirmed = true
@@ -338,7 +344,7 @@ export class Payer {
   private answered(answer: PaymentAnswer, nowMs: number): Touched {
     const { lanes } = this
     if (answer.type === 'lane-seen') {
-      lanes.seen(answer.lane, nowMs)
+      this.ending.seen(answer.lane, nowMs)
       return 'all'
     }
     const step = this.errands.take(answer.ticket)
@@ -354,13 +360,13 @@ export class Payer {
       case 'submitted': {
         if (step.type === 'voucher' && answer.type === 'signed') return this.vouchers.signed(step, answer.result, nowMs)
         const settled = step.type === 'operation' ? lanes.operations.answered(step, answer, nowMs) : undefined
-        if (settled !== undefined) lanes.settle(settled, nowMs)
+        if (settled !== undefined) this.ending.settle(settled, nowMs)
         break
       }
       case 'looked-up':
         if (step.type !== 'lane') break
-        if (answer.result.ok) lanes.lookedUp(step.lane, step.payee, answer.result.value, nowMs)
-        else lanes.lookFailed(step.lane, nowMs)
+        if (answer.result.ok) this.ending.lookedUp(step.lane, step.payee, answer.result.value, nowMs)
+        else this.ending.lookFailed(step.lane, nowMs)
         break
       case 'time-told':
         lanes.contact.timeTold(answer.result, nowMs)
@@ -401,11 +407,11 @@ export class Payer {
     if (ledgerMs !== undefined) wakeMs = Math.min(wakeMs, this.vouchers.pay(tab, ledgerMs, nowMs))
     wakeMs = Math.min(wakeMs, this.speak(tab, nowMs))
     if (ledgerMs !== undefined && tab.isAttached && tab.isConfirmed && !isFinished(tab)) {
-      wakeMs = Math.min(wakeMs, this.lanes.provide(tab, ledgerMs, nowMs))
+      wakeMs = Math.min(wakeMs, this.opening.provide(tab, ledgerMs, nowMs))
     }
     this.endIdle(tab, ledgerMs, nowMs)
     for (const entry of [...tab.lanes]) {
-      wakeMs = Math.min(wakeMs, this.lanes.conclude(tab, entry, ledgerMs, nowMs))
+      wakeMs = Math.min(wakeMs, this.ending.conclude(tab, entry, ledgerMs, nowMs))
       wakeMs = Math.min(wakeMs, this.vouchers.resend(tab, entry, nowMs))
     }
     this.vouchers.limit(tab, ledgerMs)

@@ -106,7 +106,7 @@ export const plantedPaymentFaults: readonly PlantedPaymentFault[] = [
   {
     what: 'a payer that comes from a backup signs on',
     file: 'payer.ts',
-    find: `      this.lanes.freeze(entry, 'restored', voucher.cumulativeAmount)`,
+    find: `      this.ending.freeze(entry, 'restored', voucher.cumulativeAmount)`,
     replace: ``,
     play: 'backups',
     complaint: /never lower than before/,
