@@ -1,9 +1,8 @@
 // One ledger of the session, with both sides of its lanes at work: what their machines say goes to the one connection that
 // counts for the account they say it to, and what happens goes to the change log.
 // Guarantees: one connection a pair of accounts and a direction counts at a time, the payer choosing which; everything
-// enters a turn; no epoch of an auction is ever used twice. Owns both drivers; the ports stay their owner's.
+// enters a turn. Owns both drivers; the ports stay their owner's.
 import { present } from '../base/assert.ts'
-import { fromUtf8, toUtf8Lossy } from '../base/bytes.ts'
 import { type Failure, failure, type Result, success } from '../base/errors.ts'
 import { type TokenAmount, tokenAmount, zeroAmount } from '../base/token-amount.ts'
 import type { SpeedPlain } from '../formats/peer/speed-messages.ts'
@@ -13,16 +12,16 @@ import type { PayeeMessage, PayerMessage } from '../payment/lane-messages.ts'
 import type { PayeeNotice, PayerNotice } from '../payment/payment-events.ts'
 import type { AccountId, LaneId, RailId } from '../ports/ledger.ts'
 import type { Signer, SpendingPurpose } from '../ports/signer.ts'
-import type { Store } from '../ports/store.ts'
-import { AwardBook } from './award-records.ts'
+import type { AwardBook } from './award-records.ts'
 import type { BuyingSide } from './buying-side.ts'
-import { DaySpending } from './day-spending.ts'
 import { type PayeeDriver, type PayerDriver, startPayee, startPayer } from './lane-driver.ts'
-import { ReceiptBook } from './payee-receipts.ts'
-import { ProviderRecords } from './provider-records.ts'
-import { ProviderTrust } from './provider-trust.ts'
+import type { ReceiptBook } from './payee-receipts.ts'
+import type { ProviderRecords } from './provider-records.ts'
+import type { ProviderTrust } from './provider-trust.ts'
+import { type RailMemory, readRailMemory } from './rail-memory.ts'
 import { RailPurses } from './rail-purses.ts'
-import { SellerMemory } from './seller-memory.ts'
+import { SellerEpochs } from './seller-epochs.ts'
+import type { SellerMemory } from './seller-memory.ts'
 import type { SellingSide } from './selling-side.ts'
 import { settlementOf } from './settlement-rule.ts'
 import type { SideDesk } from './side-desk.ts'
@@ -48,19 +47,6 @@ interface CountedSide<Side> {
 export type PayingSide = CountedSide<BuyingSide>
 export type EarningSide = CountedSide<SellingSide>
 
-/** Of the store, besides lanes. */
-interface KeptOfRail {
-  readonly day: DaySpending
-  readonly bidders: SellerMemory
-  readonly awards: AwardBook
-  readonly providers: ProviderRecords
-  readonly receiptBook: ReceiptBook
-  readonly trust: ProviderTrust
-}
-
-const epochTable = 'speed-epochs'
-const epochsAtOnce = 2 ** 24
-const lastEpoch = Number.MAX_SAFE_INTEGER - epochsAtOnce
 /** Vouchers are cashed when fees are no more than a fiftieth of them. */
 const feesPerValue = 50n
 
@@ -89,15 +75,14 @@ export class SpeedRailDesk implements SideDesk {
   readonly purses: RailPurses
   private readonly trust: ProviderTrust
   private readonly late: { readonly account: AccountId; readonly amount: TokenAmount }[] = []
-  /** Epochs are handed out one block after the other. */
-  private epochs: Promise<unknown> = Promise.resolve()
+  readonly epochs: SellerEpochs
   /** Called when something of the machines is otherwise than before. */
   onAdvanced: (() => void) | undefined
   /** Since the session was opened. */
   spent: TokenAmount = zeroAmount
   cashed: TokenAmount = zeroAmount
 
-  private constructor(room: SpeedRoom, port: SpeedRail, kept: KeptOfRail) {
+  private constructor(room: SpeedRoom, port: SpeedRail, kept: RailMemory) {
     this.room = room
     this.port = port
     this.purses = new RailPurses({
@@ -111,6 +96,7 @@ export class SpeedRailDesk implements SideDesk {
     this.trust = kept.trust
     this.undrawn = new UndrawnClaims(kept.trust)
     this.receipts = port.receipts
+    this.epochs = new SellerEpochs(port.store, port.terms.rail, port.signer.account)
   }
 
   /** Goes on with the lanes that the store has. Errors: store-damaged, those of the store. */
@@ -122,7 +108,7 @@ export class SpeedRailDesk implements SideDesk {
   ): Promise<Result<SpeedRailDesk>> {
     const { clock, random } = room.ports
     const { store, signer, ledger, spending, terms } = port
-    const kept = await readKept(store, terms.rail, () => clock.wallMs())
+    const kept = await readRailMemory(store, terms.rail, () => clock.wallMs())
     if (!kept.ok) return kept
     const desk = new SpeedRailDesk(room, port, kept.value)
     const purposeOf = (payee: AccountId) => desk.payingOf(payee)?.purpose
@@ -229,13 +215,6 @@ export class SpeedRailDesk implements SideDesk {
     this.earning.delete(account)
     earning.side.detach()
     this.payee.handle({ type: 'detach', payer: account })
-  }
-
-  /** Epochs of one seller, from the number returned on, so many that they last; durable before they are. */
-  takeEpochs(): Promise<Result<number>> {
-    const taking = this.epochs.then(() => this.takeBlock())
-    this.epochs = taking
-    return taking
   }
 
   /** Bytes were counted: looked at before the turn ends. */
@@ -417,44 +396,6 @@ export class SpeedRailDesk implements SideDesk {
       this.payingOf(payee)?.tell({ type: 'lane', event: 'open', receipt: receipt.value })
     })
   }
-
-  private async takeBlock(): Promise<Result<number>> {
-    const { store } = this.port
-    const key = fromUtf8(`${this.rail}/${this.account}`)
-    const kept = await store.get(epochTable, key)
-    if (!kept.ok) return kept
-    const first = kept.value === undefined ? 1 : Number(toUtf8Lossy(kept.value))
-    if (!Number.isSafeInteger(first) || first < 1 || first > lastEpoch) {
-      return failure('store-damaged', `${epochTable}: not a number of an epoch`)
-    }
-    const value = fromUtf8(String(first + epochsAtOnce))
-    const written = await store.commit([{ type: 'put', table: epochTable, key, value }], 'durable')
-    return written.ok ? success(first) : written
-  }
-}
-
-/** Errors: store-damaged, those of the store. */
-async function readKept(store: Store, rail: RailId, wallMs: () => number): Promise<Result<KeptOfRail>> {
-  const day = await DaySpending.read(store, rail)
-  if (!day.ok) return day
-  const bidders = await SellerMemory.read(store, rail, wallMs())
-  if (!bidders.ok) return bidders
-  const awards = await AwardBook.open(store, rail)
-  if (!awards.ok) return awards
-  const providers = await ProviderRecords.read(store, rail)
-  if (!providers.ok) return providers
-  const receiptBook = await ReceiptBook.open(store, rail)
-  if (!receiptBook.ok) return receiptBook
-  const trust = await ProviderTrust.read(store, rail, wallMs)
-  if (!trust.ok) return trust
-  return success({
-    day: day.value,
-    bidders: bidders.value,
-    awards: awards.value,
-    providers: providers.value,
-    receiptBook: receiptBook.value,
-    trust: trust.value,
-  })
 }
 
 function plainOf(message: PayeeMessage): SpeedPlain {

@@ -202,7 +202,7 @@ export class TorrentMarkets {
 
   private openSelling(rail: SpeedRailDesk, markets: RailMarkets): void {
     markets.isOpening = true
-    this.room.turns.after(rail.takeEpochs(), (epochs, nowMs) => {
+    this.room.turns.after(rail.epochs.take(), (epochs, nowMs) => {
       markets.isOpening = false
       // Without epochs of its own nothing can be sold; the store says no more then anyway.
       const { speed } = this.room.config
