@@ -1,7 +1,6 @@
 // Speed in one torrent: with which peers it is spoken, and how what is sold and bought binds the swarm.
 // Guarantees: it is offered, and its terms sent, only where this torrent may deal; peers without it are not sent a byte of
-// it; the swarm gets policies only once there is somebody to deal with. Owns the connections' Speed, the markets and what
-// is received and not verified yet.
+// it. Owns the connections' Speed and the markets; the swarm is bound by swarm-binding.ts.
 import { toHex } from '../base/bytes.ts'
 import { type Failure, failure } from '../base/errors.ts'
 import type { PeerId } from '../base/ids.ts'
@@ -22,7 +21,6 @@ import type { Swarm } from '../swarm/swarm.ts'
 import type { BuyingSide } from './buying-side.ts'
 import { keepProofs, type SignedProof } from './kept-proofs.ts'
 import { marketMaker } from './market-maker.ts'
-import { PaidBlocks } from './paid-blocks.ts'
 import type { SellingSide } from './selling-side.ts'
 import type { Settling } from './settling.ts'
 import type { SpeedEvent } from './snapshots.ts'
@@ -30,35 +28,29 @@ import { SpeedConnection, type SpeedTorrent } from './speed-connection.ts'
 import type { SpeedDesk } from './speed-desk.ts'
 import type { BuyingMarket, SellingMarket } from './speed-market.ts'
 import { SpeedParties } from './speed-parties.ts'
-import { speedDownloadPolicy, speedUploadPolicy } from './speed-policies.ts'
 import type { SpeedRailDesk } from './speed-rail-desk.ts'
 import type { SpeedRoom } from './speed-room.ts'
+import { type BoundTorrent, SwarmBinding } from './swarm-binding.ts'
 import type { LinkedPeer } from './torrent-exchange.ts'
-import type { TorrentFacts } from './torrent-facts.ts'
 import { TorrentFlow } from './torrent-flow.ts'
 import { TorrentMarkets } from './torrent-markets.ts'
 import type { Progress } from './torrent-progress.ts'
 import type { WakeOwner } from './turns.ts'
 
 /** What it hears of its torrent. */
-export interface DealingTorrent {
-  readonly facts: TorrentFacts
+export interface DealingTorrent extends BoundTorrent {
   readonly info: TorrentInfo | undefined
   readonly isFinished: boolean
   readonly progress: Progress | undefined
   readonly peerId: PeerId
   /** Past the handshake. */
   linkedPeers(): Iterable<LinkedPeer>
-  /** What the swarm has to say is carried out before the turn ends. */
-  touch(): void
   banPeer(link: LinkedPeer, why: Failure, nowMs: number): void
 }
 
 const measuresEveryMs = 1_000
 const nonceLength = 32
 const mebibyte = 1_048_576
-/** The last vouchers and the end of a lane take a few round trips, and the ledger's answer. */
-const settlesWithinMs = 15_000
 const tickLimits = { leastTickBytes: 262_144, mostTickBytes: 16_777_216 }
 /** A job is ending in its last 3 %; before that is near it is not counted anew with each payment. */
 const endingShare = 0.97
@@ -70,20 +62,10 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
   readonly markets: TorrentMarkets
   readonly parties = new SpeedParties()
   readonly connections = new Map<LinkedPeer, SpeedConnection>()
-  private readonly paid = new PaidBlocks()
   private readonly flow: TorrentFlow
-  /** By the swarm's numbers. */
-  private readonly byPeer = new Map<number, SpeedConnection>()
-  /** Connections with nothing more to transfer, until when they may stay. */
-  private readonly staying = new Map<LinkedPeer, number>()
+  private readonly binding: SwarmBinding
   private readonly torrent: DealingTorrent
   private readonly wakeOwner: WakeOwner
-  private swarm: Swarm | undefined
-  private isBound = false
-  /** What the swarm is to be told before the turn ends; peers by its numbers. */
-  private readonly relieved = new Set<number>()
-  private haveSlotsChanged = false
-  private mayAskMore = false
   private measureAtMs = Number.POSITIVE_INFINITY
   private wasFinished = false
   private mayBeEnding = false
@@ -96,6 +78,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
     this.desk = desk
     this.torrent = torrent
     this.flow = new TorrentFlow(room, torrent.facts)
+    this.binding = new SwarmBinding(room, desk, torrent)
     this.wasDealing = this.dealing
     this.wakeOwner = room.turns.register((nowMs) => this.wake(nowMs))
     this.markets = new TorrentMarkets(room, torrent.facts, marketMaker, {
@@ -103,7 +86,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
       maxSlots: () => this.maxSlots,
       uploadBytesPerSecond: () => this.flow.upload,
       downloadBytesPerSecond: () => this.flow.downloadLimit,
-      downloadRate: (nowMs) => this.flow.downloadRate(this.swarm, nowMs),
+      downloadRate: (nowMs) => this.flow.downloadRate(this.binding.swarm, nowMs),
       remainingMiB: () => this.remainingMiB,
       isLacking: () => this.isBuying,
       pieceBytes: () => this.torrent.info?.pieceLengthBytes ?? 0,
@@ -174,7 +157,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
     const wasDealing = !connection.isOver
     connection.close(nowMs)
     this.connections.delete(link)
-    this.staying.delete(link)
+    this.binding.ended(link)
     return wasDealing
   }
 
@@ -185,37 +168,25 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
 
   /** The content is ready for peers; undefined: it is left. */
   bind(swarm: Swarm | undefined, nowMs: number): void {
-    this.swarm = swarm
-    this.isBound = false
-    this.byPeer.clear()
-    if (swarm === undefined) this.paid.clear()
-    else if (this.isAllowed) this.setPolicies(nowMs)
+    this.binding.bind(swarm)
+    if (this.isAllowed) this.binding.rule(nowMs)
   }
 
   /** A peer takes part in the swarm, under a number of its own. */
   joined(link: LinkedPeer): void {
     const connection = this.connections.get(link)
-    if (connection !== undefined && link.swarmPeer !== undefined) this.byPeer.set(link.swarmPeer.number, connection)
-  }
-
-  /** Who is of no use any more may have to be paid, or to pay: then it is ended when that is done, or takes too long. */
-  private isNeeded(peer: number): boolean {
-    const connection = this.byPeer.get(peer)
-    if (connection === undefined || connection.isOver) return false
-    const { staying, room } = this
-    if (!staying.has(connection.link)) staying.set(connection.link, room.turns.nowMs() + settlesWithinMs)
-    return true
+    if (connection !== undefined) this.binding.joined(link, connection)
   }
 
   left(link: LinkedPeer): void {
-    if (link.swarmPeer !== undefined) this.byPeer.delete(link.swarmPeer.number)
+    this.binding.left(link)
   }
 
   /** What may be dealt in, or whether all that is wanted is here, may be otherwise than before. */
   changed(nowMs: number): void {
     const { isFinished } = this.torrent
     this.room.touch(this)
-    if (this.isAllowed && !this.isBound) this.setPolicies(nowMs)
+    if (this.isAllowed) this.binding.rule(nowMs)
     this.dealAnew(nowMs)
     if (!this.mayDeal) this.endAll(nowMs)
     this.markets.endUnwanted(nowMs)
@@ -266,7 +237,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
   }
 
   settle(nowMs: number): void {
-    this.tellSwarm(nowMs)
+    this.binding.tell(nowMs)
     let wakeMs = Math.min(this.measureAtMs, this.markets.nextWakeMs())
     for (const connection of this.connections.values()) wakeMs = Math.min(wakeMs, connection.nextWakeMs())
     this.room.turns.wakeAt(this.wakeOwner, Math.max(wakeMs, nowMs))
@@ -301,18 +272,17 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
   }
 
   stretchChanged(link: LinkedPeer): void {
-    this.haveSlotsChanged = true
-    this.mayAskMore = true
+    this.binding.slotsChanged()
     this.uploadRelieved(link)
   }
 
-  uploadRelieved({ swarmPeer }: LinkedPeer): void {
-    if (swarmPeer !== undefined) this.relieved.add(swarmPeer.number)
+  uploadRelieved(link: LinkedPeer): void {
+    this.binding.uploadRelieved(link)
     this.room.touch(this)
   }
 
   downloadRelieved(): void {
-    this.mayAskMore = true
+    this.binding.downloadRelieved()
     this.room.touch(this)
   }
 
@@ -389,20 +359,6 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
     this.room.reviewDialling()
   }
 
-  /** At the end of the turn, when all that the peers had to say was heard: who choked us meanwhile is asked for nothing. */
-  private tellSwarm(nowMs: number): void {
-    const { swarm, relieved } = this
-    if (swarm !== undefined && (this.haveSlotsChanged || this.mayAskMore || relieved.size > 0)) {
-      if (this.haveSlotsChanged) swarm.slotsChanged(nowMs)
-      for (const peer of relieved) swarm.uploadAllowanceChanged(peer, nowMs)
-      if (this.mayAskMore) swarm.allowanceChanged(nowMs)
-      this.torrent.touch()
-    }
-    relieved.clear()
-    this.haveSlotsChanged = false
-    this.mayAskMore = false
-  }
-
   private get maxSlots(): number {
     return Math.min(this.torrent.facts.limits.maxSlots, this.room.config.connections.maxSlotsPerTorrent)
   }
@@ -414,23 +370,6 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
       if (side !== undefined && side.rail === rail.rail && side.isAttached) sides.push(side)
     }
     return sides
-  }
-
-  private setPolicies(nowMs: number): void {
-    const { swarm, byPeer, paid, room } = this
-    if (swarm === undefined) return
-    this.isBound = true
-    const upload = speedUploadPolicy({
-      byPeer,
-      random: room.ports.random,
-      mostSold: room.config.speed?.shares ?? 0,
-      nowMs: () => room.turns.nowMs(),
-      onCounted: () => room.touch(this.desk),
-      isNeeded: (peer) => this.isNeeded(peer),
-    })
-    const download = speedDownloadPolicy(byPeer, paid, () => room.noteBought(this.torrent.facts.id))
-    swarm.setPolicies(upload, download, nowMs)
-    this.torrent.touch()
   }
 
   private wake(nowMs: number): void {
@@ -450,14 +389,9 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
       isDealing = true
       connection.measured(nowMs)
     }
-    for (const [link, untilMs] of [...this.staying]) {
-      if (nowMs < untilMs && this.connections.get(link)?.isOver === false) continue
-      this.staying.delete(link)
-      if (link.peer.amInterested || link.peer.isInterested) continue
-      link.connection.end(failure('peer-not-needed', 'all is settled'), nowMs)
-    }
+    this.binding.endSettled((link) => this.connections.get(link)?.isOver !== false, nowMs)
     this.measureAtMs = isDealing ? nowMs + measuresEveryMs : Number.POSITIVE_INFINITY
-    this.flow.measure(this.swarm, nowMs)
+    this.flow.measure(this.binding.swarm, nowMs)
     this.markets.review()
     this.tellSpent()
   }
