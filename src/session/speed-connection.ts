@@ -2,9 +2,10 @@
 // Guarantees: statements are signed and sent in the order in which they were made; whatever goes wrong ends Speed on this
 // connection alone, once, and the connection goes on as any other. Owns the link and both sides.
 import { unreachable } from '../base/assert.ts'
-import type { ErrorCode, Failure, Result } from '../base/errors.ts'
+import type { ErrorCode, Failure } from '../base/errors.ts'
 import { failure } from '../base/errors.ts'
 import {
+  type SignedStatement,
   type SpeedPlain,
   type SpeedStatement,
   type SpeedTerms,
@@ -14,17 +15,19 @@ import type { ShownStatement, SpeedInfoHash } from '../formats/peer/speed-signin
 import type { LinkConditions } from '../payment/exposure-window.ts'
 import { type SpeedAgreement, speedSenders } from '../peer/speed-agreement.ts'
 import type { SpeedLink, SpeedOutput } from '../peer/speed-link.ts'
-import type { AccountId, Signature } from '../ports/ledger.ts'
+import type { AccountId } from '../ports/ledger.ts'
 import type { SpendingPurpose } from '../ports/signer.ts'
 import { BuyingSide, type PayingConnection } from './buying-side.ts'
 import { networkOf } from './network-of.ts'
 import { priceOfStretch, SellingSide } from './selling-side.ts'
 import type { SpeedEvent } from './snapshots.ts'
 import type { SpeedDesk } from './speed-desk.ts'
-import type { StretchKind, StretchStatement, UncountedStretch } from './speed-line.ts'
-import { type BuyingMarket, epochOfJobs, type SellingMarket, type StatementProof } from './speed-market.ts'
+import type { StretchStatement } from './speed-line.ts'
+import type { BuyingMarket, SellingMarket, StatementProof } from './speed-market.ts'
 import type { EarningSide, PayingSide, SpeedRailDesk } from './speed-rail-desk.ts'
 import type { SpeedRoom } from './speed-room.ts'
+import { type Pending, StatementQueue } from './statement-queue.ts'
+import { epochOf, isStretch, postedPriceOf } from './stretch-statements.ts'
 import type { LinkedPeer } from './torrent-exchange.ts'
 
 /** What a connection asks of its torrent. Called within a turn. */
@@ -58,9 +61,6 @@ export interface SpeedTorrent {
   ban(link: LinkedPeer, why: Failure, nowMs: number): void
 }
 
-type Pending = SpeedStatement | UncountedStretch
-
-const stretchKinds: ReadonlySet<string> = new Set<StretchKind>(['walk-in-award', 'auction-award', 'share-lost'])
 const usualRoundTripMs = 100
 const mostRoundTripMs = 2_000
 
@@ -82,8 +82,7 @@ export class SpeedConnection implements PayingConnection {
   private roundTripMs = usualRoundTripMs
   private paying: PayingSide | undefined
   private earning: EarningSide | undefined
-  private readonly pending: Pending[] = []
-  private isSigning = false
+  private readonly statements: StatementQueue
   /** Its side that pays may count, or waits until it may. */
   private isEntered = false
   private readonly abort = new AbortController()
@@ -101,6 +100,15 @@ export class SpeedConnection implements PayingConnection {
     this.link = link
     this.agreed = agreed
     this.sinceMs = nowMs
+    this.statements = new StatementQueue({
+      turns: torrent.room.turns,
+      signal: this.abort.signal,
+      signer: () => this.rail?.signer,
+      toSign: (statement) => agreed.toSign(statement),
+      servedBytes: () => this.selling?.servedBytes ?? 0,
+      signed: (signed, atMs) => this.sayStatement(signed, atMs),
+      failed: (why, atMs) => this.end(why, atMs),
+    })
     this.drain(nowMs)
   }
 
@@ -192,8 +200,7 @@ export class SpeedConnection implements PayingConnection {
 
   state(statement: Pending): void {
     if (statement.type === 'auction-commit') this.isBidding = true
-    this.pending.push(statement)
-    this.signNext()
+    this.statements.add(statement)
   }
 
   /** What the wallet or the ledger says no to; it may be another word next time. */
@@ -311,7 +318,7 @@ export class SpeedConnection implements PayingConnection {
     this.isClosed = true
     this.problem ??= why
     this.abort.abort()
-    this.pending.length = 0
+    this.statements.clear()
     const { rail, torrent, selling, earning } = this
     torrent.ended(this)
     if (rail !== undefined) {
@@ -415,47 +422,16 @@ export class SpeedConnection implements PayingConnection {
     market?.shown(shown, proof, nowMs)
   }
 
-  private signNext(): void {
-    const [first] = this.pending
-    const { rail, torrent } = this
-    if (first === undefined || this.isSigning || rail === undefined) return
-    const statement = this.counted(first)
-    const request = this.agreed.toSign(statement)
-    if (request === undefined) {
-      this.pending.shift()
-      this.signNext()
-      return
-    }
-    this.isSigning = true
-    torrent.room.turns.after(rail.signer.sign(request, this.abort.signal), (result, nowMs) => {
-      this.isSigning = false
-      if (!this.isClosed) this.signed(statement, result, nowMs)
-    })
-  }
-
-  /** The count stands still from when it was asked for. */
-  private counted(statement: Pending): SpeedStatement {
-    return isStretch(statement) ? { ...statement, fromByte: this.selling?.servedBytes ?? 0 } : statement
-  }
-
-  private signed(statement: SpeedStatement, result: Result<Signature>, nowMs: number): void {
-    this.pending.shift()
-    if (!result.ok) {
-      // Nothing hangs on a receipt.
-      if (statement.type === 'receipt') this.signNext()
-      else this.end(result, nowMs)
-      return
-    }
-    this.agreed.tellSigned({ statement, signature: result.value })
+  private sayStatement(signed: SignedStatement, nowMs: number): void {
+    const { statement } = signed
+    this.agreed.tellSigned(signed)
     this.drain(nowMs)
     const { selling } = this
-    if (isStretch(statement) && selling !== undefined) {
-      const before = selling.price
-      selling.stretchSent(statement)
-      this.noteStretch('earning', before, selling.price, epochOf(statement))
-      this.torrent.stretchChanged(this.link)
-    }
-    this.signNext()
+    if (!isStretch(statement) || selling === undefined) return
+    const before = selling.price
+    selling.stretchSent(statement)
+    this.noteStretch('earning', before, selling.price, epochOf(statement))
+    this.torrent.stretchChanged(this.link)
   }
 
   private noteStretch(
@@ -469,18 +445,4 @@ export class SpeedConnection implements PayingConnection {
     if (price === undefined) this.torrent.told({ type: 'share-ended', account, side })
     else this.torrent.told({ type: side === 'paying' ? 'bought' : 'sold', account, price, epoch })
   }
-}
-
-function isStretch<T extends Pending>(statement: T): statement is Extract<T, { readonly type: StretchKind }> {
-  return stretchKinds.has(statement.type)
-}
-
-/** What its sender asks for a MiB now. */
-function postedPriceOf(statement: SpeedStatement): BuyingSide['postedPrice'] | undefined {
-  if (statement.type === 'walk-in-award') return statement.epoch === epochOfJobs ? undefined : statement.price
-  return statement.type === 'auction-call' ? statement.postedPrice : undefined
-}
-
-function epochOf(statement: StretchStatement): number {
-  return 'epoch' in statement ? statement.epoch : 0
 }
