@@ -3,15 +3,15 @@
 // the rest in auctions at no more than the job's ceiling.
 // Guarantees: while asks are awaited nothing else is bought; what the job holds is neither bid for nor spent elsewhere; only
 // who brought too little by its own doing has a default to its name. A machine over lines; owns the job.
-import { type TokenAmount, tokenAmount, zeroAmount } from '../base/token-amount.ts'
+import { type TokenAmount, zeroAmount } from '../base/token-amount.ts'
 import { maxJobMs, type SpeedPlain, type SpeedStatement } from '../formats/peer/speed-messages.ts'
 import type { ShownStatement } from '../formats/peer/speed-signing.ts'
-import { type JobAward, type JobRequesterMessage, maxSeats } from '../market/market-messages.ts'
-import type { JobShare } from '../market/procurement.ts'
+import { type JobRequesterMessage, maxSeats } from '../market/market-messages.ts'
 import { ProcurementRequester, type ProcurementRequesterOutput } from '../market/procurement-requester.ts'
 import { byAccount } from '../market/sealing.ts'
 import { affordableUnits, automaticCeiling } from '../market/unit-ceiling.ts'
 import type { AccountId } from '../ports/ledger.ts'
+import { JobShares, unitPrice } from './job-shares.ts'
 import { expectedPay, isWorthALane } from './settlement-rule.ts'
 import { SpeedBuying } from './speed-buying.ts'
 import type { BuyingLine } from './speed-line.ts'
@@ -31,17 +31,6 @@ interface Dealing {
   isServing: boolean
 }
 
-interface Share {
-  readonly units: number
-  readonly price: TokenAmount
-  /** Of the line, when it was won: what was owed for, and what had come. */
-  readonly startBytes: number
-  readonly startReceivedBytes: number
-  verified: number
-  /** Since when it could not bring anything, for reasons of ours; Infinity: it could. */
-  heldUpSinceMs: number
-}
-
 type Stage =
   | { readonly type: 'none' }
   | { readonly type: 'gathering'; readonly deadlineAtMs: number; sinceMs: number }
@@ -56,14 +45,12 @@ const mostGatherMs = 6_000
 const stepMs = 2_000
 /** All of that, and some time to deliver in. */
 const leastJobMs = 20_000
-/** What we cannot ask for, or pay for, for so long is bought elsewhere. */
-const patienceMs = 5_000
 
 export class JobBuying implements BuyingMarket {
   private readonly place: MarketPlace
   private readonly auctions: SpeedBuying
   private readonly dealings = new Map<AccountId, Dealing>()
-  private readonly shares = new Map<AccountId, Share>()
+  private readonly shares = new JobShares()
   private budget: Budget | undefined
   private stage: Stage = { type: 'none' }
   private tickAtMs = Number.POSITIVE_INFINITY
@@ -73,8 +60,8 @@ export class JobBuying implements BuyingMarket {
     this.auctions = new SpeedBuying(
       {
         ...place,
-        remainingMiB: () => Math.max(0, place.remainingMiB() - this.heldUnits),
-        budgetLeft: () => this.leftOf(place.budgetLeft()),
+        remainingMiB: () => Math.max(0, place.remainingMiB() - this.shares.heldUnits),
+        budgetLeft: () => this.shares.leftOf(place.budgetLeft()),
         mostPerMiB: () => (this.stage.type === 'delivering' ? this.stage.ceiling : undefined),
       },
       nowMs,
@@ -91,7 +78,7 @@ export class JobBuying implements BuyingMarket {
     const dealing = this.dealings.get(account)
     if (dealing?.line !== line) return
     // What came and was right counts.
-    this.countShare(account, nowMs)
+    this.count(line, nowMs)
     this.dealings.delete(account)
     if (!dealing.isServing) this.auctions.leave(line)
     const { stage } = this
@@ -171,18 +158,6 @@ export class JobBuying implements BuyingMarket {
     this.auctions.close(nowMs)
   }
 
-  private get heldUnits(): number {
-    let units = 0
-    for (const share of this.shares.values()) units += share.units - share.verified
-    return units
-  }
-
-  private leftOf(budgetLeft: TokenAmount): TokenAmount {
-    let left: bigint = budgetLeft
-    for (const { units, verified, price } of this.shares.values()) left -= BigInt(units - verified) * price
-    return left > 0n ? tokenAmount(left) : zeroAmount
-  }
-
   /** Nothing is bought in auctions that may come cheaper in a job. */
   private tellAuctions(nowMs: number): void {
     const isWaiting = this.stage.type === 'gathering' || this.stage.type === 'asking'
@@ -197,8 +172,7 @@ export class JobBuying implements BuyingMarket {
         this.gather(stage, nowMs)
         return
       case 'delivering':
-        for (const account of [...this.shares.keys()]) this.countShare(account, nowMs)
-        for (const [account, share] of [...this.shares]) this.reviewShare(stage.requester, account, share, nowMs)
+        this.review(stage.requester, nowMs)
         this.drain(stage.requester, nowMs)
         return
       case 'asking':
@@ -283,26 +257,23 @@ export class JobBuying implements BuyingMarket {
     return least === undefined ? units : affordableUnits(maxPay, units, least)
   }
 
-  private countShare(account: AccountId, nowMs: number): void {
+  private count(line: BuyingLine, nowMs: number): void {
     const { stage } = this
-    const share = this.shares.get(account)
-    const line = this.dealings.get(account)?.line
-    if (stage.type !== 'delivering' || share === undefined || line === undefined) return
-    const units = Math.min(share.units, Math.floor((line.dealtBytes - share.startBytes) / mebibyte)) - share.verified
-    if (units <= 0) return
-    share.verified += units
-    stage.requester.handle({ type: 'verified', from: account, units }, nowMs)
+    const units = stage.type === 'delivering' ? this.shares.takeVerified(line) : 0
+    if (stage.type !== 'delivering' || units === 0) return
+    stage.requester.handle({ type: 'verified', from: line.account, units }, nowMs)
   }
 
   /** Nobody is to blame for what it is not asked for, or not paid for. */
-  private reviewShare(requester: ProcurementRequester, account: AccountId, share: Share, nowMs: number): void {
-    const line = this.dealings.get(account)?.line
-    if (line === undefined) return
-    if (line.isUseful && line.isReady) share.heldUpSinceMs = Number.POSITIVE_INFINITY
-    else if (share.heldUpSinceMs === Number.POSITIVE_INFINITY) share.heldUpSinceMs = nowMs
+  private review(requester: ProcurementRequester, nowMs: number): void {
+    const lines = this.shares.holders.flatMap((account) => this.dealings.get(account)?.line ?? [])
+    for (const line of lines) this.count(line, nowMs)
     const isDone = this.place.remainingMiB() === 0
-    if (!isDone && nowMs < share.heldUpSinceMs + patienceMs) return
-    requester.handle({ type: 'released', from: account }, nowMs)
+    for (const line of lines) {
+      if (this.shares.isHeldUp(line, nowMs) || isDone) {
+        requester.handle({ type: 'released', from: line.account }, nowMs)
+      }
+    }
   }
 
   private endJob(nowMs: number): void {
@@ -310,7 +281,7 @@ export class JobBuying implements BuyingMarket {
     this.stage = { type: 'none' }
     this.tickAtMs = Number.POSITIVE_INFINITY
     if (stage.type !== 'delivering') return
-    for (const account of [...this.shares.keys()]) stage.requester.handle({ type: 'released', from: account }, nowMs)
+    for (const account of this.shares.holders) stage.requester.handle({ type: 'released', from: account }, nowMs)
     this.drain(stage.requester, nowMs)
   }
 
@@ -328,9 +299,11 @@ export class JobBuying implements BuyingMarket {
       case 'tell':
         this.tell(output.to, output.message)
         break
-      case 'share':
-        this.won(output.share)
+      case 'share': {
+        const line = this.dealings.get(output.share.account)?.line
+        if (line !== undefined) this.shares.won(output.share, line)
         break
+      }
       case 'share-ended':
         this.lost(output.account, output.isDefault, nowMs)
         break
@@ -351,7 +324,7 @@ export class JobBuying implements BuyingMarket {
         line.tell(message)
         break
       case 'job-award':
-        dealing.jobPrice = priceOf(message)
+        dealing.jobPrice = unitPrice(message)
         line.state({ ...message, fromByte: line.receivedBytes })
         break
       default:
@@ -359,21 +332,8 @@ export class JobBuying implements BuyingMarket {
     }
   }
 
-  private won(share: JobShare): void {
-    const line = this.dealings.get(share.account)?.line
-    if (line === undefined) return
-    this.shares.set(share.account, {
-      units: share.units,
-      price: priceOf(share) ?? zeroAmount,
-      startBytes: line.dealtBytes,
-      startReceivedBytes: line.receivedBytes,
-      verified: 0,
-      heldUpSinceMs: Number.POSITIVE_INFINITY,
-    })
-  }
-
   private lost(account: AccountId, isDefault: boolean, nowMs: number): void {
-    if (this.shares.delete(account)) this.place.rail.providers.ended(account, isDefault)
+    if (this.shares.end(account)) this.place.rail.providers.ended(account, isDefault)
     this.auctions.wake(nowMs)
   }
 
@@ -416,11 +376,10 @@ export class JobBuying implements BuyingMarket {
     // Nothing is owed besides in a job.
     if (!line.stop(fromByte, 0)) return
     dealing.isServing = false
-    this.countShare(line.account, nowMs)
+    this.count(line, nowMs)
     const { stage } = this
-    const share = this.shares.get(line.account)
-    if (stage.type === 'delivering' && share !== undefined) {
-      const hasServed = line.receivedBytes - share.startReceivedBytes >= share.units * mebibyte
+    if (stage.type === 'delivering' && this.shares.has(line.account)) {
+      const hasServed = this.shares.hasServed(line)
       stage.requester.handle({ type: hasServed || !line.isUseful ? 'released' : 'gone', from: line.account }, nowMs)
       this.drain(stage.requester, nowMs)
     }
@@ -431,9 +390,4 @@ export class JobBuying implements BuyingMarket {
 /** What a provider may promise by what it was seen to bring; Infinity: nothing is known of it. */
 function unitsWithin(bytesPerSecond: number, ms: number): number {
   return bytesPerSecond === 0 ? Number.POSITIVE_INFINITY : Math.ceil((bytesPerSecond * ms) / 1_000 / mebibyte)
-}
-
-/** For a MiB: a unit's part of the pay. */
-function priceOf({ units, pay }: Pick<JobAward, 'units' | 'pay'>): TokenAmount | undefined {
-  return units === 0 ? undefined : tokenAmount(pay / BigInt(units))
 }
