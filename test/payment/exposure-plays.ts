@@ -3,8 +3,9 @@
 import { tokenAmount } from '../../src/base/token-amount.ts'
 import { unit } from '../ledger/ledger-harness.ts'
 import { HeldCheck } from './lane-checks.ts'
+import { type Role, roles } from './lane-party.ts'
 import { newWorld, shortWindows } from './lane-scenarios.ts'
-import { type LaneWorld, type Role, roles, type WorldOptions } from './lane-world.ts'
+import type { LaneWorld, WorldOptions } from './lane-world.ts'
 
 const mebibyte = 1_048_576
 const playedMs = 20_000

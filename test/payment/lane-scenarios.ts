@@ -5,7 +5,8 @@ import { tokenAmount } from '../../src/base/token-amount.ts'
 import { payeeLanes, payerLanes } from '../../src/payment/lane-records.ts'
 import { type GenesisChange, unit } from '../ledger/ledger-harness.ts'
 import { allChecks, durableOf, HeldCheck } from './lane-checks.ts'
-import { LaneWorld, plainOptions, type Role, roles, type WorldOptions } from './lane-world.ts'
+import { type Role, roles } from './lane-party.ts'
+import { LaneWorld, plainOptions, type WorldOptions } from './lane-world.ts'
 import type { StoreContents } from './memory-store.ts'
 
 /** Lanes that live for two minutes and are closed in five seconds. */

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { tokenAmount } from '../../src/base/token-amount.ts'
 import { unit } from '../ledger/ledger-harness.ts'
+import { roles } from './lane-party.ts'
 import {
   checkAccounts,
   download,
@@ -15,7 +16,6 @@ import {
   playPlain,
   shortWindows,
 } from './lane-scenarios.ts'
-import { roles } from './lane-world.ts'
 
 const { SWARMBID_TEST_LONG } = process.env
 const isLong = SWARMBID_TEST_LONG !== undefined

@@ -9,39 +9,21 @@ import { operationDigest } from '../../src/formats/money/operation-digest.ts'
 import { voucherDigest } from '../../src/formats/money/voucher-digest.ts'
 import { authenticate } from '../../src/ledger/authenticate.ts'
 import type { PayeeMessage, PayerMessage } from '../../src/payment/lane-messages.ts'
-import {
-  budgets,
-  losses,
-  payeeLanes,
-  payeeOperations,
-  payeeTabs,
-  payerLanes,
-  payerOperations,
-  payerTabs,
-  standings,
-} from '../../src/payment/lane-records.ts'
-import { Payee, type PayeeInput } from '../../src/payment/payee.ts'
+import { losses } from '../../src/payment/lane-records.ts'
+import type { Payee, PayeeInput } from '../../src/payment/payee.ts'
 import type { SettlementRule } from '../../src/payment/payee-lanes.ts'
-import { Payer, type PayerInput } from '../../src/payment/payer.ts'
-import type {
-  PayeeNotice,
-  PayeeOutput,
-  PayerNotice,
-  PayerOutput,
-  PaymentAnswer,
-  PaymentRequest,
-} from '../../src/payment/payment-events.ts'
+import type { Payer, PayerInput } from '../../src/payment/payer.ts'
+import type { PayeeOutput, PayerOutput, PaymentAnswer } from '../../src/payment/payment-events.ts'
 import type { RailTerms } from '../../src/payment/rail-terms.ts'
 import type { AccountId, Lane, LaneId, OperationOutcome, Signature, SignedOperation } from '../../src/ports/ledger.ts'
 import type { SigningRequest } from '../../src/ports/signer.ts'
-import type { StoreChange } from '../../src/ports/store.ts'
 import { fakeScheme, fakeSign } from '../ledger/fake-signatures.ts'
 import { addressOf, checkBooks, type GenesisChange, LedgerHarness } from '../ledger/ledger-harness.ts'
 import { seededDraw } from '../ledger/random-operations.ts'
-import { MemoryStore, type StoreContents } from './memory-store.ts'
+import { askLedger, tellWatchers } from './lane-ledger.ts'
+import { machineOf, newParty, type Party, type Role, roles } from './lane-party.ts'
+import type { StoreContents } from './memory-store.ts'
 
-export type Role = 'payer' | 'payee'
-export const roles: readonly Role[] = ['payer', 'payee']
 /** Accounts of the ledger. */
 const accountNumber: Readonly<Record<Role, number>> = { payer: 1, payee: 2 }
 const budgetName = 'job'
@@ -74,26 +56,6 @@ export interface WorldOptions {
     from: Role,
     world: LaneWorld,
   ) => PayerMessage | PayeeMessage | undefined
-}
-
-type Machine = Payer | Payee
-
-/** A party: its machine as long as the process lives, and its disk. */
-interface Party {
-  readonly role: Role
-  store: MemoryStore
-  machine: Machine | undefined
-  /** Events for an earlier life are void. */
-  life: number
-  /** On their way to the disk, in order. */
-  readonly writing: (readonly StoreChange[])[]
-  readonly notices: (PayerNotice | PayeeNotice)[]
-  readonly asked: SigningRequest[]
-  wakeAtMs: number
-  /** When its disk is done with what it has. */
-  diskMs: number
-  /** Nothing comes through between it and the ledger. */
-  isCutOff: boolean
 }
 
 interface Event {
@@ -156,7 +118,7 @@ export class LaneWorld {
       maxLaneMs: limits.maxLaneMs,
       openFee: fees.open,
     }
-    this.parties = { payer: this.newParty('payer'), payee: this.newParty('payee') }
+    this.parties = { payer: newParty('payer'), payee: newParty('payee') }
     for (const role of roles) this.start(role)
     this.give('payer', { type: 'set-budget', budget: budgetName, total: options.budget })
     this.operate()
@@ -227,26 +189,9 @@ export class LaneWorld {
 
   // Parties
 
-  private newParty(role: Role): Party {
-    return {
-      role,
-      store: new MemoryStore(),
-      machine: undefined,
-      life: 0,
-      writing: [],
-      notices: [],
-      asked: [],
-      wakeAtMs: Number.POSITIVE_INFINITY,
-      diskMs: 0,
-      isCutOff: false,
-    }
-  }
-
   /** Begins with what is on the disk. */
   start(role: Role): void {
     const party = this.parties[role]
-    const { rail } = this.terms
-    const { store } = party
     const seed = this.options.seed * 1000 + party.life * 2 + accountNumber[role]
     const options = {
       terms: this.terms,
@@ -254,26 +199,7 @@ export class LaneWorld {
       scheme: fakeScheme,
       random: simulatedRandom(seed),
     }
-    if (role === 'payer') {
-      const records = {
-        lanes: store.read(payerLanes, rail),
-        tabs: store.read(payerTabs, rail),
-        budgets: store.read(budgets, rail),
-        operations: store.read(payerOperations, rail),
-      }
-      party.machine = new Payer(options, records, this.nowMs)
-    } else {
-      const records = {
-        lanes: store.read(payeeLanes, rail),
-        tabs: store.read(payeeTabs, rail),
-        standings: store.read(standings, rail),
-        operations: store.read(payeeOperations, rail),
-      }
-      const claimAt = this.options.claimAt ?? tokenAmount(10n ** 30n)
-      const { pool, settles } = this.options
-      const more = { ...(pool === undefined ? {} : { pool }), ...(settles === undefined ? {} : { settles }) }
-      party.machine = new Payee({ ...options, claimAt, ...more }, records, this.nowMs)
-    }
+    party.machine = machineOf(role, party.store, options, this.options, this.nowMs)
     this.give(role, { type: 'wake' })
   }
 
@@ -326,7 +252,7 @@ export class LaneWorld {
     })
   }
 
-  private answer(party: Party, life: number, delayMs: number, answer: () => PaymentAnswer): void {
+  answer(party: Party, life: number, delayMs: number, answer: () => PaymentAnswer): void {
     this.at(delayMs, () => {
       if (party.life !== life || party.machine === undefined) return
       this.steps++
@@ -374,7 +300,7 @@ export class LaneWorld {
         party.notices.push(output.notice)
         return
       default:
-        this.askLedger(party, output)
+        askLedger(this, party, output)
     }
   }
 
@@ -521,40 +447,7 @@ export class LaneWorld {
     this.drain(this.parties.payer)
   }
 
-  // The ledger
-
-  private askLedger(party: Party, request: Exclude<PaymentRequest, { readonly type: 'commit' | 'sign' }>): void {
-    const { life } = party
-    const away = () => this.isLedgerDown || party.isCutOff
-    const unreachable = failure('ledger-unreachable', 'no answer')
-    const back = (make: () => PaymentAnswer, lost: PaymentAnswer) => {
-      const isLost = away() || this.draw(100) < (this.options.lostPercent ?? 0)
-      this.answer(party, life, 10 + this.draw(20), () => (isLost || away() ? lost : make()))
-    }
-    // It gets there, or not, whatever becomes of who sent it.
-    this.at(10 + this.draw(20), () => {
-      const { ticket } = request
-      switch (request.type) {
-        case 'submit': {
-          const result = away() ? unreachable : this.submit(request.operation)
-          back(() => ({ type: 'submitted', ticket, result }), { type: 'submitted', ticket, result: unreachable })
-          break
-        }
-        case 'look-up': {
-          const open = this.ledger.state.lane(request.lane)
-          // Ledgers remember lanes that have ended; other rails may not.
-          const remembered = this.options.seed % 2 === 1 ? this.laneHistory.get(request.lane) : undefined
-          const result: Result<Lane | undefined> = away() ? unreachable : success(open ?? remembered)
-          back(() => ({ type: 'looked-up', ticket, result }), { type: 'looked-up', ticket, result: unreachable })
-          break
-        }
-        default: {
-          const result = away() ? unreachable : success(this.ledger.core.timeAt(this.ledger.nowMs))
-          back(() => ({ type: 'time-told', ticket, result }), { type: 'time-told', ticket, result: unreachable })
-        }
-      }
-    })
-  }
+  // The ledger (lane-ledger.ts)
 
   submit(operation: SignedOperation): Result<OperationOutcome> {
     const authentic = authenticate(operation, this.ledger.facts, fakeScheme)
@@ -569,20 +462,9 @@ export class LaneWorld {
       // What was answered before is answered again, however long ago it was true.
       if (lane === undefined || this.laneHistory.get(id)?.state.type === 'closed') continue
       this.laneHistory.set(id, lane)
-      this.tellWatchers(lane)
+      tellWatchers(this, lane)
     }
     return success(result.value.outcome)
-  }
-
-  private tellWatchers(lane: Lane): void {
-    for (const role of roles) {
-      const party = this.parties[role]
-      const { life } = party
-      if (party.isCutOff || this.draw(4) === 0) continue
-      this.at(10 + this.draw(20), () => {
-        if (party.life === life && !party.isCutOff) this.give(role, { type: 'lane-seen', lane })
-      })
-    }
   }
 }
 

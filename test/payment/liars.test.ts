@@ -6,8 +6,9 @@ import type { PayeeMessage, PayerMessage } from '../../src/payment/lane-messages
 import type { LaneId, Signature, SignedVoucher } from '../../src/ports/ledger.ts'
 import { drawn, unit } from '../ledger/ledger-harness.ts'
 import { durableOf } from './lane-checks.ts'
+import type { Role } from './lane-party.ts'
 import { checkAccounts, download, finish, newWorld, noticesOf } from './lane-scenarios.ts'
-import type { LaneWorld, Role, WorldOptions } from './lane-world.ts'
+import type { LaneWorld, WorldOptions } from './lane-world.ts'
 
 const granted = 10_000n * unit
 const mebibyte = 1_048_576

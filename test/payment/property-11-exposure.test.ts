@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { liarsOf, playExposure } from './exposure-plays.ts'
+import { roles } from './lane-party.ts'
 import { checkAccounts, finish } from './lane-scenarios.ts'
-import { roles } from './lane-world.ts'
 
 const { SWARMBID_TEST_LONG } = process.env
 const runs = SWARMBID_TEST_LONG === undefined ? 300 : 100_000
