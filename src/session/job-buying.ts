@@ -144,7 +144,7 @@ export class JobBuying implements BuyingMarket {
     const { deadlineAtMs } = budget ?? {}
     const isLongEnough = deadlineAtMs !== undefined && deadlineAtMs >= nowMs + leastJobMs
     const isAnother = deadlineAtMs !== undefined && Math.abs((before?.deadlineAtMs ?? 0) - deadlineAtMs) > tickMs
-    const isIdle = this.stage.type === 'none' || (this.stage.type === 'delivering' && this.shares.size === 0)
+    const isIdle = this.stage.type === 'none' || (this.stage.type === 'delivering' && this.shares.holders.length === 0)
     if (isIdle && isLongEnough && isAnother) {
       this.stage = { type: 'gathering', deadlineAtMs, sinceMs: Number.POSITIVE_INFINITY }
       this.tickAtMs = nowMs

@@ -24,10 +24,6 @@ const patienceMs = 5_000
 export class JobShares {
   private readonly shares = new Map<AccountId, Share>()
 
-  get size(): number {
-    return this.shares.size
-  }
-
   get holders(): AccountId[] {
     return [...this.shares.keys()]
   }

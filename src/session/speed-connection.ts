@@ -2,10 +2,9 @@
 // Guarantees: statements are signed and sent in the order in which they were made; whatever goes wrong ends Speed on this
 // connection alone, once, and the connection goes on as any other. Owns the link and both sides.
 import { unreachable } from '../base/assert.ts'
-import type { ErrorCode, Failure } from '../base/errors.ts'
+import type { ErrorCode, Failure, Result } from '../base/errors.ts'
 import { failure } from '../base/errors.ts'
 import {
-  type SignedStatement,
   type SpeedPlain,
   type SpeedStatement,
   type SpeedTerms,
@@ -15,7 +14,7 @@ import type { ShownStatement, SpeedInfoHash } from '../formats/peer/speed-signin
 import type { LinkConditions } from '../payment/exposure-window.ts'
 import { type SpeedAgreement, speedSenders } from '../peer/speed-agreement.ts'
 import type { SpeedLink, SpeedOutput } from '../peer/speed-link.ts'
-import type { AccountId } from '../ports/ledger.ts'
+import type { AccountId, Signature } from '../ports/ledger.ts'
 import type { SpendingPurpose } from '../ports/signer.ts'
 import { BuyingSide, type PayingConnection } from './buying-side.ts'
 import { networkOf } from './network-of.ts'
@@ -106,8 +105,7 @@ export class SpeedConnection implements PayingConnection {
       signer: () => this.rail?.signer,
       toSign: (statement) => agreed.toSign(statement),
       servedBytes: () => this.selling?.servedBytes ?? 0,
-      signed: (signed, atMs) => this.sayStatement(signed, atMs),
-      failed: (why, atMs) => this.end(why, atMs),
+      answered: (statement, signature, atMs) => this.signed(statement, signature, atMs),
     })
     this.drain(nowMs)
   }
@@ -422,16 +420,23 @@ export class SpeedConnection implements PayingConnection {
     market?.shown(shown, proof, nowMs)
   }
 
-  private sayStatement(signed: SignedStatement, nowMs: number): void {
-    const { statement } = signed
-    this.agreed.tellSigned(signed)
+  /** True: others may follow. */
+  private signed(statement: SpeedStatement, signature: Result<Signature>, nowMs: number): boolean {
+    if (!signature.ok) {
+      // Nothing hangs on a receipt.
+      if (statement.type === 'receipt') return true
+      this.end(signature, nowMs)
+      return false
+    }
+    this.agreed.tellSigned({ statement, signature: signature.value })
     this.drain(nowMs)
     const { selling } = this
-    if (!isStretch(statement) || selling === undefined) return
+    if (!isStretch(statement) || selling === undefined) return true
     const before = selling.price
     selling.stretchSent(statement)
     this.noteStretch('earning', before, selling.price, epochOf(statement))
     this.torrent.stretchChanged(this.link)
+    return true
   }
 
   private noteStretch(

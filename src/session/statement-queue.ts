@@ -1,8 +1,8 @@
 // Statements of one connection on their way to the wallet and the wire, one at a time.
 // Guarantees: signed and sent in the order in which they were made; the count of a stretch is that of the moment when its signature
 // is asked for; none after the connection's Speed is over. Owns what waits.
-import type { Failure, Result } from '../base/errors.ts'
-import type { SignedStatement, SpeedStatement } from '../formats/peer/speed-messages.ts'
+import type { Result } from '../base/errors.ts'
+import type { SpeedStatement } from '../formats/peer/speed-messages.ts'
 import type { Signature } from '../ports/ledger.ts'
 import type { Signer, SigningRequest } from '../ports/signer.ts'
 import type { UncountedStretch } from './speed-line.ts'
@@ -21,9 +21,8 @@ interface QueuePorts {
   toSign(statement: SpeedStatement): SigningRequest | undefined
   /** Served in stretches so far. */
   servedBytes(): number
-  signed(signed: SignedStatement, nowMs: number): void
-  /** Nothing can be signed any more. */
-  failed(why: Failure, nowMs: number): void
+  /** The wallet signed it, or said no. False: nothing more is to be signed. */
+  answered(statement: SpeedStatement, signature: Result<Signature>, nowMs: number): boolean
 }
 
 export class StatementQueue {
@@ -68,14 +67,8 @@ export class StatementQueue {
     return isStretch(statement) ? { ...statement, fromByte: this.ports.servedBytes() } : statement
   }
 
-  private signed(statement: SpeedStatement, result: Result<Signature>, nowMs: number): void {
+  private signed(statement: SpeedStatement, signature: Result<Signature>, nowMs: number): void {
     this.pending.shift()
-    if (result.ok) this.ports.signed({ statement, signature: result.value }, nowMs)
-    // Nothing hangs on a receipt.
-    else if (statement.type !== 'receipt') {
-      this.ports.failed(result, nowMs)
-      return
-    }
-    this.signNext()
+    if (this.ports.answered(statement, signature, nowMs)) this.signNext()
   }
 }
