@@ -50,7 +50,7 @@ const conditions = {
   hasWholePieceHashes: true,
   bytesPerSecond,
   roundTripMs: 50,
-  isEnding: false,
+  remainingBytes: Number.MAX_SAFE_INTEGER,
 }
 const never = new AbortController().signal
 
@@ -208,7 +208,7 @@ async function openPair(openStore: OpenStore, payeeCount: number): Promise<Opene
     const payee = unwrap(started)
     payees.set(account, payee)
     payee.handle({ type: 'attach', payer: mine.account, network: name, conditions })
-    payer.handle({ type: 'attach', payee: account, budget, bytesPerSecond })
+    payer.handle({ type: 'attach', payee: account, budget, bytesPerSecond, pieceBytes: conditions.pieceBytes })
     payee.handle({ type: 'price', payer: mine.account, fromByte: 0, pricePerMiB: price })
     payer.handle({ type: 'price', payee: account, fromByte: 0, pricePerMiB: price })
     buy(account)

@@ -73,7 +73,7 @@ const noConditions = {
   hasWholePieceHashes: false,
   bytesPerSecond: 1,
   roundTripMs: 0,
-  isEnding: false,
+  remainingBytes: Number.MAX_SAFE_INTEGER,
 } as const
 const byHand = 'by-hand'
 

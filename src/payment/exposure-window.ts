@@ -1,6 +1,7 @@
 // How many bytes a provider sends ahead of payment, and how often a requester pays. Numbers of bytes, no state but the
 // window's own. Guarantees: the first window is a fixed small one; it grows only behind payments, each at least as large,
-// and never above an eighth of what was paid on this connection; it is back at the first one when told so.
+// and never above an eighth of what was paid, nor above half of what the payer still lacks; it is back at the first one
+// when told so.
 
 /** What a window depends on besides payments; rates in bytes a second. */
 export interface LinkConditions {
@@ -9,8 +10,8 @@ export interface LinkConditions {
   readonly hasWholePieceHashes: boolean
   readonly bytesPerSecond: number
   readonly roundTripMs: number
-  /** The last 3 % of a job: whoever vanishes then has what it wanted. */
-  readonly isEnding: boolean
+  /** What the payer still lacks, as far as the payee can see. */
+  readonly remainingBytes: number
 }
 
 const mebibyte = 1_048_576
@@ -21,6 +22,13 @@ const ticksPerSecond = 4
 const ticksPerWindow = 4
 /** A window above the first one is at most such a part of what was paid. */
 export const paidPerWindow = 8
+/**
+ * And such a part of what is left of a job: whoever withholds a payment lacks as much again, and has its job done with a
+ * first window unpaid at most.
+ */
+const remainingPerWindow = 2
+/** Longer is the payer's own delay. */
+const mostSettlingMs = 2_000
 
 /** What a stranger is trusted with: one mebibyte, and two pieces where only whole pieces can be checked. */
 export function firstWindowBytes(pieceBytes: number, hasWholePieceHashes: boolean): number {
@@ -32,8 +40,24 @@ export function firstWindowBytes(pieceBytes: number, hasWholePieceHashes: boolea
  * smallest window there is: as much as of that.
  */
 export function tickBytes(bytesPerSecond: number, windowBytes: number): number {
-  const byRate = Math.min(Math.max(Math.floor(bytesPerSecond / ticksPerSecond), leastTickBytes), mostTickBytes)
-  return Math.min(byRate, Math.floor(Math.max(windowBytes, mebibyte) / ticksPerWindow))
+  return Math.min(tickByRate(bytesPerSecond), Math.floor(Math.max(windowBytes, mebibyte) / ticksPerWindow))
+}
+
+/**
+ * How many bytes are paid ahead where the payee goes nothing ahead: a tick, and two pieces, of which one is whole by then,
+ * as a payer works at no more than two at once. Less could leave both waiting, for the rest of a piece and for it to be whole.
+ */
+export function aheadBytes(bytesPerSecond: number, pieceBytes: number): number {
+  return Math.max(tickBytes(bytesPerSecond, 0), 2 * pieceBytes)
+}
+
+/** The most a window can be near the end of a job, unless it is the first one. */
+export function endingWindowBytes(remainingBytes: number): number {
+  return Math.floor(remainingBytes / remainingPerWindow)
+}
+
+function tickByRate(bytesPerSecond: number): number {
+  return Math.min(Math.max(Math.floor(bytesPerSecond / ticksPerSecond), leastTickBytes), mostTickBytes)
 }
 
 export class ExposureWindow {
@@ -41,6 +65,8 @@ export class ExposureWindow {
   private windowBytes: number
   private totalPaidBytes = 0
   private paidAtGrowth = 0
+  /** From sending until that is paid, smoothed. */
+  private settlingMs = 0
 
   constructor(conditions: LinkConditions) {
     this.conditions = conditions
@@ -58,6 +84,10 @@ export class ExposureWindow {
 
   get tickBytes(): number {
     return tickBytes(this.conditions.bytesPerSecond, this.bytes)
+  }
+
+  get bytesPerSecond(): number {
+    return this.conditions.bytesPerSecond
   }
 
   setConditions(conditions: LinkConditions): void {
@@ -79,6 +109,12 @@ export class ExposureWindow {
     }
   }
 
+  /** So long after it was sent something counted as paid. */
+  settledAfter(ms: number): void {
+    const sampleMs = Math.min(ms, mostSettlingMs)
+    this.settlingMs = this.settlingMs === 0 ? sampleMs : this.settlingMs + (sampleMs - this.settlingMs) / 4
+  }
+
   /** After a default: trust is earned again from the beginning. */
   reset(): void {
     this.windowBytes = this.firstBytes
@@ -87,11 +123,12 @@ export class ExposureWindow {
 
   private mostBytes(): number {
     const first = this.firstBytes
-    const { pieceBytes, bytesPerSecond, roundTripMs, isEnding } = this.conditions
-    if (isEnding) return first
-    const tick = tickBytes(bytesPerSecond, this.windowBytes)
-    // A sum: the larger of both would starve long links.
-    const useful = 2 * pieceBytes + 2 * tick + Math.floor((3 * bytesPerSecond * roundTripMs) / 2000)
-    return Math.max(first, Math.min(useful, Math.floor(this.totalPaidBytes / paidPerWindow)))
+    const { pieceBytes, bytesPerSecond, roundTripMs, remainingBytes } = this.conditions
+    // Verifying, signing and writing take longer than a short way there and back.
+    const wayMs = Math.max(roundTripMs, this.settlingMs)
+    // A sum: the larger of both would starve long links. Ticks by the rate, as those of a small window would keep it small.
+    const useful = 2 * pieceBytes + 2 * tickByRate(bytesPerSecond) + Math.floor((3 * bytesPerSecond * wayMs) / 2000)
+    const safe = Math.min(Math.floor(this.totalPaidBytes / paidPerWindow), endingWindowBytes(remainingBytes))
+    return Math.max(first, Math.min(useful, safe))
   }
 }

@@ -63,6 +63,9 @@ export interface PayeeTab {
   limitBytes: number
   /** Of the meter's count, what is paid for. */
   paidBytes: number
+  /** The count of the meter at `sampleAtMs`, of which is watched when it is paid for; Infinity: of none. */
+  sampleBytes: number
+  sampleAtMs: number
   /** The last one that was not nothing. */
   pricePerMiB: TokenAmount
   poolAtMs: number

@@ -34,7 +34,7 @@ const unknownConditions: LinkConditions = {
   hasWholePieceHashes: false,
   bytesPerSecond: 0,
   roundTripMs: 0,
-  isEnding: false,
+  remainingBytes: Number.MAX_SAFE_INTEGER,
 }
 
 /** What a payer left out when it paid, and whether that counts as not paying. */
@@ -93,6 +93,7 @@ export class PayeeTabs {
     tab.meter = new PriceMeter(zeroAmount, zeroAmount)
     tab.paid = zeroAmount
     tab.paidBytes = 0
+    tab.sampleBytes = Number.POSITIVE_INFINITY
     tab.isAttached = true
     tab.isResuming = true
     tab.hello = undefined
@@ -149,13 +150,17 @@ export class PayeeTabs {
   }
 
   /** A voucher for so much more is on the disk. */
-  credit(tab: PayeeTab, rise: TokenAmount, ledgerMs: number | undefined): void {
+  credit(tab: PayeeTab, rise: TokenAmount, ledgerMs: number | undefined, nowMs: number): void {
     tab.paid = addAmounts(tab.paid, rise)
     const paidBytes = Math.min(tab.meter.bytesFor(tab.paid), tab.meter.bytes)
     const more = Math.max(0, paidBytes - tab.paidBytes)
     tab.meter.settle(tab.paid)
     tab.paidBytes += more
     tab.window.paid(more)
+    if (tab.paidBytes >= tab.sampleBytes) {
+      tab.window.settledAfter(nowMs - tab.sampleAtMs)
+      tab.sampleBytes = Number.POSITIVE_INFINITY
+    }
     tab.exhaustedSinceMs = Number.POSITIVE_INFINITY
     const unpaid = unpaidOf(tab)
     if (unpaid < tab.writtenOff) tab.writtenOff = unpaid
@@ -180,8 +185,22 @@ export class PayeeTabs {
     this.noteExhausted(tab, nowMs)
   }
 
-  /** Called as bytes are counted: numbers only. */
-  noteExhausted(tab: PayeeTab, nowMs: number): void {
+  /** So many bytes are sent. Hot: numbers only. */
+  count(tab: PayeeTab, bytes: number, nowMs: number): void {
+    tab.meter.add(bytes)
+    if (tab.sampleBytes === Number.POSITIVE_INFINITY) {
+      tab.sampleBytes = tab.meter.bytes
+      tab.sampleAtMs = nowMs
+    }
+    this.noteExhausted(tab, nowMs)
+  }
+
+  /** Whether it can be served no more so soon, unless it is paid for. */
+  waitsWithin(tab: PayeeTab, ms: number): boolean {
+    return 1_000 * (tab.limitBytes - tab.meter.bytes) < tab.window.bytesPerSecond * ms + 1_000 * blockBytes
+  }
+
+  private noteExhausted(tab: PayeeTab, nowMs: number): void {
     const isExhausted = tab.limitBytes - tab.meter.bytes < blockBytes
     if (!isExhausted) tab.exhaustedSinceMs = Number.POSITIVE_INFINITY
     else if (tab.exhaustedSinceMs === Number.POSITIVE_INFINITY) tab.exhaustedSinceMs = nowMs
@@ -247,6 +266,8 @@ export class PayeeTabs {
       detachedAtMs: nowMs,
       limitBytes: 0,
       paidBytes: 0,
+      sampleBytes: Number.POSITIVE_INFINITY,
+      sampleAtMs: 0,
       pricePerMiB,
       poolAtMs: Number.NEGATIVE_INFINITY,
       wakeMs: Number.POSITIVE_INFINITY,

@@ -54,7 +54,7 @@ export interface PayeeAccount {
 
 type Hello = Extract<PayerMessage, { readonly type: 'hello' }>
 
-/** Vouchers that come within so long go to the disk together. */
+/** Vouchers that come within so long go to the disk together, unless somebody would wait for it. */
 const groupMs = 50
 const maxStrangeLanes = 64
 const kept: PayeeStep = { type: 'kept' }
@@ -115,8 +115,7 @@ export class Payee {
   countServed(tabNumber: number, bytes: number, nowMs: number): void {
     const tab = this.tabs.numbered(tabNumber)
     if (tab === undefined) return
-    tab.meter.add(bytes)
-    this.tabs.noteExhausted(tab, nowMs)
+    this.tabs.count(tab, bytes, nowMs)
     tab.wakeMs = Math.min(tab.wakeMs, tab.exhaustedSinceMs + paysWithinMs)
     this.wakeMs = Math.min(this.wakeMs, tab.wakeMs)
   }
@@ -161,9 +160,11 @@ export class Payee {
       case 'price':
         this.tabs.byPayer.get(input.payer)?.meter.setPrice(input.fromByte, input.pricePerMiB)
         break
-      case 'conditions':
-        this.tabs.byPayer.get(input.payer)?.window.setConditions(input.conditions)
-        break
+      case 'conditions': {
+        const tab = this.tabs.byPayer.get(input.payer)
+        tab?.window.setConditions(input.conditions)
+        return tab
+      }
       case 'detach': {
         const tab = this.tabs.byPayer.get(input.payer)
         if (tab?.isAttached === true) this.tabs.detach(tab, nowMs)
@@ -379,7 +380,7 @@ export class Payee {
       const tab = this.tabs.of(entry.record.payer, nowMs)
       if (amount > entry.counted) {
         const paid = subtractAmounts(amount, entry.counted)
-        this.tabs.credit(tab, paid, ledgerMs)
+        this.tabs.credit(tab, paid, ledgerMs, nowMs)
         this.lanes.earned(paid, nowMs)
         entry.counted = amount
       }
@@ -421,7 +422,8 @@ export class Payee {
   /** Writes what was accepted, many at once, and only what the disk has counts. */
   private flush(nowMs: number): number {
     if (this.dirty.size === 0 || this.isKeeping) return Number.POSITIVE_INFINITY
-    if (nowMs < this.keptAtMs + groupMs) return this.keptAtMs + groupMs
+    const dueAtMs = this.keptAtMs + groupMs
+    if (nowMs < dueAtMs && !this.isWaitedFor()) return dueAtMs
     const changes: StoreChange[] = []
     const vouchers: KeptVoucher[] = []
     const paidBy = new Map<PayeeTab, TokenAmount>()
@@ -444,6 +446,15 @@ export class Payee {
     this.keptAtMs = nowMs
     this.errands.commit(changes, { type: 'vouchers', vouchers })
     return Number.POSITIVE_INFINITY
+  }
+
+  /** Somebody who paid would have to wait for others. */
+  private isWaitedFor(): boolean {
+    for (const { record } of this.dirty) {
+      const tab = this.tabs.byPayer.get(record.payer)
+      if (tab !== undefined && this.tabs.waitsWithin(tab, groupMs)) return true
+    }
+    return false
   }
 
   private advanceTab(tab: PayeeTab, ledgerMs: number | undefined, nowMs: number): number {

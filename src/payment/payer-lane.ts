@@ -2,7 +2,7 @@
 // with it now. A tab is the running account between two accounts; its lanes are what it is paid out of, one after another.
 import { subtractAmounts, type TokenAmount, zeroAmount } from '../base/token-amount.ts'
 import type { AccountId, Hash256, Lane, OperationId, Signature } from '../ports/ledger.ts'
-import { tickBytes } from './exposure-window.ts'
+import { endingWindowBytes, tickBytes } from './exposure-window.ts'
 import type { PayerLane } from './lane-records.ts'
 import { PriceMeter } from './price-meter.ts'
 import { claimableUntilMs, paysUntilMs, type RailTerms, rollsOverAtMs, servesUntilMs } from './rail-terms.ts'
@@ -41,10 +41,11 @@ export interface PayerTab {
   /** Of what the meter counts: by vouchers whose amount is on the disk, or on its way there. */
   paid: TokenAmount
   bytesPerSecond: number
+  pieceBytes: number
   /** How far the payee goes ahead of payment; 0: it wants to be paid ahead. */
   windowBytes: number
-  /** Of what is bought little is left: it is paid for as at the beginning. */
-  isJobEnding: boolean
+  /** Of what is bought; near its end the payee goes less far ahead. */
+  remainingBytes: number
   isAttached: boolean
   /** Nothing more will be bought; Infinity: that was not said. */
   finishedAtMs: number
@@ -102,8 +103,9 @@ export function newPayerTab(number: number, payee: AccountId, unpaid: TokenAmoun
     meter: new PriceMeter(unpaid, zeroAmount),
     paid: zeroAmount,
     bytesPerSecond: 0,
+    pieceBytes: 0,
     windowBytes: mebibyte,
-    isJobEnding: false,
+    remainingBytes: Number.MAX_SAFE_INTEGER,
     isAttached: false,
     finishedAtMs: Number.POSITIVE_INFINITY,
     isConfirmed: false,
@@ -180,6 +182,6 @@ function sameState(a: PayerLane['state'], b: PayerLane['state']): boolean {
 }
 
 /** How many verified bytes it waits for before it pays; at the end as at the beginning. */
-export function tickOf({ bytesPerSecond, windowBytes, isJobEnding }: PayerTab): number {
-  return tickBytes(bytesPerSecond, isJobEnding ? 0 : windowBytes)
+export function tickOf({ bytesPerSecond, windowBytes, remainingBytes }: PayerTab): number {
+  return tickBytes(bytesPerSecond, Math.min(windowBytes, endingWindowBytes(remainingBytes)))
 }

@@ -5,7 +5,7 @@ import { type Failure, failure, type Result } from '../base/errors.ts'
 import { addAmounts, type TokenAmount, tokenAmount } from '../base/token-amount.ts'
 import type { Signature, Voucher } from '../ports/ledger.ts'
 import type { Errands } from './errands.ts'
-import { tickBytes } from './exposure-window.ts'
+import { aheadBytes } from './exposure-window.ts'
 import type { PayerLane } from './lane-records.ts'
 import { headroomOf, isPayable, type PayerEntry, type PayerTab, servesRequests, tickOf } from './payer-lane.ts'
 import { handBudget, type PayerLanes, type PayerStep } from './payer-lanes.ts'
@@ -65,13 +65,13 @@ export class PayerVouchers {
     return Number.POSITIVE_INFINITY
   }
 
-  /** What is owed; where the payee goes nothing ahead, a tick more, once less than half a tick is paid ahead. */
+  /** What is owed; where the payee goes nothing ahead, what goes ahead as well, once less than half of that is paid. */
   private targetOf(tab: PayerTab): TokenAmount {
-    const { meter, paid, windowBytes, bytesPerSecond } = tab
+    const { meter, paid, windowBytes, bytesPerSecond, pieceBytes } = tab
     if (windowBytes > 0 || isFinished(tab)) return meter.owed()
-    const tick = tickBytes(bytesPerSecond, 0)
-    const isAhead = paid >= meter.owedAt(meter.bytes + Math.floor(tick / 2))
-    return isAhead ? paid : meter.owedAt(meter.bytes + tick)
+    const ahead = aheadBytes(bytesPerSecond, pieceBytes)
+    const isAhead = paid >= meter.owedAt(meter.bytes + Math.ceil(ahead / 2))
+    return isAhead ? paid : meter.owedAt(meter.bytes + ahead)
   }
 
   /** The amount is on the disk. */

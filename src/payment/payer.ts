@@ -30,13 +30,20 @@ export type PayerInput =
       readonly payee: AccountId
       readonly budget: string
       readonly bytesPerSecond: number
+      readonly pieceBytes: number
       /** Opens a lane under this award, where one has to be opened. */
       readonly award?: Hash256
     }
   /** From a count of bytes of this tab on; false from `tabOf` on means nothing was agreed. */
   | { readonly type: 'price'; readonly payee: AccountId; readonly fromByte: number; readonly pricePerMiB: TokenAmount }
-  /** `isEnding`: what is bought is nearly here, so the payee is back at its first window. */
-  | { readonly type: 'rate'; readonly payee: AccountId; readonly bytesPerSecond: number; readonly isEnding: boolean }
+  /** `remainingBytes`: what is still to come of what is bought, here or elsewhere. */
+  | {
+      readonly type: 'rate'
+      readonly payee: AccountId
+      readonly bytesPerSecond: number
+      readonly pieceBytes: number
+      readonly remainingBytes: number
+    }
   | { readonly type: 'detach'; readonly payee: AccountId }
   /** For bytes of an earlier connection, which were verified only now. */
   | { readonly type: 'owe'; readonly payee: AccountId; readonly amount: TokenAmount }
@@ -210,7 +217,8 @@ export class Payer {
       case 'rate': {
         const tab = lanes.tabOf(input.payee, nowMs)
         tab.bytesPerSecond = input.bytesPerSecond
-        tab.isJobEnding = input.isEnding
+        tab.pieceBytes = input.pieceBytes
+        tab.remainingBytes = input.remainingBytes
         this.hasten(tab)
         return tab
       }
@@ -264,6 +272,7 @@ export class Payer {
     tab.budget = input.budget
     tab.award = input.award
     tab.bytesPerSecond = input.bytesPerSecond
+    tab.pieceBytes = input.pieceBytes
     mayOpenAgain(tab)
     return tab
   }

@@ -18,8 +18,8 @@ import type { PaidSums } from './speed-parties.ts'
 export interface PayingConnection extends SideConnection {
   /** Of the torrent: the purse its lanes are paid out of. */
   readonly budget: string
-  /** What is bought is nearly here. */
-  readonly isEnding: boolean
+  /** Of what is bought, near its end; before that more than any window is. */
+  readonly remainingBytes: number
   closeSpeed(why: 'count', detail: string): void
   /** What came before it was closed proved right. */
   boughtLate(side: BuyingSide, bytes: number): void
@@ -69,7 +69,6 @@ export class BuyingSide implements BuyingLine, PaidSource {
   private stretchFromByte = 0
   /** Nothing more is to be bought; Infinity: that was not said, or is done. */
   private finishByMs = Number.POSITIVE_INFINITY
-  private wasEnding = false
 
   constructor(connection: PayingConnection, desk: SideDesk, account: AccountId, price: TokenAmount) {
     this.connection = connection
@@ -118,11 +117,17 @@ export class BuyingSide implements BuyingLine, PaidSource {
 
   /** It is the one of its account that counts. */
   attach(): void {
-    const { desk, account, connection } = this
-    desk.payer.handle({ type: 'attach', payee: account, budget: connection.budget, bytesPerSecond: this.rate })
-    this.tab = desk.payer.machine.tabOf(account)
+    this.attachTab()
+    this.tab = this.desk.payer.machine.tabOf(this.account)
     this.tabFromByte = this.receivedBytes - this.undecidedBytes + this.owedBesides
     this.isAttached = true
+  }
+
+  private attachTab(): void {
+    const { account, connection, rate } = this
+    const { budget, conditions } = connection
+    const { pieceBytes } = conditions
+    this.desk.payer.handle({ type: 'attach', payee: account, budget, bytesPerSecond: rate, pieceBytes })
   }
 
   detach(): void {
@@ -142,23 +147,27 @@ export class BuyingSide implements BuyingLine, PaidSource {
       this.bestBytesPerSecond = Math.max(this.bestBytesPerSecond, swarmPeer.downloadMeter.rate(this.desk.nowMs()))
     }
     if (!this.isAttached) return
-    const { isEnding } = this.connection
-    this.wasEnding = isEnding
-    this.desk.payer.handle({ type: 'rate', payee: this.account, bytesPerSecond: this.rate, isEnding })
+    this.tellRate()
     this.reviewFinish()
   }
 
-  /** The payee has a voucher: at its next window it may be the end. */
+  /** The payee has a voucher: near the end its window is a smaller one now. */
   acknowledged(): void {
-    if (this.connection.isEnding !== this.wasEnding) this.rateChanged()
+    if (this.isAttached && this.connection.remainingBytes < Number.MAX_SAFE_INTEGER) this.tellRate()
+  }
+
+  private tellRate(): void {
+    const { account, rate } = this
+    const { remainingBytes, conditions } = this.connection
+    const { pieceBytes } = conditions
+    this.desk.payer.handle({ type: 'rate', payee: account, bytesPerSecond: rate, pieceBytes, remainingBytes })
   }
 
   /** More is bought here after all. */
   goOn(): void {
     this.finishByMs = Number.POSITIVE_INFINITY
     if (!this.isAttached) return
-    const { desk, account, connection } = this
-    desk.payer.handle({ type: 'attach', payee: account, budget: connection.budget, bytesPerSecond: this.rate })
+    this.attachTab()
   }
 
   /** Nothing more is bought here: what is owed is paid, and the lanes end, soon after all that came is verified. */

@@ -37,7 +37,6 @@ export class SellingSide implements SellingLine {
   private owedBesides = 0
   private pendingStretches = 0
   private isStarved = false
-  private wasEnding = false
   private readonly receipts: SellingReceipts
 
   constructor(connection: SideConnection, desk: SideDesk, account: AccountId, network: string, price: TokenAmount) {
@@ -124,14 +123,7 @@ export class SellingSide implements SellingLine {
 
   conditionsChanged(): void {
     if (!this.isAttached) return
-    const { conditions } = this.connection
-    this.wasEnding = conditions.isEnding
-    this.desk.payee.handle({ type: 'conditions', payer: this.account, conditions })
-  }
-
-  /** A voucher came: with what it pays for the payer may be at its end. */
-  vouched(): void {
-    if (this.connection.conditions.isEnding !== this.wasEnding) this.conditionsChanged()
+    this.desk.payee.handle({ type: 'conditions', payer: this.account, conditions: this.connection.conditions })
   }
 
   /** A block was handed to the stream. Hot. True: it is paid for. */

@@ -37,10 +37,10 @@ export interface SpeedTorrent {
   readonly purpose: SpendingPurpose
   /** Something is to be bought here, and there is a budget for it. */
   readonly isBuying: boolean
-  /** What is wanted is nearly here. */
-  readonly isEnding: boolean
   /** Under which the connection was opened, in full. */
   infoHashOf(link: LinkedPeer): SpeedInfoHash | undefined
+  /** Of what is wanted, near its end; before that more than any window is. */
+  readonly remainingBytes: number
   conditionsOf(link: LinkedPeer, roundTripMs: number): LinkConditions
   /** Undefined: nothing is sold, or bought, here now. */
   selling(rail: SpeedRailDesk): SellingMarket | undefined
@@ -118,8 +118,8 @@ export class SpeedConnection implements PayingConnection {
     return this.torrent.conditionsOf(this.link, this.roundTripMs)
   }
 
-  get isEnding(): boolean {
-    return this.torrent.isEnding
+  get remainingBytes(): number {
+    return this.torrent.remainingBytes
   }
 
   /** The payload of a message of the extension. */
@@ -338,7 +338,8 @@ export class SpeedConnection implements PayingConnection {
         return
       case 'voucher':
       case 'finish':
-        selling?.vouched()
+        // What it lacks bounds the window that the voucher is followed by.
+        selling?.conditionsChanged()
         if (selling?.isAttached === true) rail.payee.handle({ type: 'told', from: selling.account, message })
         if (message.type === 'finish') selling?.stateReceipts(nowMs, true)
         return

@@ -113,9 +113,11 @@ export class SwarmBinding {
   /** Lets go of those with whom all is settled, or that took too long. */
   endSettled(isOver: (link: LinkedPeer) => boolean, nowMs: number): void {
     for (const [link, untilMs] of [...this.staying]) {
-      if (nowMs < untilMs && !isOver(link)) continue
+      // Of use again: it has its time anew once it is not.
+      const isUseful = link.peer.amInterested || link.peer.isInterested
+      if (!isUseful && nowMs < untilMs && !isOver(link)) continue
       this.staying.delete(link)
-      if (link.peer.amInterested || link.peer.isInterested) continue
+      if (isUseful) continue
       link.connection.end(failure('peer-not-needed', 'all is settled'), nowMs)
     }
   }

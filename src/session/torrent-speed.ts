@@ -52,9 +52,8 @@ const measuresEveryMs = 1_000
 const nonceLength = 32
 const mebibyte = 1_048_576
 const tickLimits = { leastTickBytes: 262_144, mostTickBytes: 16_777_216 }
-/** A job is ending in its last 3 %; before that is near it is not counted anew with each payment. */
-const endingShare = 0.97
-const nearlyEndingShare = 0.9
+/** Before so much is here no window feels what is left, and that is not counted anew with each payment. */
+const nearlyEndingShare = 0.75
 
 export class TorrentSpeed implements SpeedTorrent, Settling {
   readonly room: SpeedRoom
@@ -110,8 +109,11 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
     return this.isAllowed && this.desk.config?.pays === true && facts.budget !== undefined && !isFinished
   }
 
-  get isEnding(): boolean {
-    return this.mayBeEnding && this.doneShare >= endingShare
+  /** Of what is wanted, near its end; before that more than any window is. */
+  get remainingBytes(): number {
+    const { progress } = this.torrent
+    if (!this.mayBeEnding || progress === undefined) return Number.MAX_SAFE_INTEGER
+    return progress.wantedBytes - progress.doneWantedBytes
   }
 
   /** Whether this torrent may pay or earn at all. */
@@ -248,13 +250,14 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
 
   conditionsOf({ swarmPeer }: LinkedPeer, roundTripMs: number): LinkConditions {
     const { info } = this.torrent
-    const share = swarmPeer === undefined || info === undefined ? 0 : swarmPeer.bits.count / info.pieceCount
+    const pieceBytes = info?.pieceLengthBytes ?? 0
+    const lackingPieces = info === undefined ? 0 : info.pieceCount - (swarmPeer?.bits.count ?? 0)
     return {
-      pieceBytes: info?.pieceLengthBytes ?? 0,
+      pieceBytes,
       hasWholePieceHashes: info?.version !== 'v2',
       bytesPerSecond: swarmPeer?.uploadMeter.rate(this.room.turns.nowMs()) ?? 0,
       roundTripMs,
-      isEnding: share >= endingShare,
+      remainingBytes: lackingPieces * pieceBytes,
     }
   }
 

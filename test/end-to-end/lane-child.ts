@@ -43,7 +43,7 @@ const conditions = {
   hasWholePieceHashes: false,
   bytesPerSecond,
   roundTripMs: 1,
-  isEnding: false,
+  remainingBytes: Number.MAX_SAFE_INTEGER,
 }
 
 /** Written when the call returns, also to a pipe that is full: what was said was so, whatever dies then. */
@@ -130,7 +130,7 @@ async function pay(): Promise<void> {
     wire.on('connect', () => {
       requested = 0
       received = 0
-      driver.handle({ type: 'attach', payee: other, budget, bytesPerSecond })
+      driver.handle({ type: 'attach', payee: other, budget, bytesPerSecond, pieceBytes: chunkBytes })
       driver.handle({ type: 'price', payee: other, fromByte: 0, pricePerMiB })
       if (isFinishing) driver.handle({ type: 'finish', payee: other })
     })

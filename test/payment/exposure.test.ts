@@ -22,7 +22,7 @@ const link: LinkConditions = {
   hasWholePieceHashes: true,
   bytesPerSecond: 10 * mebibyte,
   roundTripMs: 100,
-  isEnding: false,
+  remainingBytes: Number.MAX_SAFE_INTEGER,
 }
 
 describe('a window', () => {
@@ -36,12 +36,13 @@ describe('a window', () => {
     const event = fc.oneof(
       fc.integer({ min: 0, max: 64 * mebibyte }),
       fc.constant('reset' as const),
+      fc.record({ settlingMs: fc.integer({ min: 0, max: 100_000 }) }),
       fc.record({
         pieceBytes: fc.integer({ min: 16_384, max: 16 * mebibyte }),
         hasWholePieceHashes: fc.boolean(),
         bytesPerSecond: fc.integer({ min: 0, max: 500 * mebibyte }),
         roundTripMs: fc.integer({ min: 0, max: 1000 }),
-        isEnding: fc.boolean(),
+        remainingBytes: fc.integer({ min: 0, max: 4096 * mebibyte }),
       }),
     )
     fc.assert(
@@ -54,14 +55,15 @@ describe('a window', () => {
           else if (typeof given === 'number') {
             window.paid(given)
             paid += given
-          } else {
+          } else if ('settlingMs' in given) window.settledAfter(given.settlingMs)
+          else {
             conditions = given
             window.setConditions(given)
           }
           const first = firstWindowBytes(conditions.pieceBytes, conditions.hasWholePieceHashes)
           assert.ok(window.bytes >= first || given !== 'reset')
           assert.ok(window.bytes <= Math.max(first, Math.floor(paid / 8)), `${window.bytes} of ${paid}`)
-          if (conditions.isEnding) assert.equal(window.bytes, first)
+          assert.ok(window.bytes <= Math.max(first, conditions.remainingBytes / 2), 'half of what it lacks is not had')
           assert.ok(window.tickBytes <= Math.max(window.bytes, mebibyte) / 4)
         }
       }),
@@ -73,9 +75,18 @@ describe('a window', () => {
     window.paid(mebibyte)
     assert.equal(window.bytes, mebibyte, 'an eighth of one paid window is less')
     for (let paid = 0; paid < 400; paid++) window.paid(mebibyte)
-    const useful =
-      2 * link.pieceBytes + 2 * tickBytes(link.bytesPerSecond, window.bytes) + 1.5 * link.bytesPerSecond * 0.1
-    assert.equal(window.bytes, Math.floor(useful))
+    const usefulFor = (seconds: number) =>
+      Math.floor(2 * link.pieceBytes + (2 * link.bytesPerSecond) / 4 + 1.5 * link.bytesPerSecond * seconds)
+    assert.equal(window.bytes, usefulFor(0.1))
+    for (let count = 0; count < 20; count++) window.settledAfter(60)
+    window.paid(mebibyte)
+    assert.equal(window.bytes, usefulFor(0.1), 'what is settled within a round trip needs no more')
+    for (let count = 0; count < 60; count++) window.settledAfter(400)
+    window.paid(mebibyte)
+    assert.ok(Math.abs(window.bytes - usefulFor(0.4)) <= 2)
+    for (let count = 0; count < 60; count++) window.settledAfter(60_000)
+    window.paid(400 * mebibyte)
+    assert.ok(Math.abs(window.bytes - usefulFor(2)) <= 2, 'a payer that takes longer is not trusted with more')
     window.reset()
     assert.equal(window.bytes, mebibyte)
   })

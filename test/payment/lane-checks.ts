@@ -43,7 +43,8 @@ function signingCheck(): WorldCheck {
         sum += end?.state.type === 'closed' ? end.claimed : amount
       }
       for (const { pricePerMiB } of world.steppedPrices) if (pricePerMiB > highest) highest = pricePerMiB
-      const ahead = BigInt(world.prepaidConnections.size) * (((highest * BigInt(leastTick)) >> 20n) + 1n)
+      const aheadBytes = BigInt(Math.max(leastTick, 2 * world.options.pieceBytes))
+      const ahead = BigInt(world.prepaidConnections.size) * (((highest * aheadBytes) >> 20n) + 1n)
       const owed = world.verifiedScaled >> 20n
       assert.ok(sum <= owed + ahead, `the payer signed ${sum}, owes ${owed}, and ${ahead} ahead`)
     },

@@ -331,11 +331,11 @@ export class LaneWorld {
       hasWholePieceHashes: true,
       bytesPerSecond,
       roundTripMs: 60,
-      isEnding: false,
+      remainingBytes: Number.MAX_SAFE_INTEGER,
     }
     const network = '10.0.0'
     this.give('payee', { type: 'attach', payer: this.account('payer'), network, conditions })
-    this.give('payer', { type: 'attach', payee: this.account('payee'), budget: budgetName, bytesPerSecond })
+    this.give('payer', { type: 'attach', payee: this.account('payee'), budget: budgetName, bytesPerSecond, pieceBytes })
     this.price(0, pricePerMiB)
     this.transfer(this.connection)
   }

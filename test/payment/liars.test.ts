@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type TokenAmount, tokenAmount } from '../../src/base/token-amount.ts'
 import type { PayeeMessage, PayerMessage } from '../../src/payment/lane-messages.ts'
+import { priceOf } from '../../src/payment/price-meter.ts'
 import type { LaneId, Signature, SignedVoucher } from '../../src/ports/ledger.ts'
 import { drawn, unit } from '../ledger/ledger-harness.ts'
 import { durableOf } from './lane-checks.ts'
@@ -45,9 +46,10 @@ function max(a: bigint, b: bigint): bigint {
   return a > b ? a : b
 }
 
-/** Of the last 3 % of a job. */
-function ending({ options: { pieceBytes, bytesPerSecond } }: LaneWorld) {
-  return { pieceBytes, hasWholePieceHashes: true, bytesPerSecond, roundTripMs: 100, isEnding: true }
+/** As a payee sees them that is told of each piece. */
+function conditionsOf({ options: { pieceBytes, bytesPerSecond, jobBytes }, verifiedBytes }: LaneWorld) {
+  const remainingBytes = jobBytes - verifiedBytes
+  return { pieceBytes, hasWholePieceHashes: true, bytesPerSecond, roundTripMs: 100, remainingBytes }
 }
 
 describe('a lying payer', () => {
@@ -67,24 +69,28 @@ describe('a lying payer', () => {
     assert.equal(world.available('payee'), granted)
   })
 
-  test('that withholds the last payment of a job got a first window for nothing, however far it was trusted (P10)', () => {
-    let isWithholding = false
-    const twist = saying('payer', (message) => (message.type === 'voucher' && isWithholding ? undefined : message))
-    const world = newWorld(6, { twist, jobBytes: 120 * mebibyte, bytesPerSecond: 8 * mebibyte, diskMs: 400 })
-    let mostUnpaid = 0n
-    let isEnding = false
-    world.onStep = () => {
-      if (!isEnding) mostUnpaid = max(mostUnpaid, unpaid(world))
-      if (!isEnding && world.verifiedBytes >= 110 * mebibyte) {
-        isEnding = true
-        world.give('payee', { type: 'conditions', payer: world.account('payer'), conditions: ending(world) })
+  test('that withholds the last payment of a job lacks as much as it got for nothing, or got a first window (P10)', () => {
+    for (const paysUntil of [60, 90, 105, 112, 115, 117, 118]) {
+      let isWithholding = false
+      const twist = saying('payer', (message) => (message.type === 'voucher' && isWithholding ? undefined : message))
+      const world = newWorld(6, { twist, jobBytes: 120 * mebibyte, bytesPerSecond: 8 * mebibyte, diskMs: 400 })
+      let mostUnpaid = 0n
+      let toldBytes = 0
+      world.onStep = () => {
+        if (!isWithholding) mostUnpaid = max(mostUnpaid, unpaid(world))
+        if (world.verifiedBytes > toldBytes) {
+          toldBytes = world.verifiedBytes
+          world.give('payee', { type: 'conditions', payer: world.account('payer'), conditions: conditionsOf(world) })
+        }
+        isWithholding = world.verifiedBytes >= paysUntil * mebibyte
       }
-      isWithholding = world.verifiedBytes >= 117 * mebibyte
+      serveForMinutes(world, 5)
+      const first = firstWindow(world)
+      const lacking = priceOf(world.options.jobBytes - world.verifiedBytes, world.options.pricePerMiB)
+      assert.ok(mostUnpaid > first, `${mostUnpaid} was trusted before`)
+      assert.ok(unpaid(world) > 0n && unpaid(world) <= max(first, lacking), `${unpaid(world)} was had for nothing`)
+      assert.ok(lacking > 0n, 'and the end of the job is not among it')
     }
-    serveForMinutes(world, 5)
-    assert.ok(mostUnpaid > firstWindow(world), `${mostUnpaid} was trusted before`)
-    assert.ok(unpaid(world) > 0n && unpaid(world) <= firstWindow(world), `${unpaid(world)} was had for nothing`)
-    assert.ok(world.verifiedBytes < world.options.jobBytes, 'and the end of the job is not among it')
   })
 
   test('that denies what it owes on each new connection gets two windows, however often it comes', () => {
@@ -170,19 +176,37 @@ describe('a lying payer', () => {
   })
 })
 
+describe('an honest payer', () => {
+  test('that is given no credit has the file nearly as soon, whatever the length of pieces', () => {
+    for (const pieceBytes of [262_144, mebibyte, 4 * mebibyte, 16 * mebibyte]) {
+      const world = newWorld(5, {
+        pool: { totalBytes: 0 },
+        pieceBytes,
+        jobBytes: 10 * pieceBytes,
+        bytesPerSecond: 8 * mebibyte,
+      })
+      const startMs = world.nowMs
+      download(world, 60_000)
+      assert.equal(world.verifiedBytes, world.options.jobBytes, `pieces of ${pieceBytes}`)
+      assert.ok(world.prepaidConnections.size > 0)
+      assert.ok(world.nowMs - startMs < 1_500 + (2_000 * world.options.jobBytes) / world.options.bytesPerSecond)
+    }
+  })
+})
+
 describe('a lying payee', () => {
-  test('that wants to be paid ahead and sends nothing gets a tick a connection, and the payer says so', () => {
+  test('that wants to be paid ahead and sends nothing gets two pieces a connection, and the payer says so', () => {
     const twist = saying('payee', (message) => ('windowBytes' in message ? { ...message, windowBytes: 0 } : message))
     const world = newWorld(11, { twist, servesNothing: true })
     world.connect()
     world.play(world.nowMs + 60_000)
-    const tick = (world.options.pricePerMiB * 262_144n) >> 20n
-    assert.equal(signedBy(world), tick)
+    const ahead = priceOf(2 * world.options.pieceBytes, world.options.pricePerMiB)
+    assert.equal(signedBy(world), ahead)
     world.disconnect()
     world.connect()
     world.play(world.nowMs + 1000)
     assert.equal(noticesOf(world, 'payer', 'ahead-lost').length, 1)
-    assert.equal(signedBy(world), 2n * tick)
+    assert.equal(signedBy(world), 2n * ahead)
   })
 
   test('that shows a voucher nobody signed freezes nothing and gets no more', () => {

@@ -54,7 +54,7 @@ export function openAtOnce(): void {
   drain()
   for (let number = 2; number < 2 + payees; number++) {
     const payee = ledger.account(number)
-    payer.handle({ type: 'attach', payee, budget: 'job', bytesPerSecond: 262_144 }, 1)
+    payer.handle({ type: 'attach', payee, budget: 'job', bytesPerSecond: 262_144, pieceBytes: 16_384 }, 1)
     payer.handle({ type: 'price', payee, fromByte: 0, pricePerMiB: tokenAmount(unit) }, 1)
     payer.handle({ type: 'told', from: payee, message: { type: 'present', lanes: [], windowBytes: 1_048_576 } }, 1)
     drain()

@@ -151,9 +151,15 @@ export class LanePair {
     if (this.isConnected || payer === undefined || payee === undefined) return
     this.isConnected = true
     this.connection++
-    const conditions = { pieceBytes, hasWholePieceHashes: true, bytesPerSecond, roundTripMs: 20, isEnding: false }
+    const conditions = {
+      pieceBytes,
+      hasWholePieceHashes: true,
+      bytesPerSecond,
+      roundTripMs: 20,
+      remainingBytes: Number.MAX_SAFE_INTEGER,
+    }
     payee.handle({ type: 'attach', payer: this.account('payer'), network: '10.0.0', conditions })
-    payer.handle({ type: 'attach', payee: this.account('payee'), budget, bytesPerSecond })
+    payer.handle({ type: 'attach', payee: this.account('payee'), budget, bytesPerSecond, pieceBytes })
     payee.handle({ type: 'price', payer: this.account('payer'), fromByte: 0, pricePerMiB })
     payer.handle({ type: 'price', payee: this.account('payee'), fromByte: 0, pricePerMiB })
     this.transfer(this.connection)

@@ -181,21 +181,21 @@ test('what a day may cost is changed while it is used up', async () => {
   assert.ok(speedOf(payer, id).spent <= 2n * first)
 })
 
-test('in the last 3 % of a download the window is the first one again, and so is the tick', async () => {
+test('near the end of a download the window shrinks with what is left, down to the first one', async () => {
   const { tell } = SpeedLink.prototype
   const { handle } = Payer.prototype
-  const windows: { readonly bytes: number; readonly share: number }[] = []
-  const ends: boolean[] = []
+  const windows: { readonly bytes: number; readonly lackingBytes: number }[] = []
+  const remaining: number[] = []
   let payer: Machine | undefined
   SpeedLink.prototype.tell = function (message) {
     if (message.type === 'acknowledge' && payer !== undefined) {
       const [torrent] = payer.session.snapshot().torrents
-      windows.push({ bytes: message.windowBytes, share: present(torrent, 'a torrent').doneBytes / lengthBytes })
+      windows.push({ bytes: message.windowBytes, lackingBytes: lengthBytes - present(torrent, 'a torrent').doneBytes })
     }
     return tell.call(this, message)
   }
   Payer.prototype.handle = function (input, nowMs) {
-    if (input.type === 'rate' && ends.at(-1) !== input.isEnding) ends.push(input.isEnding)
+    if (input.type === 'rate') remaining.push(input.remainingBytes)
     handle.call(this, input, nowMs)
   }
   const lengthBytes = 80 * mebibyte
@@ -216,10 +216,18 @@ test('in the last 3 % of a download the window is the first one again, and so is
   }
   const most = Math.max(...windows.map(({ bytes }) => bytes))
   assert.ok(most >= 2 * mebibyte, `it grew to ${most}`)
-  const last = windows.filter(({ share }) => share >= 0.985)
-  assert.ok(last.length > 0)
-  for (const { bytes } of last) assert.equal(bytes, mebibyte)
-  assert.deepEqual(ends, [false, true])
+  // What came in the last moment the seller was not told of yet.
+  const underWayBytes = 4 * mebibyte
+  for (const { bytes, lackingBytes } of windows) {
+    assert.ok(bytes <= Math.max(mebibyte, (lackingBytes + underWayBytes) / 2), `${bytes} of ${lackingBytes}`)
+  }
+  assert.equal(windows.at(-1)?.bytes, mebibyte)
+  const told = remaining.filter((bytes) => bytes < Number.MAX_SAFE_INTEGER)
+  assert.ok(told.length > 3, 'the payer pays by what is left, too')
+  assert.deepEqual(
+    told,
+    [...told].sort((one, other) => other - one),
+  )
 })
 
 test('fewer slots are fewer shares to be sold, from the next epoch on', async () => {
