@@ -362,7 +362,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: 'epochs-again',
     what: 'a seller that comes back begins with the epochs it had before',
-    file: 'session/speed-rail-desk.ts',
+    file: 'session/seller-epochs.ts',
     find: 'const value = fromUtf8(String(first + epochsAtOnce))',
     replace: 'const value = fromUtf8(String(first))',
     scenarios: ['contested-auction'],
