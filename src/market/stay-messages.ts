@@ -1,5 +1,5 @@
 // Paid staying: what a requester offers a seeder for staying on a torrent, and what both tell each other about it, as values;
-// what a stay costs, and how a challenge is drawn and answered (docs/speed-markets.md). Times of terms are ledger time.
+// what a stay costs, and how a challenge is drawn and answered (docs/decisions/2026-11-23-paid-staying.md). Times of terms are ledger time.
 // Guarantees: what is owed for n ticks is one floor of the whole, so no rounding adds up; an answer is of one account, one
 // stay and one nonce. Pure but for the randomness passed in.
 import { assert } from '../base/assert.ts'
