@@ -14,6 +14,7 @@ import { encodeSpeedMessage } from '../src/formats/peer/speed-codec.ts'
 import type { SpeedPlain, SpeedStatement, SpeedTerms } from '../src/formats/peer/speed-messages.ts'
 import { bindMessage, speedSession, speedTermsHash, statementMessage } from '../src/formats/peer/speed-signing.ts'
 import { secp256k1 } from '../src/host/secp256k1.ts'
+import { stayAnswer } from '../src/market/stay-messages.ts'
 import { speedSenders } from '../src/peer/speed-agreement.ts'
 import type { Hash256, LaneId } from '../src/ports/ledger.ts'
 import type { SpeedMessage as SignedMessage } from '../src/ports/signer.ts'
@@ -107,6 +108,20 @@ const askSeal = { account: provider, commitment: hashOf('commitment of an ask') 
 const listRoot = hashOf('root')
 const nonce = hashOf('nonce of a bid')
 
+const stay = hashOf('stay')
+/** Zeros. */
+const stayContents = [new Uint8Array(16_384), new Uint8Array(1_000)]
+const stayChallenge = {
+  type: 'stay-challenge',
+  stay,
+  tick: 1,
+  nonce: hashOf('nonce of a challenge'),
+  blocks: [
+    { piece: 3, offset: 32_768, length: 16_384 },
+    { piece: 8, offset: 0, length: 1_000 },
+  ],
+} as const
+
 const auctionCall: SpeedStatement = {
   type: 'auction-call',
   epoch: 7,
@@ -132,6 +147,19 @@ const plains: readonly SpeedPlain[] = [
   { type: 'shown-root', provider: other, epoch: 7, listRoot },
   { type: 'shown-job-root', requester: other, job, listRoot },
   { type: 'job-end', job },
+  {
+    type: 'stay-offer',
+    stay,
+    lastsMs: 86_400_000,
+    perHour: tokenAmount(500_000_000_000_000_000n),
+    intervalMs: 300_000,
+    blocks: 4,
+  },
+  { type: 'stay-accept', stay },
+  { type: 'stay-refuse', stay, reason: 'too-cheap', leastPerHour: price },
+  stayChallenge,
+  { type: 'stay-proof', stay, tick: 1, answer: stayAnswer(provider, stayChallenge, stayContents) },
+  { type: 'stay-end', stay },
   { type: 'refuse', of: 'voucher', reason: 'voucher-invalid', lane },
 ]
 

@@ -1,23 +1,23 @@
 // Paid staying: what a requester offers a seeder for staying on a torrent, and what both tell each other about it, as values;
-// what a stay costs, and how a challenge is drawn and answered (docs/decisions/2026-11-23-paid-staying.md). Times of terms are ledger time.
+// what a stay costs, and how a challenge is drawn and answered (docs/decisions/2026-11-23-paid-staying.md).
 // Guarantees: what is owed for n ticks is one floor of the whole, so no rounding adds up; an answer is of one account, one
 // stay and one nonce. Pure but for the randomness passed in.
 import { assert } from '../base/assert.ts'
 import { concatBytes, fromHex, fromUtf8, toHex, writeUint32, writeUint64 } from '../base/bytes.ts'
 import { unwrap } from '../base/errors.ts'
 import { sha256 } from '../base/hash.ts'
-import { mulDiv, type TokenAmount } from '../base/token-amount.ts'
+import { mulDiv, type TokenAmount, tokenAmount } from '../base/token-amount.ts'
 import type { AccountId, Hash256 } from '../ports/ledger.ts'
 import type { Random } from '../ports/random.ts'
 
 export interface StayTerms {
-  /** 32 bytes, drawn once; kept when the same stay is offered again. */
+  /** 32 bytes, drawn at random. */
   readonly stay: Hash256
-  /** Nothing is paid for later. Ledger time. */
-  readonly untilMs: number
+  /** Milliseconds from the offer on; what is no whole interval at the end is not paid. */
+  readonly lastsMs: number
   /** Base units for an hour of staying. */
   readonly perHour: TokenAmount
-  /** A tick: one challenge, and one payment after it. */
+  /** A tick: one challenge, and one payment after it. Milliseconds. */
   readonly intervalMs: number
   /** The most of one challenge. */
   readonly blocks: number
@@ -30,10 +30,7 @@ export interface StayBlock {
   readonly length: number
 }
 
-export type StayRefusal = 'not-seeding' | 'not-earning' | 'too-cheap' | 'too-long' | 'too-often' | 'too-many'
-
-/** Signed by the requester. `passed`: ticks, where the same stay was under way before. */
-type StayOffer = { readonly type: 'stay-offer'; readonly passed: number } & StayTerms
+export type StayRefusal = 'not-seeding' | 'too-cheap' | 'too-long' | 'too-often' | 'one-already'
 
 /** The tick is the number of those passed, and one. */
 export interface StayChallenge {
@@ -44,22 +41,14 @@ export interface StayChallenge {
   readonly blocks: readonly StayBlock[]
 }
 
-interface StayProof {
-  readonly type: 'stay-proof'
-  readonly stay: Hash256
-  readonly tick: number
-  readonly answer: Hash256
-}
-
 interface StayEnd {
   readonly type: 'stay-end'
   readonly stay: Hash256
 }
 
-export type StayRequesterMessage = StayOffer | StayChallenge | StayEnd
+export type StayRequesterMessage = ({ readonly type: 'stay-offer' } & StayTerms) | StayChallenge | StayEnd
 
 export type StayProviderMessage =
-  /** Signed by the provider. */
   | { readonly type: 'stay-accept'; readonly stay: Hash256 }
   /** `leastPerHour`: what it would stay for. */
   | {
@@ -68,37 +57,35 @@ export type StayProviderMessage =
       readonly reason: StayRefusal
       readonly leastPerHour: TokenAmount
     }
-  | StayProof
+  | { readonly type: 'stay-proof'; readonly stay: Hash256; readonly tick: number; readonly answer: Hash256 }
   | StayEnd
 
-const maxStayBlockBytes = 16_384
+const maxBlockBytes = 16_384
 const hourMs = 3_600_000n
+
+/** Owed for one tick more, where so many are passed already. */
+export function stayTickPrice(terms: StayTerms, passed: number): TokenAmount {
+  return tokenAmount(stayOwed(terms, passed + 1) - stayOwed(terms, passed))
+}
 
 /** Owed in all once so many ticks are passed. */
 export function stayOwed({ perHour, intervalMs }: StayTerms, ticks: number): TokenAmount {
   return mulDiv(perHour, BigInt(ticks) * BigInt(intervalMs), hourMs, 'down')
 }
 
-/** As many ticks as can still be passed from now on. */
-export function ticksLeft({ untilMs, intervalMs }: StayTerms, nowMs: number): number {
-  return Math.max(0, Math.floor((untilMs - nowMs) / intervalMs))
-}
-
 /** Where the content lies that may be asked for: pieces that whoever asks has, and how long each is. */
 export interface StayContent {
-  /** Not empty. */
-  readonly pieces: readonly number[]
+  readonly pieceCount: number
   pieceBytes(piece: number): number
 }
 
 /** Blocks at places that nobody can know before. */
-export function drawStayBlocks(content: StayContent, count: number, random: Random): readonly StayBlock[] {
-  assert(content.pieces.length > 0, 'a piece to ask for')
+export function drawStayBlocks({ pieceCount, pieceBytes }: StayContent, count: number, random: Random): StayBlock[] {
   return Array.from({ length: count }, () => {
-    const piece = content.pieces[random.below(content.pieces.length)] as number
-    const bytes = content.pieceBytes(piece)
-    const offset = random.below(Math.ceil(bytes / maxStayBlockBytes)) * maxStayBlockBytes
-    return { piece, offset, length: Math.min(maxStayBlockBytes, bytes - offset) }
+    const piece = random.below(pieceCount)
+    const bytes = pieceBytes(piece)
+    const offset = random.below(Math.ceil(bytes / maxBlockBytes)) * maxBlockBytes
+    return { piece, offset, length: Math.min(maxBlockBytes, bytes - offset) }
   })
 }
 

@@ -1,10 +1,9 @@
-// Who is paid to stay, for all stays it is offered: takes those that are worth it, answers one challenge a tick, and says until
-// when a torrent is to be kept seeding for them.
-// Guarantees: an acceptance is on the disk before it is told; no second tick is worked for before the first is paid, so at most
-// one interval is ever unpaid; blocks read for one stay are bounded by its terms; whatever a requester says, no more stays
-// are held than it may have. A machine without I/O; owns the stays.
-import type { TokenAmount } from '../base/token-amount.ts'
-import type { AccountId, Hash256 } from '../ports/ledger.ts'
+// Who is paid to stay, over one connection: takes an offer that is worth it, answers one challenge a tick, and charges for it.
+// Guarantees: no second tick is worked for before the first is paid, so at most one interval is ever unpaid; blocks read
+// for it are bounded by its terms, and by one challenge an interval. A machine without I/O; owns the state of one stay,
+// which ends with the connection.
+import { type TokenAmount, zeroAmount } from '../base/token-amount.ts'
+import type { Hash256 } from '../ports/ledger.ts'
 import {
   type StayChallenge,
   type StayProviderMessage,
@@ -12,6 +11,7 @@ import {
   type StayRequesterMessage,
   type StayTerms,
   stayOwed,
+  stayTickPrice,
 } from './stay-messages.ts'
 
 export interface StayPolicyTerms {
@@ -19,91 +19,67 @@ export interface StayPolicyTerms {
   readonly leastPerHour: TokenAmount
   /** From when it is offered on. */
   readonly mostMs: number
-  readonly leastIntervalMs: number
-  readonly isEarning: boolean
 }
 
-/** What survives a crash: what was promised, and what was paid for it. */
-export interface HeldStayRecord {
-  readonly terms: StayTerms
-  readonly requester: AccountId
-  /** Names the torrent; opaque here. */
-  readonly torrent: string
-  readonly paid: TokenAmount
-}
-
-export type HeldStayEnding = 'complete' | 'ended' | 'gone' | 'not-asked' | 'not-paid' | 'content-missing' | 'malformed'
+export type HeldStayEnding = 'complete' | 'ended' | 'not-asked' | 'not-paid' | 'content-missing' | 'malformed'
 
 export type StayProviderInput =
   | { readonly type: 'wake' }
-  | { readonly type: 'policy'; readonly policy: StayPolicyTerms }
-  /** On a connection about `torrent`; `isSeeding`: all of it is here. */
+  /** `isSeeding`: all of the torrent is here. */
   | {
       readonly type: 'told'
-      readonly from: AccountId
-      readonly torrent: string
-      readonly isSeeding: boolean
       readonly message: StayRequesterMessage
+      readonly isSeeding: boolean
+      readonly policy: StayPolicyTerms
     }
-  /** Its acceptance is on the disk. */
-  | { readonly type: 'recorded'; readonly from: AccountId; readonly stay: Hash256 }
   /** Undefined: the blocks cannot be read, or do not exist. */
-  | {
-      readonly type: 'answer'
-      readonly from: AccountId
-      readonly stay: Hash256
-      readonly tick: number
-      readonly answer: Hash256 | undefined
-    }
-  /** In vouchers that are on the disk, for this stay in all. */
-  | { readonly type: 'paid'; readonly from: AccountId; readonly stay: Hash256; readonly total: TokenAmount }
-  | { readonly type: 'gone'; readonly from: AccountId; readonly torrent: string }
+  | { readonly type: 'answer'; readonly tick: number; readonly answer: Hash256 | undefined }
+  /** The tick that was charged last is paid. */
+  | { readonly type: 'paid' }
 
 export type StayProviderOutput =
-  | { readonly type: 'record'; readonly record: HeldStayRecord }
-  | { readonly type: 'tell'; readonly to: AccountId; readonly torrent: string; readonly message: StayProviderMessage }
+  | { readonly type: 'tell'; readonly message: StayProviderMessage }
   /** To be read and hashed (`stayAnswer`). */
-  | { readonly type: 'read'; readonly from: AccountId; readonly torrent: string; readonly challenge: StayChallenge }
-  /** Seeding of the torrent is paid for otherwise than before: `paidUntilMs`. */
-  | { readonly type: 'changed'; readonly torrent: string }
-  | { readonly type: 'ended'; readonly record: HeldStayRecord; readonly why: HeldStayEnding }
+  | { readonly type: 'read'; readonly challenge: StayChallenge }
+  /** It owes so much more from now on. */
+  | { readonly type: 'charge'; readonly amount: TokenAmount }
+  | { readonly type: 'ended'; readonly why: HeldStayEnding }
 
 type Phase =
-  | { readonly type: 'writing' }
+  | { readonly type: 'none' }
   /** A challenge is due at the interval's end; not asked by `untilMs`: over. */
   | { readonly type: 'staying'; readonly untilMs: number }
   | { readonly type: 'reading'; readonly tick: number; readonly untilMs: number }
-  | { readonly type: 'unpaid'; readonly tick: number; readonly untilMs: number }
-
-interface HeldStay {
-  readonly record: HeldStayRecord
-  readonly phase: Phase
-}
+  | { readonly type: 'unpaid'; readonly untilMs: number }
 
 /** What a challenge may come late, and a payment after its answer. */
 const patienceMs = 60_000
-const maxStaysEach = 4
-const maxStays = 64
+/** A challenge may come so much before an interval is over: clocks differ, and messages wait. */
+const earlyMs = 5_000
 
 export class StayProvider {
-  private readonly stays = new Map<string, HeldStay>()
-  /** Of earlier runs or connections, until they are offered again or over. */
-  private readonly earlier = new Map<string, HeldStayRecord>()
   private readonly outputs: StayProviderOutput[] = []
-  private policy: StayPolicyTerms
+  private phase: Phase = { type: 'none' }
+  private held: StayTerms | undefined
+  private endsMs = 0
+  /** No challenge counts before. */
+  private notBeforeMs = 0
+  /** Ticks that were answered. */
+  private proved = 0
 
-  constructor(policy: StayPolicyTerms, earlier: readonly HeldStayRecord[]) {
-    this.policy = policy
-    for (const record of earlier) this.earlier.set(keyOf(record.requester, record.terms.stay), record)
+  /** Until when somebody pays for its staying; 0: nobody does. */
+  get paidUntilMs(): number {
+    return this.phase.type === 'none' ? 0 : this.phase.untilMs
   }
 
-  /** Until when seeding a torrent is promised to somebody who pays; 0: to nobody. */
-  paidUntilMs(torrent: string): number {
-    let untilMs = 0
-    for (const { record, phase } of this.stays.values()) {
-      if (record.torrent === torrent && phase.type !== 'writing') untilMs = Math.max(untilMs, phase.untilMs)
-    }
-    return untilMs
+  /** Undefined: there is none. */
+  get terms(): StayTerms | undefined {
+    return this.held
+  }
+
+  /** Charged for it so far. */
+  get charged(): TokenAmount {
+    return this.held === undefined ? zeroAmount : stayOwed(this.held, this.proved)
   }
 
   poll(): StayProviderOutput | undefined {
@@ -111,200 +87,105 @@ export class StayProvider {
   }
 
   nextWakeMs(): number {
-    let nextMs = Number.POSITIVE_INFINITY
-    for (const { phase } of this.stays.values()) if (phase.type !== 'writing') nextMs = Math.min(nextMs, phase.untilMs)
-    return nextMs
+    return this.phase.type === 'none' ? Number.POSITIVE_INFINITY : this.phase.untilMs
   }
 
   handle(input: StayProviderInput, nowMs: number): void {
-    if (input.type === 'policy') this.policy = input.policy
-    else if (input.type === 'told') this.told(input, nowMs)
-    else if (input.type === 'recorded') this.recorded(input.from, input.stay, nowMs)
-    else if (input.type === 'answer') this.answered(input, nowMs)
-    else if (input.type === 'paid') this.paid(input.from, input.stay, input.total, nowMs)
-    else if (input.type === 'gone') this.gone(input.from, input.torrent)
-    else this.wake(nowMs)
+    if (input.type === 'told') this.told(input, nowMs)
+    else if (input.type === 'answer') this.answered(input.tick, input.answer, nowMs)
+    else if (input.type === 'wake') this.wake(nowMs)
+    else if (this.phase.type === 'unpaid' && this.held !== undefined) this.goOn(this.held, nowMs)
   }
 
   private wake(nowMs: number): void {
-    for (const [key, stay] of this.stays) {
-      const { phase, record } = stay
-      if (phase.type === 'writing' || nowMs < phase.untilMs) continue
-      this.tell(record, { type: 'stay-end', stay: record.terms.stay })
-      this.end(key, stay, phase.type === 'unpaid' ? 'not-paid' : endingOfWait(record.terms, nowMs))
-    }
+    const { phase, held } = this
+    if (phase.type === 'none' || held === undefined || nowMs < phase.untilMs) return
+    if (phase.type === 'unpaid') this.tellEnd('not-paid')
+    // Who does not ask after the end has nothing more to ask for.
+    else this.tellEnd(nowMs - patienceMs >= this.endsMs - held.intervalMs ? 'complete' : 'not-asked')
   }
 
-  private told(told: Extract<StayProviderInput, { readonly type: 'told' }>, nowMs: number): void {
-    const { message, from, torrent } = told
-    if (message.type === 'stay-offer') {
-      this.offered(told, message, nowMs)
-      return
-    }
-    const key = keyOf(from, message.stay)
-    const held = this.stays.get(key)
-    if (held === undefined || held.record.torrent !== torrent) return
-    if (message.type === 'stay-end') this.end(key, held, 'ended')
-    else this.challenged(key, held, message)
+  private told({ message, isSeeding, policy }: Extract<StayProviderInput, { type: 'told' }>, nowMs: number): void {
+    if (message.type === 'stay-offer') this.offered(message, isSeeding, policy, nowMs)
+    else if (message.stay !== this.held?.stay) return
+    else if (message.type === 'stay-end') this.end('ended')
+    else this.challenged(message, this.held, nowMs)
   }
 
-  private offered({ from, torrent, isSeeding }: OfferPlace, offer: StayOffer, nowMs: number): void {
-    const { type: _, passed, ...terms } = offer
-    const key = keyOf(from, terms.stay)
-    if (this.stays.has(key)) return
-    const earlier = this.earlier.get(key)
-    const isSame = earlier !== undefined && earlier.torrent === torrent && isSameTerms(earlier.terms, terms)
-    const reason = this.reasonAgainst(terms, isSeeding, from, isSame, nowMs)
-    const place = { requester: from, torrent }
+  private offered(offer: StayTerms, isSeeding: boolean, policy: StayPolicyTerms, nowMs: number): void {
+    const { stay, lastsMs, perHour, intervalMs, blocks } = offer
+    const terms: StayTerms = { stay, lastsMs, perHour, intervalMs, blocks }
+    const reason = this.reasonAgainst(terms, isSeeding, policy)
     if (reason !== undefined) {
-      const { leastPerHour } = this.policy
-      this.tell(place, { type: 'stay-refuse', stay: terms.stay, reason, leastPerHour })
+      this.tell({ type: 'stay-refuse', stay, reason, leastPerHour: policy.leastPerHour })
       return
     }
-    // Of what is not remembered here the word of who paid is taken: it owes from there on.
-    const record = isSame ? earlier : { ...place, terms, paid: stayOwed(terms, passed) }
-    this.earlier.delete(key)
-    this.stays.set(key, { record, phase: { type: 'writing' } })
-    this.outputs.push({ type: 'record', record })
+    this.held = terms
+    this.endsMs = nowMs + lastsMs
+    this.proved = 0
+    this.notBeforeMs = nowMs + intervalMs - earlyMs
+    this.tell({ type: 'stay-accept', stay })
+    this.goOn(terms, nowMs)
   }
 
   private reasonAgainst(
     terms: StayTerms,
     isSeeding: boolean,
-    from: AccountId,
-    isSame: boolean,
-    nowMs: number,
+    { leastPerHour, mostMs }: StayPolicyTerms,
   ): StayRefusal | undefined {
-    const { untilMs, perHour, intervalMs } = terms
-    const { isEarning, leastPerHour, mostMs, leastIntervalMs } = this.policy
-    let ofRequester = 0
-    for (const { record } of this.stays.values()) if (record.requester === from) ofRequester++
+    const { lastsMs, perHour, intervalMs } = terms
+    if (this.held !== undefined) return 'one-already'
     if (!isSeeding) return 'not-seeding'
-    if (!isEarning) return 'not-earning'
-    if (ofRequester >= maxStaysEach || this.stays.size >= maxStays) return 'too-many'
-    // What was promised is kept.
-    if (isSame) return undefined
     if (perHour < leastPerHour || stayOwed(terms, 1) === 0n) return 'too-cheap'
-    if (untilMs - nowMs > mostMs) return 'too-long'
-    return intervalMs < leastIntervalMs ? 'too-often' : undefined
-  }
-
-  private recorded(from: AccountId, stay: Hash256, nowMs: number): void {
-    const key = keyOf(from, stay)
-    const held = this.stays.get(key)
-    if (held?.phase.type !== 'writing') return
-    this.tell(held.record, { type: 'stay-accept', stay })
-    this.goOn(key, held, nowMs)
+    if (lastsMs < intervalMs) return 'too-often'
+    return lastsMs > mostMs ? 'too-long' : undefined
   }
 
   /** Another interval, at most until the end. */
-  private goOn(key: string, held: HeldStay, nowMs: number): void {
-    const untilMs = nowMs + held.record.terms.intervalMs + patienceMs
-    this.stays.set(key, { ...held, phase: { type: 'staying', untilMs } })
-    this.changed(held)
+  private goOn({ intervalMs }: StayTerms, nowMs: number): void {
+    this.phase = { type: 'staying', untilMs: nowMs + intervalMs + patienceMs }
   }
 
-  private challenged(key: string, held: HeldStay, challenge: StayChallenge): void {
-    const { phase, record } = held
-    const { tick } = challenge
-    const isNext = tick > 0 && isPaidUpTo(record, tick - 1) && !isPaidUpTo(record, tick)
-    if (phase.type !== 'staying' || !isNext) return
-    if (challenge.blocks.length > record.terms.blocks) {
-      this.tell(record, { type: 'stay-end', stay: record.terms.stay })
-      this.end(key, held, 'malformed')
+  private challenged(challenge: StayChallenge, held: StayTerms, nowMs: number): void {
+    const { phase } = this
+    const { tick, blocks } = challenge
+    // What is not paid yet is not gone on with.
+    if (phase.type !== 'staying') return
+    // One that comes too soon would let it be read for without end.
+    if (nowMs < this.notBeforeMs || tick !== this.proved + 1 || blocks.length > held.blocks) {
+      this.tellEnd('malformed')
       return
     }
-    const { untilMs } = phase
-    this.stays.set(key, { ...held, phase: { type: 'reading', tick, untilMs } })
-    this.outputs.push({ type: 'read', from: record.requester, torrent: record.torrent, challenge })
+    this.phase = { type: 'reading', tick, untilMs: phase.untilMs }
+    this.outputs.push({ type: 'read', challenge })
   }
 
-  private answered(
-    { from, stay, tick, answer }: Extract<StayProviderInput, { readonly type: 'answer' }>,
-    nowMs: number,
-  ): void {
-    const key = keyOf(from, stay)
-    const held = this.stays.get(key)
-    if (held?.phase.type !== 'reading' || held.phase.tick !== tick) return
+  private answered(tick: number, answer: Hash256 | undefined, nowMs: number): void {
+    const { phase, held } = this
+    if (phase.type !== 'reading' || phase.tick !== tick || held === undefined) return
     if (answer === undefined) {
-      this.tell(held.record, { type: 'stay-end', stay })
-      this.end(key, held, 'content-missing')
+      this.tellEnd('content-missing')
       return
     }
-    this.tell(held.record, { type: 'stay-proof', stay, tick, answer })
-    this.stays.set(key, { ...held, phase: { type: 'unpaid', tick, untilMs: nowMs + patienceMs } })
-    this.changed(held)
+    this.outputs.push({ type: 'charge', amount: stayTickPrice(held, this.proved) })
+    this.tell({ type: 'stay-proof', stay: held.stay, tick, answer })
+    this.proved = tick
+    this.notBeforeMs = nowMs + held.intervalMs - earlyMs
+    this.phase = { type: 'unpaid', untilMs: nowMs + patienceMs }
   }
 
-  private paid(from: AccountId, stay: Hash256, total: TokenAmount, nowMs: number): void {
-    const key = keyOf(from, stay)
-    const held = this.stays.get(key)
-    if (held === undefined) {
-      const earlier = this.earlier.get(key)
-      if (earlier === undefined || total <= earlier.paid) return
-      const record = { ...earlier, paid: total }
-      this.earlier.set(key, record)
-      this.outputs.push({ type: 'record', record })
-      return
-    }
-    if (total <= held.record.paid) return
-    const record = { ...held.record, paid: total }
-    const richer = { ...held, record }
-    this.stays.set(key, richer)
-    this.outputs.push({ type: 'record', record })
-    if (held.phase.type === 'unpaid' && isPaidUpTo(record, held.phase.tick)) this.goOn(key, richer, nowMs)
+  private tell(message: StayProviderMessage): void {
+    this.outputs.push({ type: 'tell', message })
   }
 
-  private gone(from: AccountId, torrent: string): void {
-    for (const [key, held] of this.stays) {
-      const { record } = held
-      if (record.requester === from && record.torrent === torrent) this.end(key, held, 'gone')
-    }
+  private tellEnd(why: HeldStayEnding): void {
+    if (this.held !== undefined) this.tell({ type: 'stay-end', stay: this.held.stay })
+    this.end(why)
   }
 
-  private end(key: string, held: HeldStay, why: HeldStayEnding): void {
-    this.stays.delete(key)
-    const { record } = held
-    // It may come again, and goes on where it was.
-    if (why === 'gone') this.keepEarlier(key, record)
-    this.outputs.push({ type: 'ended', record, why })
-    this.changed(held)
+  private end(why: HeldStayEnding): void {
+    this.phase = { type: 'none' }
+    this.held = undefined
+    this.outputs.push({ type: 'ended', why })
   }
-
-  /** The oldest are forgotten: what a requester may resume is bounded as what it may hold. */
-  private keepEarlier(key: string, record: HeldStayRecord): void {
-    this.earlier.set(key, record)
-    const [oldest] = this.earlier.keys()
-    if (this.earlier.size > maxStays && oldest !== undefined) this.earlier.delete(oldest)
-  }
-
-  private changed({ record }: HeldStay): void {
-    this.outputs.push({ type: 'changed', torrent: record.torrent })
-  }
-
-  private tell(to: Pick<HeldStayRecord, 'requester' | 'torrent'>, message: StayProviderMessage): void {
-    this.outputs.push({ type: 'tell', to: to.requester, torrent: to.torrent, message })
-  }
-}
-
-type StayOffer = Extract<StayRequesterMessage, { readonly type: 'stay-offer' }>
-type OfferPlace = Pick<Extract<StayProviderInput, { readonly type: 'told' }>, 'from' | 'torrent' | 'isSeeding'>
-
-function keyOf(requester: AccountId, stay: Hash256): string {
-  return `${requester} ${stay}`
-}
-
-/** Who does not ask after the end has nothing more to ask for. */
-function endingOfWait({ untilMs, intervalMs }: StayTerms, nowMs: number): HeldStayEnding {
-  return nowMs - patienceMs >= untilMs - intervalMs ? 'complete' : 'not-asked'
-}
-
-function isSameTerms(one: StayTerms, other: StayTerms): boolean {
-  const { untilMs, perHour, intervalMs, blocks } = one
-  const isSamePrice = perHour === other.perHour && intervalMs === other.intervalMs
-  return untilMs === other.untilMs && isSamePrice && blocks === other.blocks
-}
-
-function isPaidUpTo({ terms, paid }: HeldStayRecord, ticks: number): boolean {
-  return stayOwed(terms, ticks) <= paid
 }

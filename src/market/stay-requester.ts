@@ -1,12 +1,11 @@
-// Who pays one seeder to stay: offer, then at each tick a challenge of random blocks, and payment of the tick after it.
-// Guarantees: an offer is on the disk before it is made, a passed tick before it is owed; nothing is owed for a tick that no
-// right answer came for in time; ticks passed are never more than the intervals that went by since it was accepted; what is
-// owed is said as a sum of the whole stay, so that saying it again after a crash pays nothing twice. A machine without
-// I/O; owns the state of one stay.
-import { assert } from '../base/assert.ts'
+// Who pays one seeder to stay, over one connection: offer, then at each tick a challenge of random blocks, and the tick is
+// owed for once it is answered.
+// Guarantees: nothing is owed for a tick that no right answer came for in time; ticks passed are never more than the
+// intervals that went by since it was accepted. A machine without I/O; owns the state of one stay, which ends with the
+// connection: what is owed by then is the payer machine's.
 import { toHex } from '../base/bytes.ts'
-import type { TokenAmount } from '../base/token-amount.ts'
-import type { AccountId, Hash256 } from '../ports/ledger.ts'
+import { type TokenAmount, tokenAmount, zeroAmount } from '../base/token-amount.ts'
+import type { Hash256 } from '../ports/ledger.ts'
 import type { Random } from '../ports/random.ts'
 import {
   drawStayBlocks,
@@ -17,22 +16,14 @@ import {
   type StayRequesterMessage,
   type StayTerms,
   stayOwed,
-  ticksLeft,
+  stayTickPrice,
 } from './stay-messages.ts'
-
-/** What survives a crash. */
-export interface StayRecord {
-  readonly terms: StayTerms
-  readonly provider: AccountId
-  /** Ticks. */
-  readonly passed: number
-}
 
 export type StayEnding =
   | 'complete'
   /** By us. */
   | 'stopped'
-  /** By the seeder: it says so, or its connection is gone. */
+  /** By the seeder, who says so. */
   | 'left'
   | 'no-answer'
   /** Of other content, or of none. */
@@ -44,63 +35,71 @@ export type StayEnding =
 export type StayRequesterInput =
   | { readonly type: 'wake' }
   | { readonly type: 'told'; readonly message: StayProviderMessage }
-  /** The record of so many passed ticks is on the disk. */
-  | { readonly type: 'recorded'; readonly passed: number }
   /** The right answer to the challenge drawn for a tick; undefined: our own blocks could not be read. */
   | { readonly type: 'expected'; readonly tick: number; readonly answer: Hash256 | undefined }
-  | { readonly type: 'gone' }
   | { readonly type: 'stop' }
 
 export type StayRequesterOutput =
-  | { readonly type: 'record'; readonly record: StayRecord }
   | { readonly type: 'tell'; readonly message: StayRequesterMessage }
   /** To be read here and hashed (`stayAnswer`), before the seeder is asked. */
   | { readonly type: 'expect'; readonly challenge: StayChallenge }
-  /** For this stay in all, from its first tick on. */
-  | { readonly type: 'owe'; readonly total: TokenAmount }
+  /** For one tick more. */
+  | { readonly type: 'owe'; readonly amount: TokenAmount }
   | { readonly type: 'ended'; readonly why: StayEnding }
 
 type Phase =
-  | { readonly type: 'writing-offer' }
   | { readonly type: 'offered'; readonly untilMs: number }
   | { readonly type: 'staying'; readonly dueMs: number }
   | { readonly type: 'drawing'; readonly challenge: StayChallenge }
   | { readonly type: 'asking'; readonly tick: number; readonly answer: Hash256; readonly untilMs: number }
-  /** `ending`: it is over once the tick is written, and owed. */
-  | { readonly type: 'writing-tick'; readonly ending?: StayEnding }
   | { readonly type: 'ended' }
 
 export interface StayRequesterOptions {
-  /** Of an earlier run, or one with nothing passed. */
-  readonly record: StayRecord
+  readonly terms: StayTerms
   readonly content: StayContent
   readonly random: Random
 }
 
 const answerOfferMs = 30_000
 /** Short against fetching blocks from somebody else, long enough for a slow disk. */
-const answerMs = 5_000
+const answerMs = 10_000
 
 export class StayRequester {
+  readonly terms: StayTerms
   private readonly options: StayRequesterOptions
   private readonly outputs: StayRequesterOutput[] = []
-  private phase: Phase = { type: 'writing-offer' }
-  private passed: number
+  private readonly endsMs: number
+  private phase: Phase
+  /** Ticks. */
+  private passed = 0
 
-  constructor(options: StayRequesterOptions) {
-    const { record } = options
+  /** Offers it at once. */
+  constructor(options: StayRequesterOptions, nowMs: number) {
     this.options = options
-    this.passed = record.passed
-    this.outputs.push({ type: 'record', record })
+    this.terms = options.terms
+    this.endsMs = nowMs + options.terms.lastsMs
+    this.phase = { type: 'offered', untilMs: nowMs + answerOfferMs }
+    this.tell({ type: 'stay-offer', ...options.terms })
   }
 
-  /** The most that it may come to, what is owed already included: to be set aside before it is offered. Never rises. */
-  most(nowMs: number): TokenAmount {
-    return stayOwed(this.terms, this.passed + this.mostTicks(nowMs))
+  /** It was accepted, and is not over. */
+  get isUnderWay(): boolean {
+    return this.phase.type !== 'offered' && this.phase.type !== 'ended'
   }
 
+  /** For the ticks passed. */
   get owed(): TokenAmount {
-    return stayOwed(this.terms, this.phase.type === 'writing-tick' ? this.passed - 1 : this.passed)
+    return stayOwed(this.terms, this.passed)
+  }
+
+  /** The most that it may come to yet, beyond what is owed. Never rises. */
+  mostToCome(nowMs: number): TokenAmount {
+    const { phase, terms } = this
+    if (phase.type === 'ended') return zeroAmount
+    const isAsking = phase.type === 'drawing' || phase.type === 'asking'
+    const ticks =
+      phase.type === 'staying' ? 1 + this.ticksFrom(phase.dueMs) : this.ticksFrom(nowMs) + (isAsking ? 1 : 0)
+    return tokenAmount(stayOwed(terms, this.passed + ticks) - this.owed)
   }
 
   poll(): StayRequesterOutput | undefined {
@@ -116,52 +115,18 @@ export class StayRequester {
   handle(input: StayRequesterInput, nowMs: number): void {
     if (this.phase.type === 'ended') return
     if (input.type === 'told') this.told(input.message, nowMs)
-    else if (input.type === 'recorded') this.recorded(input.passed, nowMs)
     else if (input.type === 'expected') this.expected(input.tick, input.answer, nowMs)
-    else if (input.type === 'gone') this.end('left')
     else if (input.type === 'stop') this.tellEnd('stopped')
     else if (nowMs >= this.nextWakeMs()) this.due()
   }
 
-  private get terms(): StayTerms {
-    return this.options.record.terms
-  }
-
-  /** One under way was begun in time, and may be answered after the end. */
-  private mostTicks(nowMs: number): number {
-    const { phase, terms } = this
-    if (phase.type === 'ended' || (phase.type === 'writing-tick' && phase.ending !== undefined)) return 0
-    if (phase.type === 'staying') return 1 + ticksLeft(terms, Math.max(nowMs, phase.dueMs))
-    const isUnderWay = phase.type === 'drawing' || phase.type === 'asking'
-    return ticksLeft(terms, nowMs) + (isUnderWay ? 1 : 0)
-  }
-
-  private recorded(passed: number, nowMs: number): void {
-    const { phase } = this
-    if (passed !== this.passed) return
-    if (phase.type === 'writing-offer') {
-      // What an earlier run wrote down and may not have paid.
-      if (passed > 0) this.outputs.push({ type: 'owe', total: stayOwed(this.terms, passed) })
-      if (ticksLeft(this.terms, nowMs) === 0) {
-        this.end('complete')
-        return
-      }
-      this.tell({ type: 'stay-offer', ...this.terms, passed })
-      this.phase = { type: 'offered', untilMs: nowMs + answerOfferMs }
-    } else if (phase.type === 'writing-tick') {
-      this.outputs.push({ type: 'owe', total: stayOwed(this.terms, passed) })
-      if (phase.ending === undefined) this.stay(nowMs)
-      else this.finish(phase.ending)
-    }
+  private ticksFrom(nowMs: number): number {
+    return Math.max(0, Math.floor((this.endsMs - nowMs) / this.terms.intervalMs))
   }
 
   private stay(nowMs: number): void {
-    if (ticksLeft(this.terms, nowMs) > 0) {
-      this.phase = { type: 'staying', dueMs: nowMs + this.terms.intervalMs }
-      return
-    }
-    this.tell({ type: 'stay-end', stay: this.terms.stay })
-    this.finish('complete')
+    if (this.ticksFrom(nowMs) > 0) this.phase = { type: 'staying', dueMs: nowMs + this.terms.intervalMs }
+    else this.tellEnd('complete')
   }
 
   private due(): void {
@@ -209,10 +174,9 @@ export class StayRequester {
     if (nowMs > asked.untilMs) this.tellEnd('no-answer')
     else if (answer !== asked.answer) this.tellEnd('wrong-answer')
     else {
-      assert(asked.tick === this.passed + 1, 'one tick after the other')
-      this.passed = asked.tick
-      this.phase = { type: 'writing-tick' }
-      this.outputs.push({ type: 'record', record: { ...this.options.record, passed: this.passed } })
+      this.outputs.push({ type: 'owe', amount: stayTickPrice(this.terms, this.passed) })
+      this.passed++
+      this.stay(nowMs)
     }
   }
 
@@ -221,17 +185,11 @@ export class StayRequester {
   }
 
   private tellEnd(why: StayEnding): void {
-    if (this.phase.type !== 'writing-offer') this.tell({ type: 'stay-end', stay: this.terms.stay })
+    this.tell({ type: 'stay-end', stay: this.terms.stay })
     this.end(why)
   }
 
   private end(why: StayEnding): void {
-    const { phase } = this
-    if (phase.type !== 'writing-tick') this.finish(why)
-    else this.phase = { type: 'writing-tick', ending: phase.ending ?? why }
-  }
-
-  private finish(why: StayEnding): void {
     this.phase = { type: 'ended' }
     this.outputs.push({ type: 'ended', why })
   }

@@ -118,5 +118,11 @@ export const speedSenders: Readonly<Record<SpeedKind, 'payer' | 'payee' | 'eithe
   'receipt': 'payee',
   'present': 'payee',
   'acknowledge': 'payee',
+  'stay-offer': 'payer',
+  'stay-challenge': 'payer',
+  'stay-accept': 'payee',
+  'stay-refuse': 'payee',
+  'stay-proof': 'payee',
+  'stay-end': 'either',
   'refuse': 'either',
 }

@@ -3,24 +3,29 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { type TokenAmount, tokenAmount, zeroAmount } from '../../src/base/token-amount.ts'
-import { drawStayBlocks, type StayTerms, stayAnswer, stayOwed } from '../../src/market/stay-messages.ts'
-import { type HeldStayRecord, StayProvider } from '../../src/market/stay-provider.ts'
-import { type StayRecord, StayRequester } from '../../src/market/stay-requester.ts'
+import {
+  drawStayBlocks,
+  type StayChallenge,
+  type StayTerms,
+  stayAnswer,
+  stayOwed,
+  stayTickPrice,
+} from '../../src/market/stay-messages.ts'
+import { StayProvider } from '../../src/market/stay-provider.ts'
+import { StayRequester } from '../../src/market/stay-requester.ts'
 import type { AccountId, Hash256 } from '../../src/ports/ledger.ts'
 
-const requester = 'ledger:requester' as AccountId
-const provider = 'ledger:provider' as AccountId
-const torrent = 'torrent'
+const account = 'ledger:provider' as AccountId
 const minuteMs = 60_000
-const terms: StayTerms = {
+const usualTerms: StayTerms = {
   stay: '5a'.repeat(32) as Hash256,
-  untilMs: 60 * minuteMs,
+  lastsMs: 60 * minuteMs,
   perHour: tokenAmount(1_000n),
   intervalMs: 7 * minuteMs,
   blocks: 2,
 }
-const policy = { leastPerHour: tokenAmount(500n), mostMs: 1e9, leastIntervalMs: minuteMs, isEarning: true }
-const content = { pieces: [3, 8], pieceBytes: (piece: number) => (piece === 8 ? 20_000 : 65_536) }
+const policy = { leastPerHour: tokenAmount(500n), mostMs: 1e9 }
+const content = { pieceCount: 9, pieceBytes: (piece: number) => (piece === 8 ? 20_000 : 65_536) }
 
 function seeded(seed: number) {
   let state = seed
@@ -31,287 +36,243 @@ function seeded(seed: number) {
   return { below, fill: (target: Uint8Array) => target.set(target.map(() => below(256))) }
 }
 
-type Crookedness = 'drops-data' | 'vanishes' | 'is-silent' | 'never-pays' | undefined
+interface Faults {
+  readonly dataLostAtMs?: number
+  readonly silentFromMs?: number
+  readonly stopsPayingAtMs?: number
+  /** What a message takes, and a payment. */
+  readonly latencyMs?: number
+  readonly isSeeding?: boolean
+  readonly ownContentLost?: boolean
+}
 
-/** Both sides with their disks and one lane, on one clock. A crash loses what is in memory and on the wire. */
+/** Both sides on one clock, and what went between them. */
 class World {
   nowMs = 0
-  crooked: Crookedness
-  readonly paid: TokenAmount[] = [zeroAmount]
   readonly ended: string[] = []
-  reads = 0
-  requesterDisk: StayRecord = { terms, provider, passed: 0 }
-  providerDisk: HeldStayRecord[] = []
-  requester!: StayRequester
-  provider = new StayProvider(policy, [])
-  /** Steps until one of both dies. */
-  fuse = Number.POSITIVE_INFINITY
+  owed: TokenAmount = zeroAmount
+  charged: TokenAmount = zeroAmount
+  paid: TokenAmount = zeroAmount
+  mostUnpaid = 0n
+  readonly challenges: StayChallenge[] = []
+  private readonly later: { readonly atMs: number; readonly run: () => void }[] = []
+  private readonly faults: Faults
+  private readonly requester: StayRequester
+  private readonly provider = new StayProvider()
 
-  constructor() {
-    this.startRequester()
+  constructor(terms: Partial<StayTerms> = {}, faults: Faults = {}) {
+    this.faults = faults
+    this.requester = new StayRequester({ terms: { ...usualTerms, ...terms }, content, random: seeded(5) }, 0)
   }
 
-  get total(): TokenAmount {
-    return this.paid.at(-1) as TokenAmount
+  get paidUntilMs(): number {
+    return this.provider.paidUntilMs
   }
 
-  startRequester(): void {
-    this.requester = new StayRequester({ record: this.requesterDisk, content, random: seeded(5) })
-  }
-
-  crash(who: 'requester' | 'provider'): void {
-    const gone = { type: 'gone', from: requester, torrent } as const
-    if (who === 'provider') this.provider = new StayProvider(policy, this.providerDisk)
-    else this.provider.handle(gone, this.nowMs)
-    this.startRequester()
-  }
-
-  private blocks(count: readonly { readonly length: number }[], byte: number): Uint8Array[] {
-    return count.map(({ length }) => new Uint8Array(length).fill(byte))
-  }
-
-  private payerStep(): boolean {
-    const output = this.requester.poll()
-    if (output === undefined) return false
-    if (output.type === 'record') {
-      this.requesterDisk = output.record
-      this.requester.handle({ type: 'recorded', passed: output.record.passed }, this.nowMs)
-    } else if (output.type === 'expect') {
-      const answer = stayAnswer(provider, output.challenge, this.blocks(output.challenge.blocks, 1))
-      this.requester.handle({ type: 'expected', tick: output.challenge.tick, answer }, this.nowMs)
-    } else if (output.type === 'owe') {
-      // What is owed is known on the disk before.
-      assert.ok(output.total <= stayOwed(terms, this.requesterDisk.passed))
-      if (this.crooked === 'never-pays' || output.total < this.total) return true
-      this.paid.push(output.total)
-      this.provider.handle({ type: 'paid', from: requester, stay: terms.stay, total: output.total }, this.nowMs)
-    } else if (output.type === 'ended') this.ended.push(output.why)
-    else {
-      const told = { type: 'told', from: requester, torrent, isSeeding: true, message: output.message } as const
-      this.provider.handle(told, this.nowMs)
-    }
-    return true
-  }
-
-  private payeeStep(): boolean {
-    const output = this.provider.poll()
-    if (output === undefined) return false
-    if (output.type === 'record') {
-      this.providerDisk = [output.record]
-      const { stay } = output.record.terms
-      this.provider.handle({ type: 'recorded', from: requester, stay }, this.nowMs)
-    } else if (output.type === 'tell') this.requester.handle({ type: 'told', message: output.message }, this.nowMs)
-    else if (output.type === 'read') this.read(output.challenge)
-    else if (output.type === 'ended') this.ended.push(output.why)
-    return true
-  }
-
-  private read(challenge: Parameters<typeof stayAnswer>[1]): void {
-    this.reads++
-    if (this.crooked === 'is-silent') return
-    const { tick, blocks } = challenge
-    const answer = stayAnswer(provider, challenge, this.blocks(blocks, this.crooked === 'drops-data' ? 0 : 1))
-    this.provider.handle({ type: 'answer', from: requester, stay: terms.stay, tick, answer }, this.nowMs)
-  }
-
-  settle(): void {
-    while (this.fuse > 0 && (this.payerStep() || this.payeeStep())) this.fuse--
-  }
-
-  /** Until so late, from one wake-up to the next. */
-  run(untilMs: number, victim: 'requester' | 'provider' = 'provider'): void {
+  /** Until so late, or until both have ended. */
+  run(untilMs: number): this {
     for (;;) {
-      this.settle()
-      if (this.fuse === 0) {
-        this.fuse = Number.POSITIVE_INFINITY
-        this.crash(victim)
-        continue
+      this.drain()
+      const next = this.later.toSorted((one, other) => one.atMs - other.atMs)[0]
+      const wakeMs = Math.min(this.requester.nextWakeMs(), this.provider.nextWakeMs(), next?.atMs ?? Infinity)
+      if (wakeMs > untilMs || (this.ended.length === 2 && next === undefined)) return this
+      this.nowMs = Math.max(this.nowMs, wakeMs)
+      if (next !== undefined && next.atMs <= this.nowMs) {
+        this.later.splice(this.later.indexOf(next), 1)
+        next.run()
       }
-      const nextMs = Math.min(this.requester.nextWakeMs(), this.provider.nextWakeMs())
-      if (nextMs > untilMs) break
-      this.nowMs = Math.max(this.nowMs, nextMs)
       this.requester.handle({ type: 'wake' }, this.nowMs)
       this.provider.handle({ type: 'wake' }, this.nowMs)
     }
-    this.nowMs = Math.max(this.nowMs, untilMs)
+  }
+
+  offerAgain(): void {
+    const message = { type: 'stay-offer', ...usualTerms, stay: '77'.repeat(32) as Hash256 } as const
+    this.provider.handle({ type: 'told', message, isSeeding: true, policy }, this.nowMs)
+  }
+
+  challenge(challenge: StayChallenge): void {
+    this.provider.handle({ type: 'told', message: challenge, isSeeding: true, policy }, this.nowMs)
+    this.drain()
+  }
+
+  private after(run: () => void): void {
+    this.later.push({ atMs: this.nowMs + (this.faults.latencyMs ?? 0), run })
+  }
+
+  private drain(): void {
+    for (let output = this.requester.poll(); output !== undefined; output = this.requester.poll()) {
+      if (output.type === 'tell') {
+        const { message } = output
+        if (message.type === 'stay-challenge') this.challenges.push(message)
+        const told = { type: 'told', message, isSeeding: this.faults.isSeeding !== false, policy } as const
+        this.after(() => this.provider.handle(told, this.nowMs))
+      } else if (output.type === 'expect') {
+        const { challenge } = output
+        const answer = this.faults.ownContentLost === true ? undefined : answerTo(challenge, 1)
+        this.after(() => this.requester.handle({ type: 'expected', tick: challenge.tick, answer }, this.nowMs))
+      } else if (output.type === 'owe') this.owe(output.amount)
+      else this.ended.push(output.why)
+    }
+    for (let output = this.provider.poll(); output !== undefined; output = this.provider.poll()) {
+      const { nowMs, faults } = this
+      if (output.type === 'tell') {
+        const { message } = output
+        if (nowMs >= (faults.silentFromMs ?? Infinity)) continue
+        this.after(() => this.requester.handle({ type: 'told', message }, this.nowMs))
+      } else if (output.type === 'read') {
+        const { challenge } = output
+        const answer = answerTo(challenge, nowMs >= (faults.dataLostAtMs ?? Infinity) ? 0 : 1)
+        this.after(() => this.provider.handle({ type: 'answer', tick: challenge.tick, answer }, this.nowMs))
+      } else if (output.type === 'charge') {
+        this.charged = tokenAmount(this.charged + output.amount)
+        const unpaid = this.charged - this.paid
+        if (unpaid > this.mostUnpaid) this.mostUnpaid = unpaid
+      } else this.ended.push(output.why)
+    }
+  }
+
+  private owe(amount: TokenAmount): void {
+    this.owed = tokenAmount(this.owed + amount)
+    if (this.nowMs >= (this.faults.stopsPayingAtMs ?? Infinity)) return
+    this.after(() => {
+      this.paid = tokenAmount(this.paid + amount)
+      this.provider.handle({ type: 'paid' }, this.nowMs)
+    })
   }
 }
 
-describe('paid staying', () => {
-  test('who stays is paid for each interval until the end, and no more than the price of the time', () => {
-    const world = new World()
-    world.run(2 * terms.untilMs)
-    assert.equal(world.total, stayOwed(terms, 8))
-    assert.deepEqual(world.ended, ['complete', 'ended'])
-    assert.ok(world.total <= terms.perHour)
+function answerTo(challenge: StayChallenge, byte: number): Hash256 {
+  return stayAnswer(
+    account,
+    challenge,
+    challenge.blocks.map(({ length }) => new Uint8Array(length).fill(byte)),
+  )
+}
+
+const tickPrice = stayOwed(usualTerms, 1)
+
+describe('a stay', () => {
+  test('is paid for each whole interval, and both know when it is over', () => {
+    const world = new World({}, { latencyMs: 200 }).run(90 * minuteMs)
+    assert.equal(world.paid, stayOwed(usualTerms, 8))
+    assert.equal(world.charged, world.paid)
+    assert.deepEqual(world.ended.sort(), ['complete', 'ended'])
+    assert.equal(world.paidUntilMs, 0)
   })
 
-  test('seeding is promised while somebody pays for it, and not before or after', () => {
-    const world = new World()
-    assert.equal(world.provider.paidUntilMs(torrent), 0)
-    world.run(30 * minuteMs)
-    assert.ok(world.provider.paidUntilMs(torrent) > world.nowMs)
-    assert.equal(world.provider.paidUntilMs('another'), 0)
-    world.run(2 * terms.untilMs)
-    assert.equal(world.provider.paidUntilMs(torrent), 0)
+  test('is paid until so late for who asks whether to leave', () => {
+    const world = new World().run(10 * minuteMs)
+    assert.ok(world.paidUntilMs > world.nowMs && world.paidUntilMs <= world.nowMs + 9 * minuteMs)
   })
 
-  for (const [crooked, why] of [
-    ['drops-data', 'wrong-answer'],
-    ['is-silent', 'no-answer'],
-  ] as const) {
-    test(`a seeder that ${crooked.replace('-', ' ')} is paid up to the last challenge it passed: ${why}`, () => {
-      const world = new World()
-      world.run(15 * minuteMs)
-      world.crooked = crooked
-      world.run(2 * terms.untilMs)
-      assert.equal(world.total, stayOwed(terms, 2))
-      assert.equal(world.ended[0], why)
-    })
-  }
-
-  test('a seeder that vanishes is paid up to the last challenge it passed', () => {
-    const world = new World()
-    world.run(15 * minuteMs)
-    world.requester.handle({ type: 'gone' }, world.nowMs)
-    world.run(2 * terms.untilMs)
-    assert.equal(world.total, stayOwed(terms, 2))
-    assert.equal(world.ended[0], 'left')
-  })
-
-  test('for a requester that does not pay nobody stays longer than one interval and a minute, or reads twice', () => {
-    const world = new World()
-    world.crooked = 'never-pays'
-    world.run(terms.intervalMs + minuteMs)
-    assert.equal(world.provider.paidUntilMs(torrent), 0)
-    assert.ok(world.ended.includes('not-paid'))
-    world.run(2 * terms.untilMs)
-    assert.equal(world.reads, 1)
-  })
-
-  test('whoever dies at whatever step, nothing is paid twice, nor for more time than went by', () => {
-    for (const victim of ['requester', 'provider'] as const) {
-      for (let fuse = 1; fuse < 70; fuse++) {
-        const world = new World()
-        world.fuse = fuse
-        world.run(2 * terms.untilMs, victim)
-        assert.ok(world.total <= stayOwed(terms, 8), `${victim} ${fuse}: ${world.total}`)
-        // One interval is lost with a crash, and the rest goes on.
-        assert.ok(world.total >= stayOwed(terms, 7), `${victim} ${fuse}: ${world.total}`)
-        assert.ok(
-          world.paid.every((sum, at) => at === 0 || sum >= (world.paid[at - 1] as bigint)),
-          'sums only grow',
-        )
-      }
-    }
-  })
-
-  test('what is to be set aside never rises, and covers what is owed', () => {
-    const world = new World()
-    let before = world.requester.most(0)
-    assert.equal(before, stayOwed(terms, 8))
-    for (let nowMs = 0; nowMs < 2 * terms.untilMs; nowMs += 10_000) {
-      world.run(nowMs)
-      const most = world.requester.most(world.nowMs)
-      assert.ok(most <= before && most >= world.requester.owed, `${most} at ${nowMs}`)
-      before = most
-    }
-    assert.equal(before, world.total)
-  })
-})
-
-describe('an offer to stay', () => {
-  const offer: StayTerms & { readonly type: 'stay-offer'; readonly passed: number } = {
-    type: 'stay-offer',
-    ...terms,
-    passed: 0,
-  }
-  const answerTo = (message: typeof offer, isSeeding = true, ours = policy) => {
-    const asked = new StayProvider(ours, [])
-    asked.handle({ type: 'told', from: requester, torrent, isSeeding, message }, 0)
-    const output = asked.poll()
-    return output?.type === 'tell' && output.message.type === 'stay-refuse' ? output.message.reason : output?.type
-  }
-
-  test('is refused with the reason, and otherwise written down before it is accepted', () => {
-    assert.equal(answerTo(offer), 'record')
-    assert.equal(answerTo(offer, false), 'not-seeding')
-    assert.equal(answerTo(offer, true, { ...policy, isEarning: false }), 'not-earning')
-    assert.equal(answerTo({ ...offer, perHour: tokenAmount(499n) }), 'too-cheap')
-    assert.equal(answerTo({ ...offer, untilMs: 2e9 }), 'too-long')
-    assert.equal(answerTo({ ...offer, perHour: tokenAmount(9_000n), intervalMs: 1_000 }), 'too-often')
-  })
-
-  test('that brings nothing a tick is too cheap even for who asks for nothing', () => {
-    const free = { ...policy, leastPerHour: zeroAmount }
-    assert.equal(answerTo({ ...offer, perHour: tokenAmount(1n) }, true, free), 'too-cheap')
-  })
-
-  test('is one of at most four of a requester', () => {
-    const asked = new StayProvider(policy, [])
-    const answers: string[] = []
-    for (let byte = 0; byte < 6; byte++) {
-      const stay = `0${byte}`.repeat(32) as Hash256
-      const message = { ...offer, stay }
-      asked.handle({ type: 'told', from: requester, torrent, isSeeding: true, message }, 0)
-      for (let output = asked.poll(); output !== undefined; output = asked.poll()) answers.push(output.type)
-    }
-    assert.deepEqual(answers, ['record', 'record', 'record', 'record', 'tell', 'tell'])
-  })
-
-  test('that was accepted before is accepted again though the price has risen since', () => {
-    const dearer = { ...policy, leastPerHour: tokenAmount(5_000n) }
-    const record = { terms, requester, torrent, paid: stayOwed(terms, 2) }
-    const asked = new StayProvider(dearer, [record])
-    asked.handle({ type: 'told', from: requester, torrent, isSeeding: true, message: { ...offer, passed: 2 } }, 0)
-    assert.deepEqual(asked.poll(), { type: 'record', record })
-  })
-})
-
-describe('a challenge', () => {
-  test('asks for blocks of pieces that are there, within their bounds', () => {
+  test('costs what its ticks cost together, whatever is rounded', () => {
     fc.assert(
-      fc.property(fc.nat(), (seed) => {
-        for (const { piece, offset, length } of drawStayBlocks(content, 4, seeded(seed))) {
-          assert.ok(content.pieces.includes(piece))
-          assert.ok(length > 0 && length <= 16_384 && offset + length <= content.pieceBytes(piece))
-        }
+      fc.property(fc.bigInt(0n, 10n ** 30n), fc.integer({ min: 1, max: 86_400_000 }), (perHour, intervalMs) => {
+        const terms = { ...usualTerms, perHour: tokenAmount(perHour), intervalMs }
+        const sum = [0, 1, 2, 3, 4].reduce((all, passed) => all + stayTickPrice(terms, passed), 0n)
+        assert.equal(sum, stayOwed(terms, 5))
       }),
     )
   })
 
-  test('has another answer for every account, stay, tick, nonce and content', () => {
-    const asked = { stay: terms.stay, tick: 1, nonce: '01'.repeat(32) as Hash256, blocks: [blockOf(4)] }
-    const data = [new Uint8Array(4)]
-    const answers = new Set([
-      stayAnswer(provider, asked, data),
-      stayAnswer(requester, asked, data),
-      stayAnswer(provider, { ...asked, stay: '02'.repeat(32) as Hash256 }, data),
-      stayAnswer(provider, { ...asked, tick: 2 }, data),
-      stayAnswer(provider, { ...asked, nonce: '03'.repeat(32) as Hash256 }, data),
-      stayAnswer(provider, asked, [new Uint8Array(4).fill(1)]),
-    ])
-    assert.equal(answers.size, 6)
+  test('is refused where it is too cheap, too long, too short, or nobody seeds', () => {
+    const refused = (terms: Partial<StayTerms>, faults?: Faults) => new World(terms, faults).run(minuteMs).ended
+    assert.deepEqual(refused({ perHour: tokenAmount(499n) }), ['too-cheap'])
+    assert.deepEqual(refused({ lastsMs: 2e9 }), ['too-long'])
+    assert.deepEqual(refused({ lastsMs: 6 * minuteMs }), ['too-often'])
+    assert.deepEqual(refused({}, { isSeeding: false }), ['not-seeding'])
   })
 
-  test('with more blocks than agreed, or of another tick, is not worked for', () => {
-    const world = new World()
-    world.run(minuteMs)
-    const nonce = '01'.repeat(32) as Hash256
-    const ask = (tick: number, blocks: number) => {
-      const message = { type: 'stay-challenge', stay: terms.stay, tick, nonce, blocks: Array(blocks).fill(blockOf(4)) }
-      const told = { type: 'told', from: requester, torrent, isSeeding: true, message } as const
-      world.provider.handle(told as never, world.nowMs)
-      world.settle()
-    }
-    ask(2, 1)
-    assert.equal(world.reads, 0)
-    ask(1, 3)
-    assert.equal(world.reads, 0)
-    assert.ok(world.ended.includes('malformed'))
+  test('is one at a time on a connection', () => {
+    const world = new World().run(minuteMs)
+    world.offerAgain()
+    world.run(90 * minuteMs)
+    assert.equal(world.paid, stayOwed(usualTerms, 8))
   })
 })
 
-function blockOf(length: number) {
-  return { piece: 3, offset: 0, length }
-}
+describe('who stays', () => {
+  test('is not paid for an interval at whose end it lacks the content', () => {
+    const world = new World({}, { dataLostAtMs: 20 * minuteMs }).run(90 * minuteMs)
+    assert.equal(world.owed, stayOwed(usualTerms, 2))
+    assert.ok(world.ended.includes('wrong-answer'))
+  })
+
+  test('is not paid for what it does not answer in time', () => {
+    const world = new World({}, { silentFromMs: 20 * minuteMs }).run(90 * minuteMs)
+    assert.equal(world.owed, stayOwed(usualTerms, 2))
+    assert.ok(world.ended.includes('no-answer'))
+    assert.equal(new World({}, { latencyMs: 5_100 }).run(90 * minuteMs).owed, 0n)
+  })
+
+  test('works for no second interval before the first is paid', () => {
+    const world = new World({}, { stopsPayingAtMs: 10 * minuteMs }).run(90 * minuteMs)
+    assert.equal(world.paid, tickPrice)
+    assert.ok(world.charged <= world.paid + tickPrice + 1n)
+    assert.ok(world.ended.includes('not-paid'))
+  })
+
+  test('ends it where a challenge comes too soon, skips a tick, or asks for more than was agreed', () => {
+    const wrong = [
+      { atMs: 2 * minuteMs, tick: 1, count: 2 },
+      { atMs: 6.95 * minuteMs, tick: 2, count: 2 },
+      { atMs: 6.95 * minuteMs, tick: 1, count: 3 },
+    ]
+    for (const { atMs, tick, count } of wrong) {
+      const world = new World().run(minuteMs)
+      world.nowMs = atMs
+      const blocks = drawStayBlocks(content, count, seeded(1))
+      world.challenge({ type: 'stay-challenge', stay: usualTerms.stay, tick, nonce: usualTerms.stay, blocks })
+      assert.deepEqual(world.ended, ['malformed'])
+      assert.equal(world.charged, 0n)
+    }
+  })
+
+  test('answers for its own account, tick and nonce alone', () => {
+    const world = new World().run(16 * minuteMs)
+    const [first, second] = world.challenges
+    assert.ok(first !== undefined && second !== undefined && first.nonce !== second.nonce)
+    const blocks = first.blocks.map(({ length }) => new Uint8Array(length))
+    const answer = stayAnswer(account, first, blocks)
+    assert.notEqual(stayAnswer('ledger:other' as AccountId, first, blocks), answer)
+    assert.notEqual(stayAnswer(account, { ...first, tick: 2 }, blocks), answer)
+    assert.notEqual(stayAnswer(account, { ...first, nonce: second.nonce }, blocks), answer)
+  })
+})
+
+describe('who pays', () => {
+  test('asks for blocks that exist, at places nobody knows before', () => {
+    const blocks = drawStayBlocks(content, 500, seeded(9))
+    for (const { piece, offset, length } of blocks) {
+      assert.ok(length > 0 && length <= 16_384 && offset + length <= content.pieceBytes(piece))
+    }
+    assert.ok(new Set(blocks.map(({ piece, offset }) => `${piece} ${offset}`)).size > 30)
+  })
+
+  test('ends it where it cannot read what it asks for', () => {
+    const world = new World({}, { ownContentLost: true }).run(90 * minuteMs)
+    assert.ok(world.ended.includes('own-content'))
+    assert.equal(world.owed, 0n)
+  })
+
+  test('whatever goes wrong and when, owes for no more than what was proved, and is owed no more than an interval', () => {
+    const at = fc.option(fc.integer({ min: 0, max: 80 * minuteMs }), { nil: undefined })
+    const faults = fc.record({
+      dataLostAtMs: at,
+      silentFromMs: at,
+      stopsPayingAtMs: at,
+      latencyMs: fc.integer({ min: 0, max: 30_000 }),
+    })
+    fc.assert(
+      fc.property(faults, fc.integer({ min: 10_000, max: 20 * minuteMs }), (made, intervalMs) => {
+        const given = Object.fromEntries(Object.entries(made).filter(([, value]) => value !== undefined)) as Faults
+        const terms = { ...usualTerms, intervalMs }
+        const world = new World(terms, given).run(200 * minuteMs)
+        assert.ok(world.owed <= world.charged && world.paid <= world.owed)
+        assert.ok(world.mostUnpaid <= stayOwed(terms, 1) + 1n)
+        assert.ok(world.owed <= stayOwed(terms, Math.floor(usualTerms.lastsMs / intervalMs)))
+      }),
+    )
+  })
+})

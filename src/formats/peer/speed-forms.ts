@@ -10,17 +10,23 @@ import { signedReceiptForm } from '../money/receipt.ts'
 import { account, amount, bytes32, signatureBytes, whole } from '../money/typed-forms.ts'
 import { signedVoucherForm } from '../money/voucher-codec.ts'
 import {
+  leastStayIntervalMs,
   maxJobMs,
   maxSpeedLanes,
   maxSpeedLedgers,
   maxSpeedMessageBytes,
   maxSpeedSeats,
+  maxStayBlockBytes,
+  maxStayBlocks,
+  maxStayMs,
   maxStepMs,
   maxUnits,
   maxWordLength,
+  mostStayIntervalMs,
   type SpeedPlain,
   type SpeedStatement,
   speedVersion,
+  stayRefusalReasons,
 } from './speed-messages.ts'
 
 /** The kinds of which others than those they are made to may be shown a copy: their bodies name their author alone. */
@@ -100,6 +106,7 @@ const stepMs = within(1, maxStepMs)
 const weight = within(1_024, 2_048)
 const shares = within(0, maxSpeedSeats)
 const commitments = seats({ account, commitment: hash256 }, 0)
+const stayBlock = { piece: whole, offset: whole, length: within(1, maxStayBlockBytes) }
 const optionalVoucher = optional(signedVoucherForm)
 const optionalLane = optional(lane)
 
@@ -124,6 +131,18 @@ export const plainForms: Variants<WirePlain> = {
   'voucher': { a: amount, l: lane, s: signatureBytes },
   'ack': { a: amount, l: lane, w: whole },
   'finish': { lanes: list(lane, 1, maxSpeedLanes) },
+  'stay-offer': {
+    stay: hash256,
+    lastsMs: within(1, maxStayMs),
+    perHour: amount,
+    intervalMs: within(leastStayIntervalMs, mostStayIntervalMs),
+    blocks: within(1, maxStayBlocks),
+  },
+  'stay-accept': { stay: hash256 },
+  'stay-refuse': { stay: hash256, reason: words(stayRefusalReasons), leastPerHour: amount },
+  'stay-challenge': { stay: hash256, tick: whole, nonce: hash256, blocks: list(record(stayBlock), 1, maxStayBlocks) },
+  'stay-proof': { stay: hash256, tick: whole, answer: hash256 },
+  'stay-end': { stay: hash256 },
   'refuse': { of: word, reason: word, lane: optionalLane },
 }
 

@@ -19,6 +19,13 @@ export const maxSpeedSeats = 64
 /** How long a step of a round may be open, and a job may last: a minute, and 30 days. */
 export const maxStepMs = 60_000
 export const maxJobMs: number = 30 * 24 * 3_600_000
+/** A stay is offered for a year at most, and proved between every ten seconds and once a day. */
+export const maxStayMs: number = 365 * 24 * 3_600_000
+export const leastStayIntervalMs = 10_000
+export const mostStayIntervalMs: number = 24 * 3_600_000
+/** Of one challenge, each a block of a piece or less. */
+export const maxStayBlocks = 16
+export const maxStayBlockBytes = 16_384
 /** 2^33 units of 1 MiB are 2^53 bytes. */
 export const maxUnits: number = 2 ** 33
 /** Letters and hyphens: the kind of a message and the reason of a refusal. */
@@ -53,6 +60,18 @@ interface PayeeMark {
   readonly lane: LaneId
   readonly voucher?: SignedVoucher
 }
+
+/** Milliseconds, and base units for an hour; `blocks`: the most of one challenge. */
+interface StayOfferTerms {
+  readonly stay: Hash256
+  readonly lastsMs: number
+  readonly perHour: TokenAmount
+  readonly intervalMs: number
+  readonly blocks: number
+}
+
+export const stayRefusalReasons = ['not-seeding', 'too-cheap', 'too-long', 'too-often', 'one-already'] as const
+type StayRefusalReason = (typeof stayRefusalReasons)[number]
 
 interface SealedMember {
   readonly account: AccountId
@@ -95,6 +114,24 @@ export type SpeedPlain =
       readonly windowBytes: number
     }
   | { readonly type: 'finish'; readonly lanes: readonly LaneId[] }
+  /** Paid staying (src/market/stay-messages.ts): what it comes to is paid on the same lanes. */
+  | ({ readonly type: 'stay-offer' } & StayOfferTerms)
+  | { readonly type: 'stay-accept'; readonly stay: Hash256 }
+  | {
+      readonly type: 'stay-refuse'
+      readonly stay: Hash256
+      readonly reason: StayRefusalReason
+      readonly leastPerHour: TokenAmount
+    }
+  | {
+      readonly type: 'stay-challenge'
+      readonly stay: Hash256
+      readonly tick: number
+      readonly nonce: Hash256
+      readonly blocks: readonly { readonly piece: number; readonly offset: number; readonly length: number }[]
+    }
+  | { readonly type: 'stay-proof'; readonly stay: Hash256; readonly tick: number; readonly answer: Hash256 }
+  | { readonly type: 'stay-end'; readonly stay: Hash256 }
   /** `of` is the kind of the message refused, `reason` one of `speedRefusals` or a later one. */
   | { readonly type: 'refuse'; readonly of: string; readonly reason: string; readonly lane?: LaneId }
 

@@ -4,7 +4,12 @@ import fc from 'fast-check'
 import { toHex } from '../../../src/base/bytes.ts'
 import { type InfoHashV1, type InfoHashV2, infoHashV1, infoHashV2, type PeerId, peerId } from '../../../src/base/ids.ts'
 import { shownKinds } from '../../../src/formats/peer/speed-forms.ts'
-import type { SpeedMessage, SpeedPlain, SpeedStatement } from '../../../src/formats/peer/speed-messages.ts'
+import {
+  type SpeedMessage,
+  type SpeedPlain,
+  type SpeedStatement,
+  stayRefusalReasons,
+} from '../../../src/formats/peer/speed-messages.ts'
 import type { AccountId, Hash256, LaneId, RailId } from '../../../src/ports/ledger.ts'
 import {
   accountOn,
@@ -85,6 +90,30 @@ export function plainOn(rail: RailId): Readonly<Record<SpeedPlain['type'], fc.Ar
     'voucher': record({ type: kind('voucher'), voucher: signedVoucher }),
     'acknowledge': record({ type: kind('acknowledge'), lane, cumulativeAmount: amount, windowBytes: whole }),
     'finish': record({ type: kind('finish'), lanes: lanes(lane, 1) }),
+    'stay-offer': record({
+      type: kind('stay-offer'),
+      stay: hash,
+      lastsMs: fc.integer({ min: 1, max: 365 * 86_400_000 }),
+      perHour: amount,
+      intervalMs: fc.integer({ min: 10_000, max: 86_400_000 }),
+      blocks: fc.integer({ min: 1, max: 16 }),
+    }),
+    'stay-accept': record({ type: kind('stay-accept'), stay: hash }),
+    'stay-refuse': record({
+      type: kind('stay-refuse'),
+      stay: hash,
+      reason: fc.constantFrom(...stayRefusalReasons),
+      leastPerHour: amount,
+    }),
+    'stay-challenge': record({
+      type: kind('stay-challenge'),
+      stay: hash,
+      tick: whole,
+      nonce: hash,
+      blocks: lanes(record({ piece: whole, offset: whole, length: fc.integer({ min: 1, max: 16_384 }) }), 1),
+    }),
+    'stay-proof': record({ type: kind('stay-proof'), stay: hash, tick: whole, answer: hash }),
+    'stay-end': record({ type: kind('stay-end'), stay: hash }),
     'refuse': fc.oneof(
       record({ type: kind('refuse'), of: word, reason: word }),
       record({ type: kind('refuse'), of: word, reason: word, lane }),
