@@ -56,5 +56,6 @@ const usualSpeed: SpeedConfig = {
   floorPrice: tokens(0.01),
   capPrice: tokens(100),
   dayBudget: tokens(plenty),
+  leastPerHour: tokenAmount(0n),
   inPrivateTorrents: false,
 }

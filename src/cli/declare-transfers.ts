@@ -59,6 +59,12 @@ function addTransferOptions(command: Command): Command {
       'with --earn: when complete, seed while a torrent brings so much an hour, such as 2TEST',
       parseHourly,
     )
+    .option(
+      '--keep-seeded <time>',
+      'with --pay: pay seeders to stay, for so long from now, out of what the download leaves',
+      parseDuration,
+    )
+    .option('--seeders <number>', 'with --keep-seeded: how many (default: 1)', parseCount)
     .option('--ledger <name>', 'with --pay or --earn: this ledger alone (default: all that are trusted)')
     .option('--wallet-account <number>', 'with --pay or --earn: which account (default: 0)', parseAccountNumber)
     .option('--data <dir>', 'with --pay or --earn: the folder of wallet and ledgers (default: as for `wallet`)')
@@ -106,6 +112,7 @@ export function addSeed(program: Command, run: RunCommand): void {
     )
     .argument('<torrent...>', 'torrent files, then PATH')
     .usage('[options] <torrent...> [path]')
+    .option('--pay <amount>', 'with --keep-seeded: the most to pay for it, such as 20TEST')
     .option('--partial', 'serve what is here of content that is not complete')
     .option('--super-seed', 'as the first seed, give each piece out as seldom as can be (BEP 16)')
   addTransferOptions(command).action((names: string[], options) =>

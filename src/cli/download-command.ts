@@ -22,7 +22,8 @@ export async function runDownload(
   options: DownloadOptions,
   context: CommandContext,
 ): CommandResult {
-  const { select } = options
+  const { select, keepSeeded } = options
+  const hasGoal = options.stay === true || [options.seedRatio, options.seedTime].some((goal) => goal !== undefined)
   return runTransferTask(
     {
       mode: 'download',
@@ -34,7 +35,8 @@ export async function runDownload(
       staysSeeding: options.stay === true,
       preallocates: options.preallocate === true,
     },
-    options,
+    // Who pays others to stay is there itself meanwhile, to prove that they do.
+    hasGoal || keepSeeded === undefined ? options : { ...options, seedTime: keepSeeded },
     context,
     await speedRequest(
       { ...options, pays: options.pay, isQuote: options.quote === true, deadlineSeconds: options.deadline },

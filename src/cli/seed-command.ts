@@ -1,5 +1,6 @@
 // `swarmbid seed`: content that is here, verified and then served until a goal is reached or it is interrupted.
 // Owns nothing: run-transfers.ts does the work.
+import { SwarmbidError } from '../base/errors.ts'
 import type { CommandContext, CommandResult } from './command-context.ts'
 import { speedRequest } from './speed-options.ts'
 import { runTransferTask, type TransferOptions } from './transfer-options.ts'
@@ -7,6 +8,7 @@ import { runTransferTask, type TransferOptions } from './transfer-options.ts'
 export interface SeedOptions extends TransferOptions {
   readonly partial?: boolean
   readonly superSeed?: boolean
+  readonly pay?: string
 }
 
 /** The last of several names is the content or the folder it is in, unless it is another torrent. */
@@ -17,6 +19,9 @@ export function splitSeedArguments(names: readonly string[]): { sources: readonl
 }
 
 export async function runSeed(names: readonly string[], options: SeedOptions, context: CommandContext): CommandResult {
+  if (options.pay !== undefined && options.keepSeeded === undefined) {
+    throw new SwarmbidError('usage', 'a seed pays for nothing but staying: --pay needs --keep-seeded')
+  }
   return runTransferTask(
     {
       mode: 'seed',
@@ -27,6 +32,6 @@ export async function runSeed(names: readonly string[], options: SeedOptions, co
     },
     options,
     context,
-    await speedRequest(options, context),
+    await speedRequest({ ...options, pays: options.pay }, context),
   )
 }

@@ -8,6 +8,7 @@ import type {
   SpeedEvent,
   SpeedParty,
   SpeedRow,
+  StayRow,
   TorrentQuote,
   TorrentSpeedSnapshot,
   TransferEvent,
@@ -51,6 +52,16 @@ function rowOf({
   }
 }
 
+function stayOf({ account, side, perHour, amount, leftMs }: StayRow): JsonObject {
+  return {
+    account,
+    side,
+    perHour: formatBaseUnits(perHour),
+    amount: formatBaseUnits(amount),
+    leftMs: Math.max(0, Math.round(leftMs)),
+  }
+}
+
 /** Of `progress`. */
 export function speedJson(speed: TorrentSpeedSnapshot): JsonObject {
   const {
@@ -65,6 +76,7 @@ export function speedJson(speed: TorrentSpeedSnapshot): JsonObject {
     sharesSold,
     shares,
     rows,
+    stays,
     parties,
   } = speed
   return {
@@ -79,6 +91,7 @@ export function speedJson(speed: TorrentSpeedSnapshot): JsonObject {
     sharesSold,
     shares,
     peers: rows.map(rowOf),
+    stays: stays.map(stayOf),
     parties: parties.map(partyOf),
   }
 }

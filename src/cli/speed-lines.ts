@@ -75,10 +75,22 @@ function earningText({ postedPrice, sharesSold, shares, symbol, parties }: Torre
   return `sold ${sharesSold} of ${counted(shares, 'share')}, at ${priceText(postedPrice, symbol)}, earned ${earned}`
 }
 
+/** Staying that is paid for. */
+function stayingText({ stays, symbol }: TorrentSpeedSnapshot): string | undefined {
+  const texts = (['paying', 'earning'] as const).flatMap((side) => {
+    const rows = stays.filter((row) => row.side === side)
+    if (rows.length === 0) return []
+    const perHour = rows.reduce((total, row) => total + row.perHour, 0n) as TokenAmount
+    const whom = side === 'paying' ? `${counted(rows.length, 'seeder')} paid to stay` : `paid to stay by ${rows.length}`
+    return [`${whom}: ${short(perHour, symbol)} an hour`]
+  })
+  return texts.length === 0 ? undefined : texts.join(', ')
+}
+
 /** One line for each side that there is. */
 export function speedTexts(speed: TorrentSpeedSnapshot | undefined): readonly string[] {
   if (speed === undefined) return []
-  return [payingText(speed), earningText(speed)].filter((text) => text !== undefined)
+  return [payingText(speed), earningText(speed), stayingText(speed)].filter((text) => text !== undefined)
 }
 
 function partyText({ account, bytes, paid }: SpeedParty, symbol: TokenSymbol): string {
@@ -156,7 +168,20 @@ export function quoteFields(quote: TorrentQuote, symbol: TokenSymbol): readonly 
 }
 
 /** Undefined: nothing that people need a line for. */
-export function speedEventText(event: SpeedEvent): string | undefined {
+export function speedEventText(event: SpeedEvent, symbol: TokenSymbol): string | undefined {
+  if (event.type === 'stay-began') {
+    const who =
+      event.side === 'paying' ? `${accountText(event.account)} is paid` : `${accountText(event.account)} pays us`
+    return `${who} to stay: ${short(event.perHour, symbol)} an hour, for ${formatDuration(event.lastsMs / 1_000)}`
+  }
+  if (event.type === 'stay-ended') {
+    const who = event.side === 'paying' ? 'is paid to stay no more' : 'pays for staying no more'
+    return `${accountText(event.account)} ${who} (${event.why}); it came to ${short(event.amount, symbol)}`
+  }
+  if (event.type === 'stay-refused') {
+    const least = event.leastPerHour === undefined ? '' : `; it asks ${short(event.leastPerHour, symbol)} an hour`
+    return `${accountText(event.account)} does not stay for what is offered (${event.why})${least}`
+  }
   if (event.type === 'budget-spent') return 'the budget is spent; it goes on without paying'
   if (event.type === 'fraud')
     return `${accountText(event.account)} cheats (${event.kind}): it is banned, and the proof kept`

@@ -13,6 +13,8 @@ export interface SpeedOptions extends WalletOptions {
   readonly earn?: boolean
   readonly price?: string
   readonly whileEarning?: string
+  readonly keepSeeded?: number
+  readonly seeders?: number
   readonly ledger?: string
   readonly walletAccount?: number
   readonly privateToo?: boolean
@@ -48,6 +50,12 @@ function refuseIdle(
   if (isQuote && !isPaying) throw new SwarmbidError('usage', '--quote needs --pay, the most to pay')
   if (deadlineSeconds !== undefined && (!isPaying || isQuote)) {
     throw new SwarmbidError('usage', '--deadline says something with --pay alone')
+  }
+  if (options.keepSeeded !== undefined && (!isPaying || isQuote)) {
+    throw new SwarmbidError('usage', '--keep-seeded says something with --pay alone')
+  }
+  if (options.seeders !== undefined && options.keepSeeded === undefined) {
+    throw new SwarmbidError('usage', '--seeders says nothing without --keep-seeded')
   }
   if (isQuote && options.earn === true) throw new SwarmbidError('usage', '--quote or --earn, not both')
 }
@@ -89,6 +97,9 @@ export async function speedRequest(
     isQuote,
     ...(earn === true ? { earns: price === 'auto' ? ('auto' as const) : { perGiB: price } } : {}),
     ...(options.whileEarning === undefined ? {} : { whileEarning: options.whileEarning }),
+    ...(options.keepSeeded === undefined
+      ? {}
+      : { staying: { seconds: options.keepSeeded, seeders: options.seeders ?? 1 } }),
     inPrivateTorrents: options.privateToo === true,
     downloadLimit: downloadLimit ?? Number.POSITIVE_INFINITY,
   }

@@ -143,7 +143,7 @@ function newPeopleDisplay(output: Output, isQuiet: boolean, isSeed: boolean): (e
         return
       }
       case 'speed': {
-        const text = speedEventText(event.event)
+        const text = speedEventText(event.event, event.torrent.speed?.symbol ?? 'TEST')
         if (!isQuiet && text !== undefined) output.note(noteStyle.plain(`${event.torrent.name}: ${text}`))
         return
       }

@@ -58,6 +58,8 @@ export interface SpeedRequest {
   readonly earns?: 'auto' | { readonly perGiB: string }
   /** What an hour of seeding is to bring, for each torrent, as people write it; undefined: it is seeded anyway. */
   readonly whileEarning?: string
+  /** Others are paid to stay, once it is complete: so many, for so long from now. */
+  readonly staying?: { readonly seconds: number; readonly seeders: number }
   readonly inPrivateTorrents: boolean
 }
 
@@ -95,7 +97,8 @@ export async function openSpeed(request: SpeedRequest): Promise<OpenedSpeed> {
     requireAllowed(request, policy)
     const all = unwrap(await useTrustedLedgers(dataFolder, request.ledger))
     for (const used of all) opened.push(() => used.close())
-    const { budget, price, costPerHour, symbol } = unwrap(readAmounts(request, all))
+    const amounts = unwrap(readAmounts(request, all))
+    const { budget, costPerHour, symbol } = amounts
     const ledgers = all.filter(({ facts }) => facts.genesis.symbol === symbol).slice(0, maxLedgers)
     const store = unwrap(await openPayments(dataFolder))
     opened.push(() => store.close())
@@ -126,7 +129,7 @@ export async function openSpeed(request: SpeedRequest): Promise<OpenedSpeed> {
     })
     return {
       ports: { rails: parts, scheme: secp256k1.scheme },
-      config: configOf(request, budget, price),
+      config: configOf(request, amounts),
       symbol,
       budget,
       costPerHour,
@@ -191,7 +194,7 @@ function readAmounts({ pays, earns, whileEarning }: SpeedRequest, ledgers: reado
   })
 }
 
-function configOf(request: SpeedRequest, budget: TokenAmount | undefined, price: TokenAmount | undefined): SpeedConfig {
+function configOf(request: SpeedRequest, { budget, price, costPerHour }: Amounts): SpeedConfig {
   const usual = (perGiB: bigint) => price ?? pricePerMiB(tokenAmount(perGiB))
   return {
     pays: request.pays !== undefined || request.isQuote,
@@ -201,6 +204,7 @@ function configOf(request: SpeedRequest, budget: TokenAmount | undefined, price:
     floorPrice: usual(usualPrice.floor),
     capPrice: usual(usualPrice.cap),
     dayBudget: request.isQuote ? zeroAmount : (budget ?? zeroAmount),
+    leastPerHour: costPerHour ?? zeroAmount,
     inPrivateTorrents: request.inPrivateTorrents,
   }
 }

@@ -71,8 +71,12 @@ export class SpeedRun {
     const { budget } = this.opened
     if (budget !== undefined) this.share = mulDiv(budget, 1n, BigInt(torrents), 'down')
     if (this.share === undefined || this.isQuote) return undefined
-    const { deadlineSeconds } = this.request
-    return { most: this.share, ...(deadlineSeconds === undefined ? {} : { deadlineInMs: deadlineSeconds * 1_000 }) }
+    const { deadlineSeconds, staying } = this.request
+    return {
+      most: this.share,
+      ...(deadlineSeconds === undefined ? {} : { deadlineInMs: deadlineSeconds * 1_000 }),
+      ...(staying === undefined ? {} : { staying: { forMs: staying.seconds * 1_000, seeders: staying.seeders } }),
+    }
   }
 
   /** Tells of a complete torrent that earns less than an hour of seeding is to bring. To be asked often. */

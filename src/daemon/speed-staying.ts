@@ -29,7 +29,9 @@ export class StayingTorrents {
     // Who has money in a lane, and may bid.
     const payers = speed.rows.filter(({ side, state: dealing }) => side === 'earning' && isCovered(dealing))
     policy.note(speed.earned, payers.length, nowMs)
-    if (policy.stays(nowMs)) return true
+    // What was promised to somebody who pays for it is kept.
+    const isPaidToStay = speed.stays.some(({ side }) => side === 'earning')
+    if (isPaidToStay || policy.stays(nowMs)) return true
     this.left.add(id)
     return false
   }

@@ -43,7 +43,8 @@ export type StayProviderOutput =
   | { readonly type: 'read'; readonly challenge: StayChallenge }
   /** It owes so much more from now on. */
   | { readonly type: 'charge'; readonly amount: TokenAmount }
-  | { readonly type: 'ended'; readonly why: HeldStayEnding }
+  /** `charged`: for it in all. */
+  | { readonly type: 'ended'; readonly why: HeldStayEnding; readonly charged: TokenAmount }
 
 type Phase =
   | { readonly type: 'none' }
@@ -58,10 +59,11 @@ const patienceMs = 60_000
 const earlyMs = 5_000
 
 export class StayProvider {
+  /** Of the stay there is. */
+  endsMs = 0
   private readonly outputs: StayProviderOutput[] = []
   private phase: Phase = { type: 'none' }
   private held: StayTerms | undefined
-  private endsMs = 0
   /** No challenge counts before. */
   private notBeforeMs = 0
   /** Ticks that were answered. */
@@ -184,8 +186,9 @@ export class StayProvider {
   }
 
   private end(why: HeldStayEnding): void {
+    const { charged } = this
     this.phase = { type: 'none' }
     this.held = undefined
-    this.outputs.push({ type: 'ended', why })
+    this.outputs.push({ type: 'ended', why, charged })
   }
 }

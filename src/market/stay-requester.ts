@@ -45,7 +45,8 @@ export type StayRequesterOutput =
   | { readonly type: 'expect'; readonly challenge: StayChallenge }
   /** For one tick more. */
   | { readonly type: 'owe'; readonly amount: TokenAmount }
-  | { readonly type: 'ended'; readonly why: StayEnding }
+  /** `leastPerHour`: what it would stay for, where it refused. */
+  | { readonly type: 'ended'; readonly why: StayEnding; readonly leastPerHour?: TokenAmount }
 
 type Phase =
   | { readonly type: 'offered'; readonly untilMs: number }
@@ -66,9 +67,10 @@ const answerMs = 10_000
 
 export class StayRequester {
   readonly terms: StayTerms
+  /** No tick is paid after it. */
+  readonly endsMs: number
   private readonly options: StayRequesterOptions
   private readonly outputs: StayRequesterOutput[] = []
-  private readonly endsMs: number
   private phase: Phase
   /** Ticks. */
   private passed = 0
@@ -85,6 +87,11 @@ export class StayRequester {
   /** It was accepted, and is not over. */
   get isUnderWay(): boolean {
     return this.phase.type !== 'offered' && this.phase.type !== 'ended'
+  }
+
+  /** For the tick that goes on. */
+  get tickPrice(): TokenAmount {
+    return stayTickPrice(this.terms, this.passed)
   }
 
   /** For the ticks passed. */
@@ -164,7 +171,7 @@ export class StayRequester {
     if (message.stay !== this.terms.stay) return
     if (message.type === 'stay-end') this.end('left')
     else if (message.type === 'stay-refuse') {
-      if (phase.type === 'offered') this.end(message.reason)
+      if (phase.type === 'offered') this.end(message.reason, message.leastPerHour)
     } else if (message.type === 'stay-accept') {
       if (phase.type === 'offered') this.stay(nowMs)
     } else if (phase.type === 'asking' && message.tick === phase.tick) this.proved(message.answer, phase, nowMs)
@@ -189,8 +196,8 @@ export class StayRequester {
     this.end(why)
   }
 
-  private end(why: StayEnding): void {
+  private end(why: StayEnding, leastPerHour?: TokenAmount): void {
     this.phase = { type: 'ended' }
-    this.outputs.push({ type: 'ended', why })
+    this.outputs.push({ type: 'ended', why, ...(leastPerHour === undefined ? {} : { leastPerHour }) })
   }
 }

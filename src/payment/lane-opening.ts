@@ -3,7 +3,7 @@
 // no more. Owns nothing: lanes and purses are those of `PayerLanes`.
 import { present } from '../base/assert.ts'
 import { failure, type Result, success } from '../base/errors.ts'
-import { type TokenAmount, tokenAmount, zeroAmount } from '../base/token-amount.ts'
+import { addAmounts, type TokenAmount, tokenAmount, zeroAmount } from '../base/token-amount.ts'
 import type { AccountId, LaneId, LedgerOperation, OperationId } from '../ports/ledger.ts'
 import type { PayerLane } from './lane-records.ts'
 import { headroomOf, isLasting, newPayerEntry, type PayerEntry, type PayerTab, unpaidOf } from './payer-lane.ts'
@@ -25,18 +25,21 @@ export class LaneOpening {
     const price = tab.meter.pricePerMiB
     if (price === 0n || tab.lanes.some(({ record }) => record.state.type === 'opening')) return Number.POSITIVE_INFINITY
     if (tab.openAtMs > nowMs) return tab.openAtMs
-    const target = targetDeposit(tab.bytesPerSecond, price)
+    const target = addAmounts(targetDeposit(tab.bytesPerSecond, price), tab.reserved)
     if (lasting.length === 0) {
-      this.open(tab, openingDeposit(this.remaining(tab), target, terms), ledgerMs)
+      this.open(tab, openingDeposit(this.remaining(tab), addAmounts(target, unpaidOf(tab)), terms), ledgerMs)
       return Number.POSITIVE_INFINITY
     }
     const last = present(lasting.at(-1), 'a lane')
     if (last.operation !== undefined || last.record.state.type !== 'open') return Number.POSITIVE_INFINITY
-    const headroom = lasting.reduce((sum, entry) => sum + headroomOf(entry), 0n) - unpaidOf(tab)
-    const left = tokenAmount(headroom > 0n ? headroom : 0n)
-    if (topUpOf(left, target, target, terms) === undefined) return Number.POSITIVE_INFINITY
+    const headroom = lasting.reduce((sum, entry) => sum + headroomOf(entry), 0n)
+    const unpaid = unpaidOf(tab)
+    const left = tokenAmount(headroom > unpaid ? headroom - unpaid : 0n)
+    // What is owed and not in the lane comes first.
+    const wanted = tokenAmount(target + (unpaid > headroom ? unpaid - headroom : 0n))
+    if (topUpOf(left, wanted, wanted, terms) === undefined) return Number.POSITIVE_INFINITY
     // Asked for once it matters: it goes through all lanes.
-    const amount = topUpOf(left, target, this.remaining(tab), terms)
+    const amount = topUpOf(left, wanted, this.remaining(tab), terms)
     if (amount !== undefined) this.topUp(last, amount)
     else this.saySpent(tab)
     return Number.POSITIVE_INFINITY

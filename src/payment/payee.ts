@@ -32,6 +32,8 @@ export type PayeeInput =
   | { readonly type: 'price'; readonly payer: AccountId; readonly fromByte: number; readonly pricePerMiB: TokenAmount }
   | { readonly type: 'conditions'; readonly payer: AccountId; readonly conditions: LinkConditions }
   | { readonly type: 'detach'; readonly payer: AccountId }
+  /** Owed besides bytes, such as for staying: for what was done already. */
+  | { readonly type: 'charge'; readonly payer: AccountId; readonly amount: TokenAmount }
   | { readonly type: 'told'; readonly from: AccountId; readonly message: PayerMessage }
   /** The payer showed what the rail's operator signed of a lane, and it was checked: the rail need not be asked. */
   | { readonly type: 'lane-shown'; readonly from: AccountId; readonly lane: Lane }
@@ -169,6 +171,11 @@ export class Payee {
         const tab = this.tabs.byPayer.get(input.payer)
         if (tab?.isAttached === true) this.tabs.detach(tab, nowMs)
         break
+      }
+      case 'charge': {
+        const tab = this.tabs.byPayer.get(input.payer)
+        if (tab?.isAttached === true) tab.meter.raiseTo(addAmounts(tab.meter.owed(), input.amount))
+        return tab
       }
       case 'told': {
         const tab = this.tabs.byPayer.get(input.from)

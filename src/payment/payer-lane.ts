@@ -67,6 +67,9 @@ export interface PayerTab {
   limitBytes: number
   /** There is a lane that can pay for more than is owed, or it is paid already. */
   isFunded: boolean
+  /** What lanes are to hold for something else than bytes, that will be owed; and whether they do. */
+  reserved: TokenAmount
+  isReserved: boolean
   readonly lanes: PayerEntry[]
   wakeMs: number
 }
@@ -121,6 +124,8 @@ export function newPayerTab(number: number, payee: AccountId, unpaid: TokenAmoun
     saidSpent: false,
     limitBytes: 0,
     isFunded: false,
+    reserved: zeroAmount,
+    isReserved: false,
     lanes: [],
     wakeMs: nowMs,
   }

@@ -171,7 +171,9 @@ export class PayerVouchers {
     }
     tab.meter.settle(tab.paid)
     tab.limitBytes = covered > tab.paid || tab.meter.owed() <= tab.paid ? tab.meter.bytesFor(covered) : 0
-    tab.isFunded = covered > tab.meter.owed()
+    const owed = tab.meter.owed()
+    tab.isFunded = covered > owed
+    tab.isReserved = covered >= addAmounts(owed, tab.reserved)
   }
 }
 

@@ -45,8 +45,10 @@ export type PayerInput =
       readonly remainingBytes: number
     }
   | { readonly type: 'detach'; readonly payee: AccountId }
-  /** For bytes of an earlier connection, which were verified only now. */
+  /** For bytes of an earlier connection, which were verified only now, or for something else than bytes. */
   | { readonly type: 'owe'; readonly payee: AccountId; readonly amount: TokenAmount }
+  /** So much will be owed besides bytes, such as for staying: lanes are to hold it. */
+  | { readonly type: 'reserve'; readonly payee: AccountId; readonly amount: TokenAmount }
   /** Nothing more will be bought: pays what is owed and ends the lanes. */
   | { readonly type: 'finish'; readonly payee: AccountId }
   | { readonly type: 'told'; readonly from: AccountId; readonly message: PayeeMessage }
@@ -67,6 +69,8 @@ export interface PayerAccount {
   readonly laneCount: number
   /** A lane is open, the payee knows it, and serves ahead of payment or is paid ahead. */
   readonly isReady: boolean
+  /** Lanes hold what is reserved, beyond what is owed. */
+  readonly isReserved: boolean
 }
 
 type HandOperation = Extract<LedgerOperation, { readonly type: 'open-lane' | 'top-up-lane' | 'request-close' }>
@@ -180,7 +184,7 @@ export class Payer {
   accountOf(payee: AccountId): PayerAccount | undefined {
     const tab = this.lanes.tabs.get(payee)
     if (tab === undefined) return undefined
-    const { meter, paid, windowBytes, isAttached, isConfirmed, isFunded, lanes } = tab
+    const { meter, paid, windowBytes, isAttached, isConfirmed, isFunded, isReserved, lanes } = tab
     const owed = meter.owed()
     const isAllDelivered = lanes.every(isDelivered)
     const isAhead = windowBytes > 0 || (paid > owed && isAllDelivered)
@@ -191,6 +195,7 @@ export class Payer {
       isDelivered: isAllDelivered,
       laneCount: lanes.length,
       isReady: isAttached && isConfirmed && isFunded && isAhead,
+      isReserved: isAttached && isConfirmed && isReserved,
     }
   }
 
@@ -227,6 +232,11 @@ export class Payer {
       case 'owe': {
         const tab = lanes.tabOf(input.payee, nowMs)
         tab.meter.raiseTo(addAmounts(tab.meter.owed(), input.amount))
+        return tab
+      }
+      case 'reserve': {
+        const tab = lanes.tabOf(input.payee, nowMs)
+        tab.reserved = input.amount
         return tab
       }
       case 'finish': {

@@ -277,6 +277,11 @@ export class PeerConnection {
     )
   }
 
+  /** Whether its extension handshake has come. */
+  get hasToldExtensions(): boolean {
+    return this.receiver.hasToldExtensions
+  }
+
   /** Whether the peer takes messages of an extension. */
   supports(name: string): boolean {
     return this.receiver.peerExtensions.has(name)

@@ -50,6 +50,8 @@ export class PeerReceiver implements WireSink {
   requestQueueLength: number | undefined
   /** By name, the id under which the peer wants messages of an extension; never 0. */
   readonly peerExtensions = new Map<string, number>()
+  /** It has said which it has. */
+  hasToldExtensions = false
   payloadBytes = 0
   /** What we sent: bounds on how many answers may come. */
   requestsSent = 0
@@ -322,6 +324,7 @@ export class PeerReceiver implements WireSink {
     const decoded = decodeExtensionHandshake(payload)
     if (!decoded.ok) return
     const handshake: ExtensionHandshake = decoded.value
+    this.hasToldExtensions = true
     for (const [name, id] of handshake.extensions) {
       if (id === 0) this.peerExtensions.delete(name)
       else if (this.peerExtensions.size < maxPeerExtensions || this.peerExtensions.has(name)) {

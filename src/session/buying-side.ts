@@ -199,6 +199,30 @@ export class BuyingSide implements BuyingLine, PaidSource {
     this.reviewFinish()
   }
 
+  /** For something else than bytes: it is done, and held to be right. */
+  oweBesides(amount: TokenAmount): void {
+    if (this.isAttached) this.desk.payer.handle({ type: 'owe', payee: this.account, amount })
+    else this.desk.oweLater(this.account, amount)
+  }
+
+  /** The lane is to hold so much for something else than bytes. */
+  reserve(amount: TokenAmount): void {
+    if (!this.isAttached || this.desk.isAvoided(this.account)) return
+    this.prepare(this.postedPrice)
+    this.desk.payer.handle({ type: 'reserve', payee: this.account, amount })
+  }
+
+  /** It does. */
+  get isReserved(): boolean {
+    return this.isAttached && this.desk.payer.machine.accountOf(this.account)?.isReserved === true
+  }
+
+  /** What a lane may cost, and leave over, at most. */
+  get leastLane(): TokenAmount {
+    const { openFee, minDeposit } = this.desk.port.terms
+    return addAmounts(openFee, minDeposit)
+  }
+
   noneOutstanding(): void {
     if (!this.isAttached || this.tab === undefined) return
     this.desk.payer.machine.noneOutstanding(this.tab, this.desk.nowMs())

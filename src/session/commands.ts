@@ -45,6 +45,8 @@ export interface TorrentBudget {
   readonly most: TokenAmount
   /** To be there by then, in milliseconds from now: bought as a job (market B); undefined: as it comes. */
   readonly deadlineInMs?: number
+  /** Once it is complete, so many seeders are paid to stay, for so long from now. */
+  readonly staying?: { readonly forMs: number; readonly seeders: number }
 }
 
 /** Of one torrent; those of the session hold too. Infinity: none of its own. */

@@ -37,6 +37,7 @@ export class SellingSide implements SellingLine {
   private owedBesides = 0
   private pendingStretches = 0
   private isStarved = false
+  private hasFinished = false
   private readonly receipts: SellingReceipts
 
   constructor(connection: SideConnection, desk: SideDesk, account: AccountId, network: string, price: TokenAmount) {
@@ -101,6 +102,7 @@ export class SellingSide implements SellingLine {
     payee.handle({ type: 'price', payer: account, fromByte: 0, pricePerMiB: this.firstPrice })
     this.tab = payee.machine.tabOf(account)
     this.isAttached = true
+    this.hasFinished = false
   }
 
   /** Another connection of the account took its place, or this one is over. */
@@ -111,6 +113,17 @@ export class SellingSide implements SellingLine {
     this.pendingStretches = 0
   }
 
+  /** The payer said that nothing more comes. */
+  finished(nowMs: number): void {
+    this.hasFinished = true
+    this.stateReceipts(nowMs, true)
+  }
+
+  /** It may ask for something else than bytes. */
+  get mayPayMore(): boolean {
+    return this.isAttached && !this.hasFinished
+  }
+
   /** Says, signed, what is paid; nothing where it was said already, or not long ago. */
   stateReceipts(nowMs: number, isEnding: boolean): void {
     const { payee } = this.desk
@@ -119,6 +132,12 @@ export class SellingSide implements SellingLine {
     const occasion = isEnding ? 'ending' : this.isInStretch ? 'selling' : 'pausing'
     const paid = payee.machine.paidOnLanes(this.account)
     for (const receipt of this.receipts.due(paid, paidBytes, occasion, nowMs)) this.state(receipt)
+  }
+
+  /** Besides bytes, for what was done already. What the payer is to have paid in all, then. */
+  charge(amount: TokenAmount): TokenAmount {
+    this.desk.payee.handle({ type: 'charge', payer: this.account, amount })
+    return this.sums.owed
   }
 
   conditionsChanged(): void {

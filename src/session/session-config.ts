@@ -60,6 +60,8 @@ export interface SpeedConfig {
   readonly capPrice: TokenAmount
   /** What all torrents together may spend in a day. */
   readonly dayBudget: TokenAmount
+  /** What somebody who pays us to stay on a torrent is to pay for an hour. */
+  readonly leastPerHour: TokenAmount
   /** Also of private torrents. */
   readonly inPrivateTorrents: boolean
 }

@@ -156,6 +156,18 @@ export interface SpeedParty {
   readonly paid: TokenAmount
 }
 
+/** Staying that is paid for, over one connection. */
+export interface StayRow {
+  /** CAIP-10. */
+  readonly account: string
+  readonly side: 'paying' | 'earning'
+  readonly perHour: TokenAmount
+  /** Owed for it so far, paid or not. */
+  readonly amount: TokenAmount
+  /** Until its end, if nobody ends it before. */
+  readonly leftMs: number
+}
+
 /** Of one torrent; undefined where nothing can be paid or earned. */
 export interface TorrentSpeedSnapshot {
   readonly symbol: TokenSymbol
@@ -173,6 +185,7 @@ export interface TorrentSpeedSnapshot {
   readonly sharesSold: number
   readonly shares: number
   readonly rows: readonly SpeedRow[]
+  readonly stays: readonly StayRow[]
   /** In the order they came; those that are gone, too. */
   readonly parties: readonly SpeedParty[]
 }
@@ -266,6 +279,29 @@ export type SpeedEvent =
   | { readonly type: 'bought' | 'sold'; readonly account: string; readonly price: TokenAmount; readonly epoch: number }
   | { readonly type: 'share-ended'; readonly account: string; readonly side: 'paying' | 'earning' }
   | { readonly type: 'budget-spent' }
+  /** Somebody is paid to stay, or pays us: so much for an hour. */
+  | {
+      readonly type: 'stay-began'
+      readonly account: string
+      readonly side: 'paying' | 'earning'
+      readonly perHour: TokenAmount
+      readonly lastsMs: number
+    }
+  /** `why` is a word; `amount` was owed for it in all. */
+  | {
+      readonly type: 'stay-ended'
+      readonly account: string
+      readonly side: 'paying' | 'earning'
+      readonly why: string
+      readonly amount: TokenAmount
+    }
+  /** A seeder does not stay for what is offered; it would for `leastPerHour`. */
+  | {
+      readonly type: 'stay-refused'
+      readonly account: string
+      readonly why: string
+      readonly leastPerHour?: TokenAmount
+    }
   /** What it signed shows that it cheats, and is kept. */
   | { readonly type: 'fraud'; readonly account: string; readonly kind: string }
 

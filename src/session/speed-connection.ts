@@ -26,8 +26,10 @@ import type { BuyingMarket, SellingMarket, StatementProof } from './speed-market
 import type { EarningSide, PayingSide, SpeedRailDesk } from './speed-rail-desk.ts'
 import type { SpeedRoom } from './speed-room.ts'
 import { type Pending, StatementQueue } from './statement-queue.ts'
+import type { Usefulness } from './staying.ts'
 import { epochOf, isStretch, postedPriceOf } from './stretch-statements.ts'
 import type { LinkedPeer } from './torrent-exchange.ts'
+import type { TorrentStays } from './torrent-stays.ts'
 
 /** What a connection asks of its torrent. Called within a turn. */
 export interface SpeedTorrent {
@@ -37,6 +39,7 @@ export interface SpeedTorrent {
   readonly purpose: SpendingPurpose
   /** Something is to be bought here, and there is a budget for it. */
   readonly isBuying: boolean
+  readonly stays: TorrentStays
   /** Under which the connection was opened, in full. */
   infoHashOf(link: LinkedPeer): SpeedInfoHash | undefined
   /** Of what is wanted, near its end; before that more than any window is. */
@@ -84,6 +87,7 @@ export class SpeedConnection implements PayingConnection {
   private readonly statements: StatementQueue
   /** Its side that pays may count, or waits until it may. */
   private isEntered = false
+  private wasPaying = false
   private readonly abort = new AbortController()
 
   /** `said`: by our terms. */
@@ -133,6 +137,18 @@ export class SpeedConnection implements PayingConnection {
     return this.isClosed || (this.buying?.isOver !== false && this.selling?.isOver !== false)
   }
 
+  /** Where nothing is transferred any more. Who pays may want a seeder to stay. */
+  get usefulness(): Usefulness {
+    if (this.torrent.stays.isHeld(this)) return 'held'
+    const mayBeAsked = !this.isClosed && (this.rail === undefined || this.selling?.mayPayMore === true)
+    return this.isOver && !mayBeAsked ? 'over' : 'settling'
+  }
+
+  /** Something is paid for over it. */
+  private get isPaying(): boolean {
+    return this.torrent.isBuying || this.torrent.stays.isPaying(this)
+  }
+
   nextWakeMs(): number {
     return this.agreed.nextWakeMs()
   }
@@ -148,14 +164,19 @@ export class SpeedConnection implements PayingConnection {
     selling?.conditionsChanged()
     selling?.stateReceipts(nowMs, false)
     buying?.rateChanged()
-    const isIdle = buying?.isInStretch === false && !torrent.isBuying
+    torrent.stays.look(this, nowMs)
+    this.reviewPaying(nowMs)
+    const isIdle = buying?.isInStretch === false && !this.isPaying
     if (isIdle && buying.isOver && !buying.isPaidAhead) this.leavePaying(nowMs)
   }
 
-  /** Of two connections between the same accounts, only one on which something is to be bought may count. */
+  /** Of two connections between the same accounts, only one on which something is to be paid may count. */
   reviewPaying(nowMs: number): void {
-    const { rail, paying, torrent } = this
-    if (this.isClosed || rail === undefined || paying === undefined || this.isEntered || !torrent.isBuying) return
+    const { rail, paying, buying, isPaying, wasPaying } = this
+    this.wasPaying = isPaying
+    if (isPaying && !wasPaying) buying?.goOn()
+    if (!isPaying && wasPaying) buying?.finish()
+    if (this.isClosed || rail === undefined || paying === undefined || this.isEntered || !isPaying) return
     this.isEntered = true
     rail.enterPaying(paying, nowMs)
   }
@@ -168,7 +189,7 @@ export class SpeedConnection implements PayingConnection {
     if (!paysAnew || buying === undefined) return
     if (buying.isAttached) {
       torrent.buying(rail)?.join(buying, nowMs)
-      if (torrent.isBuying) buying.goOn()
+      if (this.isPaying) buying.goOn()
     }
     this.reviewPaying(nowMs)
   }
@@ -341,7 +362,7 @@ export class SpeedConnection implements PayingConnection {
         // What it lacks bounds the window that the voucher is followed by.
         selling?.conditionsChanged()
         if (selling?.isAttached === true) rail.payee.handle({ type: 'told', from: selling.account, message })
-        if (message.type === 'finish') selling?.stateReceipts(nowMs, true)
+        if (message.type === 'finish') selling?.finished(nowMs)
         return
       case 'present':
       case 'acknowledge':
@@ -356,6 +377,14 @@ export class SpeedConnection implements PayingConnection {
         return
       case 'shown-job-root':
         torrent.selling(rail)?.jobRootShown(message, (answer) => this.tell(answer))
+        return
+      case 'stay-offer':
+      case 'stay-challenge':
+      case 'stay-accept':
+      case 'stay-refuse':
+      case 'stay-proof':
+      case 'stay-end':
+        torrent.stays.told(this, message, nowMs)
         return
       case 'lane':
         if (selling?.isAttached === true) this.takeLane(rail, selling, message)

@@ -77,6 +77,7 @@ export function speedSnapshot(
   speed: TorrentSpeed | undefined,
   { id, budget }: TorrentFacts,
   downloadedBytes: number,
+  nowMs: number,
 ): TorrentSpeedSnapshot | undefined {
   if (speed === undefined || !speed.isShown) return undefined
   const { markets, desk, parties } = speed
@@ -99,6 +100,7 @@ export function speedSnapshot(
     sharesSold: markets.sharesSold,
     shares: markets.shares,
     rows: rowsOf(speed, markets.postedPrice ?? zeroAmount),
+    stays: speed.stays.rows(nowMs),
     parties: dealing,
   }
 }

@@ -8,6 +8,7 @@ import type { SpeedConnection } from './speed-connection.ts'
 import type { SpeedDesk } from './speed-desk.ts'
 import { speedDownloadPolicy, speedUploadPolicy } from './speed-policies.ts'
 import type { SpeedRoom } from './speed-room.ts'
+import type { Usefulness } from './staying.ts'
 import type { LinkedPeer } from './torrent-exchange.ts'
 import type { TorrentFacts } from './torrent-facts.ts'
 
@@ -16,6 +17,10 @@ export interface BoundTorrent {
   readonly facts: TorrentFacts
   /** What the swarm has to say is carried out before the turn ends. */
   touch(): void
+  /** Of a peer with which nothing is transferred. */
+  usefulnessOf(link: LinkedPeer): Usefulness
+  /** There is one that stays for now: `endSettled` is to be called soon. */
+  waits(): void
 }
 
 /** The last vouchers and the end of a lane take a few round trips, and the ledger's answer. */
@@ -29,6 +34,7 @@ export class SwarmBinding {
   private readonly paid = new PaidBlocks()
   /** By the swarm's numbers. */
   private readonly byPeer = new Map<number, SpeedConnection>()
+  private readonly links = new Map<number, LinkedPeer>()
   /** Connections with nothing more to transfer, until when they may stay. */
   private readonly staying = new Map<LinkedPeer, number>()
   private hasPolicies = false
@@ -48,6 +54,7 @@ export class SwarmBinding {
     this.swarm = swarm
     this.hasPolicies = false
     this.byPeer.clear()
+    this.links.clear()
     if (swarm === undefined) this.paid.clear()
   }
 
@@ -70,12 +77,17 @@ export class SwarmBinding {
   }
 
   /** A peer takes part in the swarm, under a number of its own. */
-  joined({ swarmPeer }: LinkedPeer, connection: SpeedConnection): void {
-    if (swarmPeer !== undefined) this.byPeer.set(swarmPeer.number, connection)
+  joined(link: LinkedPeer, connection: SpeedConnection | undefined): void {
+    const { swarmPeer } = link
+    if (swarmPeer === undefined) return
+    this.links.set(swarmPeer.number, link)
+    if (connection !== undefined) this.byPeer.set(swarmPeer.number, connection)
   }
 
   left({ swarmPeer }: LinkedPeer): void {
-    if (swarmPeer !== undefined) this.byPeer.delete(swarmPeer.number)
+    if (swarmPeer === undefined) return
+    this.byPeer.delete(swarmPeer.number)
+    this.links.delete(swarmPeer.number)
   }
 
   ended(link: LinkedPeer): void {
@@ -110,24 +122,33 @@ export class SwarmBinding {
     this.mayAskMore = false
   }
 
+  /** Somebody is still there who has nothing to transfer. */
+  get isWaiting(): boolean {
+    return this.staying.size > 0
+  }
+
   /** Lets go of those with whom all is settled, or that took too long. */
-  endSettled(isOver: (link: LinkedPeer) => boolean, nowMs: number): void {
+  endSettled(nowMs: number): void {
     for (const [link, untilMs] of [...this.staying]) {
       // Of use again: it has its time anew once it is not.
       const isUseful = link.peer.amInterested || link.peer.isInterested
-      if (!isUseful && nowMs < untilMs && !isOver(link)) continue
-      this.staying.delete(link)
-      if (isUseful) continue
+      const usefulness = this.torrent.usefulnessOf(link)
+      if (!isUseful && usefulness === 'held') this.staying.set(link, nowMs + settlesWithinMs)
+      else if (isUseful || nowMs >= untilMs || usefulness === 'over') this.staying.delete(link)
+      if (isUseful || this.staying.has(link)) continue
       link.connection.end(failure('peer-not-needed', 'all is settled'), nowMs)
     }
   }
 
   /** Who is of no use any more may have to be paid, or to pay: then it is ended when that is done, or takes too long. */
   private isNeeded(peer: number): boolean {
-    const connection = this.byPeer.get(peer)
-    if (connection === undefined || connection.isOver) return false
-    const { staying, room } = this
-    if (!staying.has(connection.link)) staying.set(connection.link, room.turns.nowMs() + settlesWithinMs)
+    const { staying, links, room } = this
+    const link = links.get(peer)
+    if (link === undefined || this.torrent.usefulnessOf(link) === 'over') return false
+    if (!staying.has(link)) {
+      staying.set(link, room.turns.nowMs() + settlesWithinMs)
+      this.torrent.waits()
+    }
     return true
   }
 }

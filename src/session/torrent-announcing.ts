@@ -24,6 +24,8 @@ export interface AnnouncedTorrent {
   readonly maxConnections: number
   /** All wanted pieces are verified. */
   readonly isFinished: boolean
+  /** And no others are sought who have it as well. */
+  readonly isSated: boolean
   /** Undefined until the content was looked at. */
   readonly progress: Progress | undefined
   /** BEP 27: only peers that are named from now on may stay. */
@@ -67,8 +69,8 @@ export class TorrentAnnouncing implements TrackerRequester {
 
   /** Once in a while, while it runs: how many peers are wanted, and how badly. */
   tellDemand(nowMs: number): void {
-    const { isFinished, maxConnections, links, peers } = this.torrent
-    const wantedPeers = isFinished ? 0 : Math.max(0, Math.min(usualWantedPeers, maxConnections - links.count))
+    const { isFinished, isSated, maxConnections, links, peers } = this.torrent
+    const wantedPeers = isSated ? 0 : Math.max(0, Math.min(usualWantedPeers, maxConnections - links.count))
     const isShort = !isFinished && links.linked.size < fewPeers && peers.size < fewPeers
     this.handle({ type: 'demand', wantedPeers, isShort }, nowMs)
   }

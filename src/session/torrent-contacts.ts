@@ -10,6 +10,7 @@ import type { BandwidthGroup } from './bandwidth.ts'
 import { privatePeersFailure, unlistedFailure } from './named-peers.ts'
 import { PeerList } from './peer-list.ts'
 import type { SessionRoom } from './session-room.ts'
+import type { WholeContent } from './staying.ts'
 import { type AnnouncedTorrent, TorrentAnnouncing } from './torrent-announcing.ts'
 import { type SoughtTorrent, TorrentDht } from './torrent-dht.ts'
 import { type ExchangePeers, idleExchange, type LinkedPeer } from './torrent-exchange.ts'
@@ -27,6 +28,7 @@ export interface ContactedTorrent {
   readonly isRunning: boolean
   readonly isFinished: boolean
   readonly progress: Progress | undefined
+  readonly whole: WholeContent | undefined
 }
 
 /** How long an address that lied is left alone. */
@@ -95,6 +97,15 @@ export class TorrentContacts
 
   get progress(): Progress | undefined {
     return this.torrent.progress
+  }
+
+  get whole(): WholeContent | undefined {
+    return this.torrent.whole
+  }
+
+  /** It has all that it wants, and looks for no others who have it. */
+  get isSated(): boolean {
+    return this.isFinished && this.speed?.stays.isKeeping !== true
   }
 
   /** The torrent runs now. */
@@ -167,7 +178,7 @@ export class TorrentContacts
 
   /** Whether all that is wanted is here may be otherwise than before; who was let go may be of use again. */
   finishedChanged(): void {
-    this.peers.setSeeding(this.isFinished)
+    this.peers.setSeeding(this.isSated)
     this.speed?.changed(this.room.turns.nowMs())
     this.room.reviewDialling()
   }

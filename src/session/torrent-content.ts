@@ -11,6 +11,7 @@ import type { StorageRecord } from '../storage/storage-record.ts'
 import { TorrentStorage } from '../storage/torrent-storage.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import type { SessionRoom } from './session-room.ts'
+import type { WholeContent } from './staying.ts'
 import { filePriorities, planOf, type TorrentFacts } from './torrent-facts.ts'
 
 /** Called within a turn. */
@@ -154,6 +155,26 @@ export class TorrentContent implements PieceStorageEvents {
         const isThere = ((blocks[block >> 3] as number) & (0x80 >> (block & 7))) !== 0
         if (isThere) swarm.blockOnDisk(piece, block * blockLengthBytes)
       }
+    }
+  }
+
+  /** Undefined: something of it is missing, or not on the disk yet. */
+  get whole(): WholeContent | undefined {
+    const { storage, plan } = this
+    if (!storage.have.isComplete || storage.isFinishing) return undefined
+    return {
+      pieceCount: plan.pieceCount,
+      pieceBytes: (piece) => storage.lengthBytes(piece),
+      read: async (blocks) => {
+        const contents: Uint8Array[] = []
+        for (const { piece, offset, length } of blocks) {
+          if (piece >= plan.pieceCount || offset + length > storage.lengthBytes(piece)) return undefined
+          const bytes = await storage.read(piece, offset, length)
+          if (bytes === undefined) return undefined
+          contents.push(bytes)
+        }
+        return contents
+      },
     }
   }
 

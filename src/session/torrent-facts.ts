@@ -21,6 +21,15 @@ export interface KeptBudget {
   readonly most: TokenAmount
   /** Wall clock; undefined: as it comes. */
   readonly deadlineMs: number | undefined
+  /** Undefined: nobody is paid to stay. */
+  readonly staying?: KeptStaying | undefined
+}
+
+/** So many seeders are paid to stay, once all of it is here. */
+export interface KeptStaying {
+  /** Wall clock. */
+  readonly untilMs: number
+  readonly seeders: number
 }
 
 export interface TorrentFacts {
@@ -69,8 +78,14 @@ export interface TorrentFacts {
 /** `wallMs`: from when on the time given counts. */
 export function keptBudget(budget: TorrentBudget | undefined, wallMs: number): KeptBudget | undefined {
   if (budget === undefined) return undefined
-  const { most, deadlineInMs } = budget
-  return { most, deadlineMs: deadlineInMs === undefined ? undefined : Math.floor(wallMs + deadlineInMs) }
+  const { most, deadlineInMs, staying } = budget
+  return {
+    most,
+    deadlineMs: deadlineInMs === undefined ? undefined : Math.floor(wallMs + deadlineInMs),
+    ...(staying === undefined
+      ? {}
+      : { staying: { untilMs: Math.floor(wallMs + staying.forMs), seeders: staying.seeders } }),
+  }
 }
 
 export const usualPriority = 4

@@ -39,6 +39,8 @@ export interface LinksTorrent extends NamingTorrent, ExchangingTorrent {
   readonly maxConnections: number
   /** BEP 21. */
   readonly isUploadOnly: boolean
+  /** And others who have everything are not sought either. */
+  readonly isSated: boolean
   /** Undefined: nothing is paid or earned. */
   readonly speed: TorrentSpeed | undefined
   peerConnected(nowMs: number): void
@@ -244,7 +246,8 @@ export class TorrentLinks implements ConnectionOwner, Settling {
     const { swarmPeer } = link
     if (swarmPeer !== undefined) peers.setSeed(endpoint, swarmPeer.isSeed || swarmPeer.isUploadOnly)
     const end = endOf(why)
-    const how = wasDealing && end === 'left' ? 'left-deal' : end
+    const isSought = end === 'not-needed' && this.torrent.isUploadOnly && !this.torrent.isSated
+    const how = wasDealing && end === 'left' ? 'left-deal' : isSought ? 'postponed' : end
     peers.disconnected(endpoint, link.id, how, nowMs)
     if (end === 'faulty' || (end === 'left' && !this.torrent.isUploadOnly)) this.named.failed(endpoint, why)
   }

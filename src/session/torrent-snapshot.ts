@@ -125,7 +125,7 @@ export function torrentSnapshot(
   return {
     ...summaryOf(torrent, swarm, queuePosition),
     version: info?.version,
-    speed: speedSnapshot(torrent.contacts.speed, facts, torrent.tally.transferBytes()),
+    speed: speedSnapshot(torrent.contacts.speed, facts, torrent.tally.transferBytes(), nowMs),
     comment: facts.metainfo?.comment,
     pieceLengthBytes: info?.pieceLengthBytes ?? 0,
     pieceCount: info?.pieceCount ?? 0,

@@ -30,22 +30,32 @@ import type { BuyingMarket, SellingMarket } from './speed-market.ts'
 import { SpeedParties } from './speed-parties.ts'
 import type { SpeedRailDesk } from './speed-rail-desk.ts'
 import type { SpeedRoom } from './speed-room.ts'
-import { type BoundTorrent, SwarmBinding } from './swarm-binding.ts'
+import type { Usefulness, WholeContent } from './staying.ts'
+import { SwarmBinding } from './swarm-binding.ts'
 import type { LinkedPeer } from './torrent-exchange.ts'
+import type { TorrentFacts } from './torrent-facts.ts'
 import { TorrentFlow } from './torrent-flow.ts'
 import { TorrentMarkets } from './torrent-markets.ts'
 import type { Progress } from './torrent-progress.ts'
+import { TorrentStays } from './torrent-stays.ts'
 import type { WakeOwner } from './turns.ts'
 
 /** What it hears of its torrent. */
-export interface DealingTorrent extends BoundTorrent {
+export interface DealingTorrent {
+  readonly facts: TorrentFacts
+  /** What the swarm has to say is carried out before the turn ends. */
+  touch(): void
   readonly info: TorrentInfo | undefined
   readonly isFinished: boolean
   readonly progress: Progress | undefined
+  /** Undefined: something of it is missing. */
+  readonly whole: WholeContent | undefined
   readonly peerId: PeerId
   /** Past the handshake. */
   linkedPeers(): Iterable<LinkedPeer>
   banPeer(link: LinkedPeer, why: Failure, nowMs: number): void
+  /** Whether all that is wanted is here, or others are paid to stay, may be otherwise than before. */
+  finishedChanged(): void
 }
 
 const measuresEveryMs = 1_000
@@ -59,6 +69,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
   readonly room: SpeedRoom
   readonly desk: SpeedDesk
   readonly markets: TorrentMarkets
+  readonly stays: TorrentStays
   readonly parties = new SpeedParties()
   readonly connections = new Map<LinkedPeer, SpeedConnection>()
   private readonly flow: TorrentFlow
@@ -66,7 +77,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
   private readonly torrent: DealingTorrent
   private readonly wakeOwner: WakeOwner
   private measureAtMs = Number.POSITIVE_INFINITY
-  private wasFinished = false
+  private wasKeeping = false
   private mayBeEnding = false
   /** Of the budget; while lanes hold the last of it, it buys. */
   private spending: 'going-on' | 'in-lanes' | 'told' = 'going-on'
@@ -77,9 +88,20 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
     this.desk = desk
     this.torrent = torrent
     this.flow = new TorrentFlow(room, torrent.facts)
-    this.binding = new SwarmBinding(room, desk, torrent)
+    this.binding = new SwarmBinding(room, desk, {
+      facts: torrent.facts,
+      touch: () => torrent.touch(),
+      usefulnessOf: (link) => this.usefulnessOf(link),
+      waits: () => this.measureSoon(this.room.turns.nowMs()),
+    })
     this.wasDealing = this.dealing
     this.wakeOwner = room.turns.register((nowMs) => this.wake(nowMs))
+    this.stays = new TorrentStays(room, {
+      facts: torrent.facts,
+      whole: () => torrent.whole,
+      budgetLeft: () => this.markets.budgetLeft,
+      told: (event) => this.told(event),
+    })
     this.markets = new TorrentMarkets(room, torrent.facts, marketMaker, {
       sellingOn: (rail) => this.sidesOn(rail, 'selling'),
       maxSlots: () => this.maxSlots,
@@ -87,7 +109,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
       downloadBytesPerSecond: () => this.flow.downloadLimit,
       downloadRate: (nowMs) => this.flow.downloadRate(this.binding.swarm, nowMs),
       remainingMiB: () => this.remainingMiB,
-      isLacking: () => this.isBuying,
+      isLacking: () => this.isBuying || this.stays.isKeeping,
       pieceBytes: () => this.torrent.info?.pieceLengthBytes ?? 0,
       tellOthers: (but, message) => this.tellOthers(but, message),
       cheated: (rail, account, kind, proofs) => this.cheated(rail, account, kind, proofs),
@@ -114,6 +136,11 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
     const { progress } = this.torrent
     if (!this.mayBeEnding || progress === undefined) return Number.MAX_SAFE_INTEGER
     return progress.wantedBytes - progress.doneWantedBytes
+  }
+
+  /** Something of it is to be bought, or others are paid to stay. */
+  private get mayPay(): boolean {
+    return !this.torrent.isFinished || this.stays.isKeeping
   }
 
   /** Whether this torrent may pay or earn at all. */
@@ -176,8 +203,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
 
   /** A peer takes part in the swarm, under a number of its own. */
   joined(link: LinkedPeer): void {
-    const connection = this.connections.get(link)
-    if (connection !== undefined) this.binding.joined(link, connection)
+    this.binding.joined(link, this.connections.get(link))
   }
 
   left(link: LinkedPeer): void {
@@ -186,21 +212,14 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
 
   /** What may be dealt in, or whether all that is wanted is here, may be otherwise than before. */
   changed(nowMs: number): void {
-    const { isFinished } = this.torrent
     this.room.touch(this)
     if (this.isAllowed) this.binding.rule(nowMs)
     this.dealAnew(nowMs)
     if (!this.mayDeal) this.endAll(nowMs)
     this.markets.endUnwanted(nowMs)
     this.markets.review()
-    if (this.desk.config?.pays !== true) for (const { buying } of this.connections.values()) buying?.finish()
-    if (isFinished === this.wasFinished) return
-    this.wasFinished = isFinished
-    for (const connection of this.connections.values()) {
-      if (isFinished) connection.buying?.finish()
-      else connection.buying?.goOn()
-      connection.reviewPaying(nowMs)
-    }
+    this.stays.review(nowMs)
+    for (const connection of this.connections.values()) connection.reviewPaying(nowMs)
   }
 
   /** The owner wants to spend another amount. */
@@ -208,9 +227,9 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
     this.spending = 'going-on'
     this.room.touch(this)
     this.markets.budgetChanged(nowMs)
+    this.stays.review(nowMs)
     for (const connection of this.connections.values()) {
       if (this.isBuying) connection.buying?.goOn()
-      else connection.buying?.finish()
       connection.reviewPaying(nowMs)
     }
   }
@@ -270,8 +289,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
   }
 
   opened(nowMs: number): void {
-    this.measureAtMs = Math.min(this.measureAtMs, nowMs + measuresEveryMs)
-    this.room.touch(this)
+    this.measureSoon(nowMs)
   }
 
   stretchChanged(link: LinkedPeer): void {
@@ -299,6 +317,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
 
   ended(connection: SpeedConnection): void {
     const { buying, selling } = connection
+    this.stays.ended(connection)
     if (buying !== undefined) this.parties.add('paying', buying)
     if (selling !== undefined) this.parties.add('earning', selling)
   }
@@ -347,7 +366,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
   private dealAnew(nowMs: number): void {
     const { wasDealing, dealing, torrent, connections } = this
     this.wasDealing = dealing
-    const pays = dealing.pays && !torrent.isFinished
+    const pays = dealing.pays && this.mayPay
     const paysAnew = pays && !wasDealing.pays
     const earnsAnew = dealing.earns && !wasDealing.earns
     if (!(paysAnew || earnsAnew)) return
@@ -392,11 +411,34 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
       isDealing = true
       connection.measured(nowMs)
     }
-    this.binding.endSettled((link) => this.connections.get(link)?.isOver !== false, nowMs)
-    this.measureAtMs = isDealing ? nowMs + measuresEveryMs : Number.POSITIVE_INFINITY
+    this.binding.endSettled(nowMs)
+    this.reviewKeeping(nowMs)
+    this.measureAtMs = isDealing || this.binding.isWaiting ? nowMs + measuresEveryMs : Number.POSITIVE_INFINITY
     this.flow.measure(this.binding.swarm, nowMs)
     this.markets.review()
     this.tellSpent()
+  }
+
+  private measureSoon(nowMs: number): void {
+    this.measureAtMs = Math.min(this.measureAtMs, nowMs + measuresEveryMs)
+    this.room.touch(this)
+  }
+
+  private usefulnessOf(link: LinkedPeer): Usefulness {
+    const connection = this.connections.get(link)
+    if (connection !== undefined) return connection.usefulness
+    // It may yet say that it speaks Speed, and pay for our staying, or be paid for its own.
+    const { peer } = link
+    const mayBeAsked = this.stays.isKeeping || this.desk.config?.earns === true
+    return this.isAllowed && mayBeAsked && peer.supportsExtensions && !peer.hasToldExtensions ? 'settling' : 'over'
+  }
+
+  private reviewKeeping(nowMs: number): void {
+    const { isKeeping } = this.stays
+    if (isKeeping === this.wasKeeping) return
+    this.wasKeeping = isKeeping
+    this.torrent.finishedChanged()
+    this.stays.review(nowMs)
   }
 
   private tellSpent(): void {
@@ -420,7 +462,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
     return {
       nonce: toHex(nonce) as Hash256,
       ledgers: rails.map((rail) => ({ account: rail.account, postedPrice: this.markets.postedPriceOn(rail) })),
-      pays: config?.pays === true && !this.torrent.isFinished,
+      pays: config?.pays === true && this.mayPay,
       earns: config?.earns === true,
       ...tickLimits,
     }

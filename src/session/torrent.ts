@@ -10,6 +10,7 @@ import type { StorageRecord } from '../storage/storage-record.ts'
 import { fetchingLayers, fetchingMetadata } from './fetching.ts'
 import type { SessionRoom } from './session-room.ts'
 import type { TorrentState } from './snapshots.ts'
+import type { WholeContent } from './staying.ts'
 import { type ContactedTorrent, TorrentContacts } from './torrent-contacts.ts'
 import { openContent, removeContent, type TorrentContent } from './torrent-content.ts'
 import { idleExchange } from './torrent-exchange.ts'
@@ -78,6 +79,11 @@ export class Torrent implements TransferOwner, ContactedTorrent {
   /** Bytes of files and wanted bytes that are here; undefined until the content was looked at. */
   get progress(): Progress | undefined {
     return this.transfer?.progress
+  }
+
+  /** Undefined: something of it is missing. */
+  get whole(): WholeContent | undefined {
+    return this.content?.whole
   }
 
   /** All wanted pieces are verified. */

@@ -53,7 +53,12 @@ export interface ResumeRecord {
   readonly addedMs: number
   readonly completedMs?: number
   /** What may be paid for it in all, and until when, wall clock, it is to be there. */
-  readonly budget?: { readonly most: TokenAmount; readonly deadlineMs: number | undefined }
+  readonly budget?: {
+    readonly most: TokenAmount
+    readonly deadlineMs: number | undefined
+    /** How many seeders are paid to stay, and until when, wall clock. */
+    readonly staying?: { readonly untilMs: number; readonly seeders: number } | undefined
+  }
   /** Peers to begin with, the best of a family first; at most 50. */
   readonly peers: readonly Endpoint[]
   readonly storage?: StorageRecord
@@ -97,6 +102,8 @@ export function encodeResumeRecord(record: ResumeRecord): Uint8Array {
     completed: record.completedMs === undefined ? undefined : Math.floor(record.completedMs),
     budget: record.budget === undefined ? undefined : formatBaseUnits(record.budget.most),
     budgetend: record.budget?.deadlineMs === undefined ? undefined : Math.floor(record.budget.deadlineMs),
+    staying:
+      record.budget?.staying === undefined ? undefined : [record.budget.staying.untilMs, record.budget.staying.seeders],
     peers: encodeCompactEndpoints(record.peers, 4),
     peers6: encodeCompactEndpoints(record.peers, 6),
     storage: storage === undefined ? undefined : encodeStorage(storage),
@@ -157,7 +164,10 @@ function budgetOf(root: BencodeCursor): Pick<ResumeRecord, 'budget'> {
   const most = parseBaseUnits(textAt(text))
   const end = root.get('budgetend')
   if (!most.ok) return damaged(most.detail)
-  return { budget: { most: most.value, deadlineMs: end === undefined ? undefined : numberOf(end) } }
+  const kept = root.get('staying')
+  const [untilMs, seeders] = kept === undefined ? [] : listOf(kept, 2, numberOf)
+  const staying = untilMs === undefined || seeders === undefined ? {} : { staying: { untilMs, seeders } }
+  return { budget: { most: most.value, deadlineMs: end === undefined ? undefined : numberOf(end), ...staying } }
 }
 
 /** Older records have none. */

@@ -17,7 +17,7 @@ import type { FileRecord } from './file-record.ts'
 import type { HashQueue } from './hash-queue.ts'
 import { HeldPieces } from './held-pieces.ts'
 import type { FillingContext, PartialPiece, PieceFilling } from './piece-filling.ts'
-import { filesOfPiece, type PiecePlan } from './piece-plan.ts'
+import { filesOfPiece, type PiecePlan, pieceStart } from './piece-plan.ts'
 import { PieceReader } from './piece-reader.ts'
 import type { PieceStorageEvents } from './piece-storage-events.ts'
 import { PieceVerifier } from './piece-verifier.ts'
@@ -156,6 +156,15 @@ export class TorrentStorage {
 
   unpin(piece: number, begin: number): void {
     this.reader.unpin(piece, begin)
+  }
+
+  /** A copy of what is on the disk, unverified; undefined: it cannot be read. */
+  read(piece: number, offset: number, length: number): Promise<Uint8Array | undefined> {
+    const target = new Uint8Array(length)
+    const start = pieceStart(this.options.plan, piece) + offset
+    return new Promise((resolve) => {
+      this.files.read(start, target, ({ type }) => resolve(type === 'read' ? target : undefined))
+    })
   }
 
   /** Bytes of a piece that peers send: in version 2 it ends where its file does. */

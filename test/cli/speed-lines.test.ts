@@ -52,6 +52,7 @@ const speed: TorrentSpeedSnapshot = {
   sharesSold: 0,
   shares: 0,
   rows: [row],
+  stays: [],
   parties: [{ account: seller, rail, side: 'paying', bytes: row.bytes, owed: row.owed, paid: row.paid }],
 }
 
@@ -159,11 +160,18 @@ describe('lines of Speed', () => {
 
   test('events that people need to know have a line, others none', () => {
     assert.match(
-      speedEventText({ type: 'fraud', account: seller, kind: 'auction-list' }) ?? '',
+      speedEventText({ type: 'fraud', account: seller, kind: 'auction-list' }, 'TEST') ?? '',
       /cheats \(auction-list\)/,
     )
-    assert.match(speedEventText({ type: 'budget-spent' }) ?? '', /budget is spent/)
-    assert.equal(speedEventText({ type: 'sold', account: seller, price: tokens(1), epoch: 2 }), undefined)
+    const began = { type: 'stay-began', account: seller, perHour: tokens(2), lastsMs: 3_600_000 } as const
+    assert.match(speedEventText({ ...began, side: 'paying' }, 'TEST') ?? '', /is paid to stay: 2 TEST an hour, for 1 h/)
+    assert.match(speedEventText({ ...began, side: 'earning' }, 'TEST') ?? '', /pays us to stay/)
+    const ended = { type: 'stay-ended', account: seller, side: 'paying', why: 'no-answer', amount: tokens(3) } as const
+    assert.match(speedEventText(ended, 'TEST') ?? '', /stay no more \(no-answer\); it came to 3 TEST/)
+    const refused = { type: 'stay-refused', account: seller, why: 'too-cheap', leastPerHour: tokens(5) } as const
+    assert.match(speedEventText(refused, 'TEST') ?? '', /too-cheap\); it asks 5 TEST an hour/)
+    assert.match(speedEventText({ type: 'budget-spent' }, 'TEST') ?? '', /budget is spent/)
+    assert.equal(speedEventText({ type: 'sold', account: seller, price: tokens(1), epoch: 2 }, 'TEST'), undefined)
     assert.match(accountEventText({ type: 'ledger', rail, isReachable: false }, 'TEST') ?? '', /does not answer/)
     assert.match(accountEventText({ type: 'default', account: seller, amount: tokens(500) }, 'TEST') ?? '', /0\.5 TEST/)
     assert.equal(accountEventText({ type: 'cashed', account: seller, amount: tokens(500) }, 'TEST'), undefined)

@@ -58,6 +58,7 @@ function torrentOf(peers: readonly PeerRow[], rows: readonly SpeedRow[], downloa
     sharesSold: 0,
     shares: 0,
     rows,
+    stays: [],
     parties: [],
   } as const
   return shownTorrent({ peers, speed, downloadRate, wantedBytes: 101 * mebibyte, doneBytes: mebibyte })

@@ -21,7 +21,7 @@ function torrentAt(sellerRate: number, state: SpeedRow['state'], freeRate: numbe
       { ...shownPeer, downloadRate: sellerRate },
       { ...free, downloadRate: freeRate },
     ],
-    speed: { symbol: 'TEST', ...sums, ...counts, rows: [row], parties: [] },
+    speed: { symbol: 'TEST', ...sums, ...counts, rows: [row], stays: [], parties: [] },
     transferBytes: 100 * mebibyte,
     transferSeconds: 40,
   })

@@ -28,7 +28,7 @@ function rowOf(state: SpeedRow['state']): SpeedRow {
 function seeding(earned: TokenAmount, states: readonly SpeedRow['state'][] = []): TorrentSnapshot {
   const sums = { budget: undefined, spent: zero, locked: zero, earned, postedPrice: zero }
   const counts = { boughtBytes: 0, freeBytes: 0, sharesSold: 0, shares: 4 }
-  const speed = { symbol: 'TEST' as const, ...sums, ...counts, rows: states.map(rowOf), parties: [] }
+  const speed = { symbol: 'TEST' as const, ...sums, ...counts, rows: states.map(rowOf), stays: [], parties: [] }
   return shownTorrent({ isFinished: true, state: { type: 'seeding' }, speed })
 }
 

@@ -30,7 +30,11 @@ function torrent(parties: readonly Partial<SpeedParty>[], name = 'a talk'): Torr
   )
   const amounts = { spent: zero, locked: zero, earned: zero, budget: undefined, postedPrice: undefined }
   const counts = { boughtBytes: 0, freeBytes: 0, sharesSold: 0, shares: 0 }
-  return shownTorrent({ id, name, speed: { symbol: 'TEST', ...amounts, ...counts, rows: [], parties: whole } })
+  return shownTorrent({
+    id,
+    name,
+    speed: { symbol: 'TEST', ...amounts, ...counts, rows: [], stays: [], parties: whole },
+  })
 }
 
 describe('totals of Speed', () => {

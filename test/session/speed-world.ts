@@ -34,6 +34,7 @@ export function speedConfig(changes: Partial<SpeedConfig>): SpeedConfig {
     floorPrice: price,
     capPrice: price,
     dayBudget: tokenAmount(10n ** 30n),
+    leastPerHour: tokenAmount(0n),
     inPrivateTorrents: false,
     ...changes,
   }
