@@ -1,6 +1,6 @@
 // What a payer signs: on its disk before (P8), never less than before, never more than was put in (P6), and never more
-// than what came in paid stretches and was verified, or came for nothing, is worth. Of an operation on the ledger: on its
-// disk before. Counted from the wire and from what the session says of its pieces.
+// than what came in paid stretches and was verified, or came for nothing, is worth, and staying that was proved. Of an operation
+// on the ledger: on its disk before. Counted from the wire and from what the session says of its pieces.
 import { payeeOperations, payerOperations } from '../../src/payment/lane-records.ts'
 import type { AccountId, LaneId } from '../../src/ports/ledger.ts'
 import type { SigningRequest } from '../../src/ports/signer.ts'
@@ -8,6 +8,7 @@ import type { Content } from '../world/content.ts'
 import type { Machine } from '../world/machine.ts'
 import type { CheckMaker } from './check.ts'
 import { hasRecord, payerLaneOf } from './lane-disk.ts'
+import { watchStays } from './proved-stays.ts'
 import type { SpeedLine, SpeedTap } from './speed-tap.ts'
 import { blockKey, pieceOfKey, type TappedConnection } from './tapped-connection.ts'
 
@@ -21,6 +22,8 @@ interface Pair {
   /** The payee wanted to be paid ahead, ever. */
   isAhead: boolean
   readonly signed: Map<LaneId, bigint>
+  /** For intervals of staying that were proved. */
+  stayed: bigint
 }
 
 interface Waiting {
@@ -48,7 +51,7 @@ export const paysHonestly: CheckMaker = {
       pairs.set(machine, ofMachine)
       const known = ofMachine.get(payee)
       if (known !== undefined) return known
-      const made: Pair = { bytes: new Map(), highestPrice: 0n, postedPrice: 0n, isAhead: false, signed: new Map() }
+      const made: Pair = { bytes: new Map(), highestPrice: 0n, postedPrice: 0n, isAhead: false, signed: new Map(), stayed: 0n }
       ofMachine.set(payee, made)
       return made
     }
@@ -93,6 +96,9 @@ export const paysHonestly: CheckMaker = {
       },
     })
     watchMessages(speed, pairOf)
+    watchStays(speed, (line, price) => {
+      if (line.peer !== undefined) pairOf(line.machine, line.peer).stayed += price
+    })
     speed.observe({
       onPaidBlock: (line, way, { piece, begin, lengthBytes, wasCancelled }) => {
         if (way === 'out' || line.peer === undefined) return
@@ -136,7 +142,7 @@ function owe({ pair, line, lengthBytes }: Waiting): void {
 }
 
 /** The first bytes that are owed for have the first price, whichever they are. */
-function owedOf({ bytes, highestPrice }: Pair): bigint {
+function owedOf({ bytes, highestPrice, stayed }: Pair): bigint {
   let scaled = 0n
   for (const [{ bought, connection }, verified] of bytes) {
     const count = verified + bought.besidesBytes
@@ -149,7 +155,7 @@ function owedOf({ bytes, highestPrice }: Pair): bigint {
       if (toByte > fromByte) scaled += price * BigInt(toByte - fromByte)
     }
   }
-  return scaled >> 20n
+  return (scaled >> 20n) + stayed
 }
 
 function watchMessages(speed: SpeedTap, pairOf: (machine: Machine, payee: AccountId) => Pair): void {

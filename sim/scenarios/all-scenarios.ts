@@ -42,6 +42,7 @@ import { paidCrashes } from './paid-crashes.ts'
 import { paidDownload } from './paid-download.ts'
 import { paidFlashCrowd } from './paid-flash-crowd.ts'
 import { paidLiars } from './paid-liars.ts'
+import { paidStaying } from './paid-staying.ts'
 import { partition } from './partition.ts'
 import { peopleMeddle } from './people-meddle.ts'
 import { powerCuts } from './power-cuts.ts'
@@ -111,6 +112,7 @@ const scenarios: readonly Scenario[] = [
   paidCrashes,
   ledgerOutage,
   budgetsChange,
+  paidStaying,
   corruptPeer,
   lateAnswers,
   fewPlaces,

@@ -26,9 +26,13 @@ export class RailContact {
     return this.attestedMs + Math.max(0, Math.floor(nowMs - this.attestedAtMs))
   }
 
-  /** The steady time at which the rail's reaches `timeMs`; Infinity: not known. */
+  /** A steady time at which the rail's has reached `timeMs`; Infinity: not known. */
   steadyAt(timeMs: number): number {
-    return Number.isNaN(this.attestedAtMs) ? Number.POSITIVE_INFINITY : this.attestedAtMs + (timeMs - this.attestedMs)
+    const { attestedAtMs, attestedMs } = this
+    if (Number.isNaN(attestedAtMs)) return Number.POSITIVE_INFINITY
+    const atMs = attestedAtMs + (timeMs - attestedMs)
+    // What a sum loses by rounding would make it a moment too early, and whoever waits for it wake again and again.
+    return atMs - attestedAtMs < timeMs - attestedMs ? atMs + 1 : atMs
   }
 
   /** Infinity: it answers, as far as known. */

@@ -219,6 +219,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
     this.markets.endUnwanted(nowMs)
     this.markets.review()
     this.stays.review(nowMs)
+    if (this.stays.isKeeping) this.measureSoon(nowMs)
     for (const connection of this.connections.values()) connection.reviewPaying(nowMs)
   }
 
@@ -228,6 +229,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
     this.room.touch(this)
     this.markets.budgetChanged(nowMs)
     this.stays.review(nowMs)
+    if (this.stays.isKeeping) this.measureSoon(nowMs)
     for (const connection of this.connections.values()) {
       if (this.isBuying) connection.buying?.goOn()
       connection.reviewPaying(nowMs)
@@ -413,7 +415,8 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
     }
     this.binding.endSettled(nowMs)
     this.reviewKeeping(nowMs)
-    this.measureAtMs = isDealing || this.binding.isWaiting ? nowMs + measuresEveryMs : Number.POSITIVE_INFINITY
+    const isWaiting = this.binding.isWaiting || this.wasKeeping
+    this.measureAtMs = isDealing || isWaiting ? nowMs + measuresEveryMs : Number.POSITIVE_INFINITY
     this.flow.measure(this.binding.swarm, nowMs)
     this.markets.review()
     this.tellSpent()
