@@ -51,7 +51,14 @@ export const paysHonestly: CheckMaker = {
       pairs.set(machine, ofMachine)
       const known = ofMachine.get(payee)
       if (known !== undefined) return known
-      const made: Pair = { bytes: new Map(), highestPrice: 0n, postedPrice: 0n, isAhead: false, signed: new Map(), stayed: 0n }
+      const made: Pair = {
+        bytes: new Map(),
+        highestPrice: 0n,
+        postedPrice: 0n,
+        isAhead: false,
+        signed: new Map(),
+        stayed: 0n,
+      }
       ofMachine.set(payee, made)
       return made
     }

@@ -53,7 +53,10 @@ export const paidStaying: Scenario = {
         await market.expectSettled([owner], 1_800_000)
         const gains = seeders.map(({ machine }) => market.gain(machine))
         stage.expect(mostPaid >= 1 && mostPaid <= 2, `${mostPaid} were paid at a time`)
-        stage.expect(gains.some((gain) => gain > 0n), 'nobody was paid')
+        stage.expect(
+          gains.some((gain) => gain > 0n),
+          'nobody was paid',
+        )
         stage.expect(-market.gain(owner.machine) <= tokens(budgetTokens), 'more was paid than there was for it')
       },
     }

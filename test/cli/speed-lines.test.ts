@@ -166,7 +166,13 @@ describe('lines of Speed', () => {
     const began = { type: 'stay-began', account: seller, perHour: tokens(2_000), lastsMs: 3_600_000 } as const
     assert.match(speedEventText({ ...began, side: 'paying' }, 'TEST') ?? '', /is paid to stay: 2 TEST an hour, for 1 h/)
     assert.match(speedEventText({ ...began, side: 'earning' }, 'TEST') ?? '', /pays us to stay/)
-    const ended = { type: 'stay-ended', account: seller, side: 'paying', why: 'no-answer', amount: tokens(3_000) } as const
+    const ended = {
+      type: 'stay-ended',
+      account: seller,
+      side: 'paying',
+      why: 'no-answer',
+      amount: tokens(3_000),
+    } as const
     assert.match(speedEventText(ended, 'TEST') ?? '', /stay no more \(no-answer\); it came to 3 TEST/)
     const refused = { type: 'stay-refused', account: seller, why: 'too-cheap', leastPerHour: tokens(5_000) } as const
     assert.match(speedEventText(refused, 'TEST') ?? '', /too-cheap\); it asks 5 TEST an hour/)

@@ -41,6 +41,7 @@ export interface SpeedLine {
     readonly spent: string
     readonly locked: string
     readonly earned: string
+    readonly stays: readonly { readonly side: SpeedParty['side'] }[]
     readonly peers: readonly { readonly side: SpeedParty['side']; readonly state: string; readonly paid: string }[]
   }
 }

@@ -10,7 +10,7 @@ test('whoever waits for a time of the rail wakes when it has come, whatever is r
   const wall = fc.integer({ min: 1, max: 2 ** 42 })
   fc.assert(
     fc.property(steady, wall, fc.integer({ min: 0, max: 1e10 }), (nowMs, attestedMs, waitMs) => {
-      const contact = new RailContact(0)
+      const contact = new RailContact()
       contact.timeTold(success(attestedMs), nowMs)
       const atMs = contact.steadyAt(attestedMs + waitMs)
       assert.ok((contact.timeAt(atMs) ?? 0) >= attestedMs + waitMs)
