@@ -2,7 +2,7 @@
 // Guarantees: statements are signed and sent in the order in which they were made; whatever goes wrong ends Speed on this
 // connection alone, once, and the connection goes on as any other. Owns the link and both sides.
 import { unreachable } from '../base/assert.ts'
-import type { ErrorCode, Failure, Result } from '../base/errors.ts'
+import type { Failure, Result } from '../base/errors.ts'
 import { failure } from '../base/errors.ts'
 import {
   type SpeedPlain,
@@ -10,9 +10,9 @@ import {
   type SpeedTerms,
   speedExtension,
 } from '../formats/peer/speed-messages.ts'
-import type { ShownStatement, SpeedInfoHash } from '../formats/peer/speed-signing.ts'
+import type { SpeedInfoHash } from '../formats/peer/speed-signing.ts'
 import type { LinkConditions } from '../payment/exposure-window.ts'
-import { type SpeedAgreement, speedSenders } from '../peer/speed-agreement.ts'
+import type { SpeedAgreement } from '../peer/speed-agreement.ts'
 import type { SpeedLink, SpeedOutput } from '../peer/speed-link.ts'
 import type { AccountId, Signature } from '../ports/ledger.ts'
 import type { SpendingPurpose } from '../ports/signer.ts'
@@ -24,6 +24,7 @@ import type { SpeedDesk } from './speed-desk.ts'
 import type { StretchStatement } from './speed-line.ts'
 import type { BuyingMarket, SellingMarket, StatementProof } from './speed-market.ts'
 import type { EarningSide, PayingSide, SpeedRailDesk } from './speed-rail-desk.ts'
+import { type ReceivingConnection, takeMessage, takeShown } from './speed-reception.ts'
 import type { SpeedRoom } from './speed-room.ts'
 import { type Pending, StatementQueue } from './statement-queue.ts'
 import type { Usefulness } from './staying.ts'
@@ -66,7 +67,7 @@ export interface SpeedTorrent {
 const usualRoundTripMs = 100
 const mostRoundTripMs = 2_000
 
-export class SpeedConnection implements PayingConnection {
+export class SpeedConnection implements PayingConnection, ReceivingConnection {
   readonly link: LinkedPeer
   readonly agreed: SpeedLink
   /** By our terms, which are said once. */
@@ -78,12 +79,13 @@ export class SpeedConnection implements PayingConnection {
   isClosed = false
   /** A bid of ours is sealed, and the award is awaited. */
   isBidding = false
-  private readonly torrent: SpeedTorrent
+  readonly torrent: SpeedTorrent
   private readonly sinceMs: number
-  private rail: SpeedRailDesk | undefined
+  /** That both agreed on. */
+  rail: SpeedRailDesk | undefined
   private roundTripMs = usualRoundTripMs
   private paying: PayingSide | undefined
-  private earning: EarningSide | undefined
+  earning: EarningSide | undefined
   private readonly statements: StatementQueue
   /** Its side that pays may count, or waits until it may. */
   private isEntered = false
@@ -259,13 +261,13 @@ export class SpeedConnection implements PayingConnection {
         this.closed(output.failure, nowMs)
         return
       case 'message':
-        this.take(output.message, undefined, nowMs)
+        takeMessage(this, output.message, undefined, nowMs)
         return
       case 'statement':
         this.takeStatement(output.statement, output.proof, nowMs)
         return
       case 'shown':
-        this.takeShown(output.shown, output.proof, nowMs)
+        takeShown(this, output.shown, output.proof, nowMs)
         return
       default:
         unreachable(output)
@@ -349,74 +351,6 @@ export class SpeedConnection implements PayingConnection {
     torrent.stretchChanged(this.link)
   }
 
-  /** Plain, and of a kind that the peer may send. */
-  private take(message: SpeedPlain | SpeedStatement, proof: StatementProof | undefined, nowMs: number): void {
-    const { rail, buying, selling, earning, torrent } = this
-    if (rail === undefined) return
-    switch (message.type) {
-      case 'hello':
-        if (earning !== undefined) rail.helloed(earning, message, nowMs)
-        return
-      case 'voucher':
-      case 'finish':
-        // What it lacks bounds the window that the voucher is followed by.
-        selling?.conditionsChanged()
-        if (selling?.isAttached === true) rail.payee.handle({ type: 'told', from: selling.account, message })
-        if (message.type === 'finish') selling?.finished(nowMs)
-        return
-      case 'present':
-      case 'acknowledge':
-        if (buying?.isAttached === true) rail.payer.handle({ type: 'told', from: buying.account, message })
-        buying?.acknowledged()
-        return
-      case 'refuse':
-        this.refused(message)
-        return
-      case 'shown-root':
-        torrent.buying(rail)?.rootShown(message, (answer) => this.tell(answer))
-        return
-      case 'shown-job-root':
-        torrent.selling(rail)?.jobRootShown(message, (answer) => this.tell(answer))
-        return
-      case 'stay-offer':
-      case 'stay-challenge':
-      case 'stay-accept':
-      case 'stay-refuse':
-      case 'stay-proof':
-      case 'stay-end':
-        torrent.stays.told(this, message, nowMs)
-        return
-      case 'lane':
-        if (selling?.isAttached === true) this.takeLane(rail, selling, message)
-        return
-      default: {
-        if (message.type === 'want-share' && selling !== undefined) selling.isWanting = message.isWanting
-        const sender = speedSenders[message.type]
-        if (sender !== 'payee' && selling?.isAttached === true)
-          torrent.selling(rail)?.told(selling, message, proof, nowMs)
-        if (sender !== 'payer' && buying?.isAttached === true) torrent.buying(rail)?.told(buying, message, proof, nowMs)
-      }
-    }
-  }
-
-  private refused({ lane, reason }: Extract<SpeedPlain, { readonly type: 'refuse' }>): void {
-    const { rail, buying } = this
-    if (rail === undefined || lane === undefined || buying?.isAttached !== true) return
-    // What it means is the same whatever the word.
-    const code = reason as ErrorCode
-    rail.payer.handle({ type: 'told', from: buying.account, message: { type: 'refuse', lane, code } })
-  }
-
-  private takeLane(
-    rail: SpeedRailDesk,
-    { account }: SellingSide,
-    { receipt }: Extract<SpeedPlain, { readonly type: 'lane' }>,
-  ): void {
-    const checked = rail.receipts.check(receipt)
-    if (!checked.ok || checked.value.type !== 'lane') return
-    rail.payee.handle({ type: 'lane-shown', from: account, lane: checked.value.lane })
-  }
-
   private takeStatement(statement: SpeedStatement, proof: StatementProof, nowMs: number): void {
     if (statement.type === 'receipt') {
       if (this.buying?.isAttached === true) this.buying.receipted(statement, proof, this.torrent.infoHashOf(this.link))
@@ -425,7 +359,7 @@ export class SpeedConnection implements PayingConnection {
     const price = this.buying?.price
     const posted = postedPriceOf(statement)
     if (posted !== undefined && this.buying !== undefined) this.buying.postedPrice = posted
-    this.take(statement, proof, nowMs)
+    takeMessage(this, statement, proof, nowMs)
     if (!isStretch(statement)) return
     this.follow(statement)
     this.isBidding = false
@@ -441,13 +375,6 @@ export class SpeedConnection implements PayingConnection {
     if (price === buying.price) return
     if (price === undefined) buying.stop(statement.fromByte, 0)
     else buying.pay(price, statement.fromByte)
-  }
-
-  private takeShown(shown: ShownStatement, proof: StatementProof, nowMs: number): void {
-    const { rail, torrent } = this
-    if (rail === undefined) return
-    const market = speedSenders[shown.statement.type] === 'payer' ? torrent.selling(rail) : torrent.buying(rail)
-    market?.shown(shown, proof, nowMs)
   }
 
   /** True: others may follow. */

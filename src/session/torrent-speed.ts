@@ -19,6 +19,7 @@ import type { AccountId, Hash256 } from '../ports/ledger.ts'
 import type { SpendingPurpose } from '../ports/signer.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import type { BuyingSide } from './buying-side.ts'
+import { DealingRule } from './dealing-rule.ts'
 import { keepProofs, type SignedProof } from './kept-proofs.ts'
 import { marketMaker } from './market-maker.ts'
 import type { SellingSide } from './selling-side.ts'
@@ -74,6 +75,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
   readonly connections = new Map<LinkedPeer, SpeedConnection>()
   private readonly flow: TorrentFlow
   private readonly binding: SwarmBinding
+  private readonly rule: DealingRule
   private readonly torrent: DealingTorrent
   private readonly wakeOwner: WakeOwner
   private measureAtMs = Number.POSITIVE_INFINITY
@@ -81,7 +83,6 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
   private mayBeEnding = false
   /** Of the budget; while lanes hold the last of it, it buys. */
   private spending: 'going-on' | 'in-lanes' | 'told' = 'going-on'
-  private wasDealing: { readonly pays: boolean; readonly earns: boolean }
 
   constructor(room: SpeedRoom, desk: SpeedDesk, torrent: DealingTorrent) {
     this.room = room
@@ -94,7 +95,6 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
       usefulnessOf: (link) => this.usefulnessOf(link),
       waits: () => this.measureSoon(this.room.turns.nowMs()),
     })
-    this.wasDealing = this.dealing
     this.wakeOwner = room.turns.register((nowMs) => this.wake(nowMs))
     this.stays = new TorrentStays(room, {
       facts: torrent.facts,
@@ -102,6 +102,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
       budgetLeft: () => this.markets.budgetLeft,
       told: (event) => this.told(event),
     })
+    this.rule = new DealingRule(desk, torrent, () => this.stays.isKeeping)
     this.markets = new TorrentMarkets(room, torrent.facts, marketMaker, {
       sellingOn: (rail) => this.sidesOn(rail, 'selling'),
       maxSlots: () => this.maxSlots,
@@ -127,8 +128,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
   }
 
   get isBuying(): boolean {
-    const { facts, isFinished } = this.torrent
-    return this.isAllowed && this.desk.config?.pays === true && facts.budget !== undefined && !isFinished
+    return this.rule.isBuying
   }
 
   /** Of what is wanted, near its end; before that more than any window is. */
@@ -138,24 +138,13 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
     return progress.wantedBytes - progress.doneWantedBytes
   }
 
-  /** Something of it is to be bought, or others are paid to stay. */
-  private get mayPay(): boolean {
-    return !this.torrent.isFinished || this.stays.isKeeping
-  }
-
-  /** Whether this torrent may pay or earn at all. */
-  get isAllowed(): boolean {
-    const { config } = this.desk
-    return this.mayDeal && (config?.pays === true || config?.earns === true)
-  }
-
   /** There is something to be shown of it. */
   get isShown(): boolean {
-    return this.parties.count > 0 || this.isAllowed || this.connections.size > 0
+    return this.parties.count > 0 || this.rule.isAllowed || this.connections.size > 0
   }
 
   offers(): ExtensionOffer[] {
-    return this.isAllowed ? [{ name: speedExtension, maxPayloadBytes: maxSpeedMessageBytes }] : []
+    return this.rule.isAllowed ? [{ name: speedExtension, maxPayloadBytes: maxSpeedMessageBytes }] : []
   }
 
   /** The peer said what it takes. */
@@ -167,7 +156,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
       return
     }
     const infoHash = this.infoHashOf(link)
-    if (known !== undefined || !this.isAllowed || infoHash === undefined) return
+    if (known !== undefined || !this.rule.isAllowed || infoHash === undefined) return
     const terms = this.terms()
     if (!(terms.pays || terms.earns)) return
     const { domains, scheme } = this.desk
@@ -198,7 +187,7 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
   /** The content is ready for peers; undefined: it is left. */
   bind(swarm: Swarm | undefined, nowMs: number): void {
     this.binding.bind(swarm)
-    if (this.isAllowed) this.binding.rule(nowMs)
+    if (this.rule.isAllowed) this.binding.rule(nowMs)
   }
 
   /** A peer takes part in the swarm, under a number of its own. */
@@ -213,9 +202,9 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
   /** What may be dealt in, or whether all that is wanted is here, may be otherwise than before. */
   changed(nowMs: number): void {
     this.room.touch(this)
-    if (this.isAllowed) this.binding.rule(nowMs)
+    if (this.rule.isAllowed) this.binding.rule(nowMs)
     this.dealAnew(nowMs)
-    if (!this.mayDeal) this.endAll(nowMs)
+    if (!this.rule.mayDeal) this.endAll(nowMs)
     this.markets.endUnwanted(nowMs)
     this.markets.review()
     this.stays.review(nowMs)
@@ -283,11 +272,11 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
   }
 
   selling(rail: SpeedRailDesk): SellingMarket | undefined {
-    return this.isAllowed ? this.markets.selling(rail) : undefined
+    return this.rule.isAllowed ? this.markets.selling(rail) : undefined
   }
 
   buying(rail: SpeedRailDesk): BuyingMarket | undefined {
-    return this.isAllowed ? this.markets.buying(rail) : undefined
+    return this.rule.isAllowed ? this.markets.buying(rail) : undefined
   }
 
   opened(nowMs: number): void {
@@ -332,11 +321,6 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
     this.torrent.banPeer(link, why, nowMs)
   }
 
-  /** BEP 27: others than its tracker's peers learn nothing, and its peers only what the owner allows. */
-  private get mayDeal(): boolean {
-    return this.desk.config?.inPrivateTorrents === true || this.torrent.info?.isPrivate !== true
-  }
-
   private get remainingMiB(): number {
     const { progress } = this.torrent
     return progress === undefined ? 0 : Math.ceil((progress.wantedBytes - progress.doneWantedBytes) / mebibyte)
@@ -359,23 +343,16 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
     this.told({ type: 'fraud', account, kind })
   }
 
-  private get dealing(): { readonly pays: boolean; readonly earns: boolean } {
-    const { pays = false, earns = false } = this.isAllowed ? (this.desk.config ?? {}) : {}
-    return { pays, earns }
-  }
-
   /** Terms are said once a connection: who could deal in what ours left out is to come again. */
   private dealAnew(nowMs: number): void {
-    const { wasDealing, dealing, torrent, connections } = this
-    this.wasDealing = dealing
-    const pays = dealing.pays && this.mayPay
-    const paysAnew = pays && !wasDealing.pays
-    const earnsAnew = dealing.earns && !wasDealing.earns
-    if (!(paysAnew || earnsAnew)) return
+    const { rule, torrent, connections } = this
+    const { pays, earns } = rule
+    const anew = rule.takeNew()
+    if (!(anew.pays || anew.earns)) return
     for (const link of [...torrent.linkedPeers()]) {
       const known = connections.get(link)
-      const isSaid = known?.isClosed === false && (known.said.pays || !pays) && (known.said.earns || !dealing.earns)
-      if (isSaid) known.dealAnew(paysAnew, nowMs)
+      const isSaid = known?.isClosed === false && (known.said.pays || !pays) && (known.said.earns || !earns)
+      if (isSaid) known.dealAnew(anew.pays, nowMs)
       else if (link.peer.supports(speedExtension)) {
         link.connection.end(failure('interrupted', 'it is dealt otherwise now'), nowMs)
       }
@@ -432,8 +409,8 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
     if (connection !== undefined) return connection.usefulness
     // It may yet say that it speaks Speed, and pay for our staying, or be paid for its own.
     const { peer } = link
-    const mayBeAsked = this.stays.isKeeping || this.desk.config?.earns === true
-    return this.isAllowed && mayBeAsked && peer.supportsExtensions && !peer.hasToldExtensions ? 'settling' : 'over'
+    const mayBeAsked = this.stays.isKeeping || this.rule.earns
+    return mayBeAsked && peer.supportsExtensions && !peer.hasToldExtensions ? 'settling' : 'over'
   }
 
   private reviewKeeping(nowMs: number): void {
@@ -459,14 +436,17 @@ export class TorrentSpeed implements SpeedTorrent, Settling {
   }
 
   private terms(): SpeedTerms {
-    const { config, rails } = this.desk
+    const { pays, earns } = this.rule
     const nonce = new Uint8Array(nonceLength)
     this.room.ports.random.fill(nonce)
     return {
       nonce: toHex(nonce) as Hash256,
-      ledgers: rails.map((rail) => ({ account: rail.account, postedPrice: this.markets.postedPriceOn(rail) })),
-      pays: config?.pays === true && this.mayPay,
-      earns: config?.earns === true,
+      ledgers: this.desk.rails.map((rail) => ({
+        account: rail.account,
+        postedPrice: this.markets.postedPriceOn(rail),
+      })),
+      pays,
+      earns,
       ...tickLimits,
     }
   }
