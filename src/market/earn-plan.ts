@@ -10,16 +10,16 @@ export type DropReason = 'costs-more' | 'stalled' | 'outbid'
 
 export interface EarnPlan {
   /** The best first; each with the most that paying for the download is worth. */
-  readonly fetch: readonly { readonly id: string; readonly mayPay: bigint }[]
-  readonly drop: readonly { readonly id: string; readonly why: DropReason }[]
+  readonly toFetch: readonly { readonly id: string; readonly mayPay: bigint }[]
+  readonly toDrop: readonly { readonly id: string; readonly why: DropReason }[]
   /** Of those here, all others. */
-  readonly keep: readonly string[]
+  readonly toKeep: readonly string[]
 }
 
 /** Fetched at a time: more would share one line, and all be later. */
 const mostFetching = 3
 /** A download that brought nothing for so long is given up. */
-const stallMs = 1_800_000
+const stallMs = 600_000
 /** What fetching costs is to come in again within so many hours. */
 const paybackHours = 24n
 /** Of the disk, for what has not earned yet. */
@@ -49,8 +49,8 @@ function sizeOf(some: readonly Weighed[]): number {
 }
 
 class Planning {
-  readonly fetch: { id: string; mayPay: bigint }[] = []
-  readonly drop: { id: string; why: DropReason }[] = []
+  readonly toFetch: { id: string; mayPay: bigint }[] = []
+  readonly toDrop: { id: string; why: DropReason }[] = []
   private readonly limits: EarnLimits
   private readonly nowMs: number
   /** On the disk, what is on its way out included. */
@@ -85,7 +85,7 @@ class Planning {
     if (worth <= 0n || 4n * perHour <= keepingPerHour(candidate.sizeBytes, limits)) return true
     if (this.fits(candidate, this.here)) {
       this.here.push({ candidate: { ...candidate, phase: 'fetching' }, perHour })
-      this.fetch.push({ id: candidate.id, mayPay: worth / 2n })
+      this.toFetch.push({ id: candidate.id, mayPay: worth / 2n })
       return true
     }
     return !this.makeRoom(newcomer)
@@ -93,14 +93,14 @@ class Planning {
 
   plan(): EarnPlan {
     const isStaying = ({ phase, id }: EarnCandidate) => phase !== 'dropping' && !this.going.has(id)
-    const chosen = new Set(this.fetch.map(({ id }) => id))
+    const chosen = new Set(this.toFetch.map(({ id }) => id))
     const keep = this.here.map(({ candidate }) => candidate).filter((one) => isStaying(one) && !chosen.has(one.id))
-    return { fetch: this.fetch, drop: this.drop, keep: keep.map(({ id }) => id) }
+    return { toFetch: this.toFetch, toDrop: this.toDrop, toKeep: keep.map(({ id }) => id) }
   }
 
   private leave(id: string, why: DropReason): void {
     this.going.add(id)
-    this.drop.push({ id, why })
+    this.toDrop.push({ id, why })
   }
 
   /** Nobody pays for it, and it had its time. */
@@ -148,7 +148,12 @@ export function planEarning(candidates: readonly EarnCandidate[], limits: EarnLi
   const isHere = ({ candidate: { phase } }: Weighed) => phase !== 'offered'
   const planning = new Planning(weighed.filter(isHere), limits, nowMs)
   planning.dropUseless()
-  const offered = weighed.filter((one) => !isHere(one) && one.candidate.sinceMs <= nowMs && one.candidate.sizeBytes > 0)
+  const offered = weighed.filter((one) => !isHere(one) && canBeHad(one.candidate, nowMs))
   for (const one of offered.sort(byWorth)) if (!planning.consider(one)) break
   return planning.plan()
+}
+
+/** What no tracker knows of may have seeds all the same. */
+function canBeHad({ sinceMs, sizeBytes, demand }: EarnCandidate, nowMs: number): boolean {
+  return sinceMs <= nowMs && sizeBytes > 0 && demand?.seeders !== 0
 }
