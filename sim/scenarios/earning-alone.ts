@@ -16,10 +16,31 @@ const minuteMs = 60_000
 const payersUntilMs = 15 * minuteMs
 const crashesMs = [2 * minuteMs, 8 * minuteMs]
 const budgetTokens = 20
+const uploadBytesPerSecond = 60_000
+
+/** Hours of life are minutes here. */
+function settingsOf(diskBytes: number, budgetTokens: number) {
+  return {
+    limits: {
+      diskBytes,
+      most: 10,
+      trafficPerGiB: tokens(10),
+      keepingPerGiBDay: tokens(2_000),
+      trialMs: minuteMs,
+      halfLifeMs: 150_000,
+    },
+    uploadBytesPerSecond,
+    usualPrice: tokens(1),
+    payBudget: tokens(budgetTokens),
+    scrapeEveryMs: 30_000,
+    trackers: [],
+  }
+}
 
 export const earningAlone: Scenario = {
   name: 'earning-alone',
-  about: 'earn mode with room for two of five torrents finds the two with payers, and drops them when nobody comes any more',
+  about:
+    'earn mode with room for two of five torrents finds the two with payers, and drops them when nobody comes any more',
   peers: 4,
   contentBytes: 600_000,
   pieceLengthBytes: 32_768,
@@ -50,23 +71,9 @@ export const earningAlone: Scenario = {
     }
     enlist()
 
-    const provider = world.machine(stage.address(), { ...market.dealing(0), uploadBytesPerSecond: 60_000 })
+    const provider = world.machine(stage.address(), { ...market.dealing(0), uploadBytesPerSecond })
     const diskBytes = Math.floor(2.5 * contentBytes)
-    const earning = new EarningMachine(stage, provider, {
-      limits: {
-        diskBytes,
-        most: 10,
-        trafficPerGiB: tokens(10),
-        keepingPerGiBDay: tokens(2_000),
-        trialMs: 60_000,
-        halfLifeMs: 150_000,
-      },
-      uploadBytesPerSecond: 60_000,
-      usualPrice: tokens(1),
-      payBudget: tokens(stage.random.below(2)),
-      scrapeEveryMs: 30_000,
-      trackers: [],
-    })
+    const earning = new EarningMachine(stage, provider, settingsOf(diskBytes, stage.random.below(2)))
     provider.put(byHand)
     earning.offers = [...contents, byHand].map((content, index) => offerOf(content, index === 1))
     await earning.start()
@@ -105,7 +112,7 @@ export const earningAlone: Scenario = {
       })
     }
     let mostBytes = 0
-    stage.every(250, () => {
+    stage.every(1_000, () => {
       mostBytes = Math.max(mostBytes, earning.ownBytes())
       stage.expect(mostBytes <= diskBytes, `${mostBytes} bytes of ${diskBytes}`, provider)
     })

@@ -23,7 +23,8 @@ import type { TorrentSnapshot, TransferEvent, TransferOutcome, TransferRequest }
 
 const lookEveryMs = 500
 
-function configOf(request: TransferRequest): SessionConfig {
+/** Of a session for a run alone. */
+export function configOf(request: TransferRequest): SessionConfig {
   const { mode, bindTo, maxPeers, uploadSlots, version, encryption } = request
   const usual = sessionConfig({ stateFolder: request.stateFolder, downloadFolder: request.path })
   const { connections } = usual

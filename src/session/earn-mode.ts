@@ -11,74 +11,15 @@ import {
   expectedPerHour,
   keepingPerHour,
 } from '../market/earn-estimate.ts'
-import { type DropReason, planEarning } from '../market/earn-plan.ts'
+import { planEarning } from '../market/earn-plan.ts'
 import type { Store } from '../ports/store.ts'
-import type { AddSource, TorrentId } from './commands.ts'
+import type { TorrentId } from './commands.ts'
 import { EarnContent } from './earn-content.ts'
 import { EarnMeasures } from './earn-measures.ts'
 import { EarnBook, type EarnRecord } from './earn-records.ts'
 import { EarnScrapes } from './earn-scrapes.ts'
+import type { EarnEvent, EarnOffer, EarnRow, EarnSettings, EarnView } from './earn-types.ts'
 import type { Session } from './session.ts'
-
-/** A torrent of a catalogue. */
-export interface EarnOffer {
-  /** As the session would name it. */
-  readonly id: string
-  readonly name: string
-  /** 0: not known, as of a link. */
-  readonly sizeBytes: number
-  readonly isPrivate: boolean
-  readonly trackers: readonly string[]
-  load(): Promise<Result<AddSource>>
-}
-
-export interface EarnSettings {
-  /** What the line can send beyond what is paid for is found out by earn mode itself. */
-  readonly limits: Omit<EarnLimits, 'spareBytesPerSecond'>
-  readonly uploadBytesPerSecond: number
-  /** Absolute; each torrent has a folder of its own in it. */
-  readonly folder: string
-  /** For a MiB, where no torrent says what it is sold for. */
-  readonly usualPrice: TokenAmount
-  /** Paid for downloads at most, all together. */
-  readonly payBudget: TokenAmount
-  readonly scrapeEveryMs: number
-  /** Further trackers of all torrents, named by the owner. */
-  readonly trackers: readonly string[]
-}
-
-export type EarnEvent =
-  | { readonly type: 'fetching' | 'kept' | 'dropped'; readonly row: EarnRow }
-  | { readonly type: 'dropping'; readonly row: EarnRow; readonly why: DropReason }
-  /** It is left alone for a while. */
-  | { readonly type: 'trouble'; readonly row: EarnRow; readonly problem: Failure }
-
-/** A torrent that is here, or that was offered. Amounts an hour may be less than nothing. */
-export interface EarnRow {
-  readonly id: string
-  readonly name: string
-  readonly phase: 'offered' | EarnRecord['phase']
-  readonly sizeBytes: number
-  readonly doneBytes: number
-  readonly demand: EarnCandidate['demand']
-  readonly earned: TokenAmount
-  readonly paid: TokenAmount
-  readonly payers: number
-  /** What an hour of it is expected to bring, keeping it on the disk paid for. */
-  readonly expectedPerHour: bigint
-}
-
-export interface EarnView {
-  /** Those that are here, the best first. */
-  readonly torrents: readonly EarnRow[]
-  readonly offers: number
-  /** Reserved by those that are here. */
-  readonly usedBytes: number
-  readonly diskBytes: number
-  /** All there ever was. */
-  readonly earned: TokenAmount
-  readonly paid: TokenAmount
-}
 
 /** Looked at for their size at a time, and for how long each. */
 const mostLooking = 4

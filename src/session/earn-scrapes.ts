@@ -36,6 +36,7 @@ export interface ScrapeSettings {
 const mostAtOnce = 10
 /** What was told counts for so many times as long as is waited. */
 const freshRounds = 4
+const otherTrackerMs = 30_000
 
 export class EarnScrapes implements TrackerRequester {
   private readonly room: Pick<SessionRoom, 'trackers'>
@@ -93,12 +94,18 @@ export class EarnScrapes implements TrackerRequester {
     const { outcome } = answer
     const reply = outcome.ok && outcome.value.kind === 'response' ? outcome.value : undefined
     const waitMs = Math.max(this.settings.everyMs, 1_000 * (reply?.minIntervalSeconds ?? 0))
-    for (const { id } of batch) {
+    for (const { id, trackers } of batch) {
       const told = this.toldOf(id)
       const counts = reply?.swarms.get(wireId(id))
       told.dueMs = this.nowMs + waitMs
-      if (counts === undefined) told.misses++
-      else Object.assign(told, { seeders: counts.complete, leechers: counts.incomplete, atMs: this.nowMs })
+      if (counts !== undefined) {
+        Object.assign(told, { seeders: counts.complete, leechers: counts.incomplete, atMs: this.nowMs })
+        continue
+      }
+      told.misses++
+      // The others are asked before long; a tracker that does not know it counts where none does.
+      if (told.misses < trackers.length) told.dueMs = this.nowMs + otherTrackerMs
+      if (reply !== undefined) told.atMs ??= this.nowMs
     }
   }
 
