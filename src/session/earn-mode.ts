@@ -226,7 +226,7 @@ export class EarnMode {
     }
     for (const [id, offer] of this.ofInterest()) {
       const record = this.book.get(id) ?? this.measures.fresh(offer)
-      if (record.phase === 'gone') candidates.push(this.candidate(record, nowMs))
+      if (record.phase === 'gone' && !this.scrapes.isAwaited(offer)) candidates.push(this.candidate(record, nowMs))
     }
     return candidates
   }

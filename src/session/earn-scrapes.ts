@@ -57,6 +57,12 @@ export class EarnScrapes implements TrackerRequester {
     return { seeders: told.seeders, leechers: told.leechers }
   }
 
+  /** None of its trackers has answered or failed yet. */
+  isAwaited({ id, trackers }: ScrapedTorrent): boolean {
+    const told = this.told.get(id)
+    return trackers.length > 0 && told?.atMs === undefined && (told?.misses ?? 0) === 0
+  }
+
   /** Asks about those that are due. Those that are not among them any more are forgotten. */
   ask(torrents: ReadonlyMap<string, ScrapedTorrent>, nowMs: number): void {
     this.nowMs = nowMs

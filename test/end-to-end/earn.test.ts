@@ -9,7 +9,7 @@ import { mainPath, swarmbid } from './run-swarmbid.ts'
 import { digestOf, granted, invoiced, type SpeedLine, type SpeedPerson, speedStage } from './speed-people.ts'
 
 const mebibyte = 1_048_576
-const totalBytes = 6 * mebibyte
+const totalBytes = 8 * mebibyte
 
 interface EarnLine extends SpeedLine {
   readonly usedBytes?: number
@@ -55,32 +55,38 @@ describe('earn', () => {
       url,
     ])
 
-    const seedPlace = ['--state', join(stage.folder, 'seed-state'), '--bind', '127.0.0.1', '--upload-limit', '300KiB']
-    const seed = plain(t, 'seed', torrent, stage.content, ...seedPlace)
+    const placed = (name: string) => ['--state', join(stage.folder, name), '--bind', '127.0.0.1']
+    const seed = plain(t, 'seed', torrent, stage.content, ...placed('seed-state'), '--upload-limit', '400KiB')
     await seed.line('listening')
-    const download = payer.download(t, torrent, '--pay', '50TEST', '--download-limit', '150KiB')
-    await download.line('progress', 60_000, ({ doneBytes = 0 }) => doneBytes > 0)
+    // Somebody who wants it, slowly: that is all that is known of what it may bring.
+    const wanting = ['--dir', join(stage.folder, 'wanting'), '--download-limit', '20KiB', ...placed('wanting-state')]
+    const leecher = plain(t, 'download', torrent, ...wanting)
+    await leecher.line('progress', 60_000, ({ doneBytes = 0 }) => doneBytes > 0)
 
-    let earning = earn(t, earner, catalog)
+    const selling = ['--price', '1024TEST', '--upload-limit', '2MiB']
+    let earning = earn(t, earner, catalog, ...selling)
+    const { port } = await earning.line('listening')
     const fetching = await earning.line('fetching', 60_000)
     assert.equal(fetching.torrent?.name, stage.name)
-    await earning.line('kept', 60_000)
+    await earning.line('kept', 90_000)
     const file = join(earner.home, 'earn', fetching.torrent.id, stage.name)
     assert.equal(digestOf(file), digestOf(join(stage.content, stage.name)))
-    await earning.line('status', 60_000, ({ earned = '0' }) => BigInt(earned) > 0n)
+    const download = payer.download(t, torrent, '--pay', '50TEST', '--peer', `${earner.host}:${port}`)
+    assert.equal(await download.exit(120_000), 0, download.said())
+    const paid = invoiced(download, 'paying')
+    assert.ok(paid.bytes > 0, download.said())
+    await earning.line('status', 30_000, ({ earned = '0' }) => BigInt(earned) === paid.paid)
     await earning.end('SIGKILL')
 
-    earning = earn(t, earner, catalog)
+    earning = earn(t, earner, catalog, ...selling)
     const status = await earning.line('status', 60_000, ({ torrents = [] }) => torrents[0]?.phase === 'kept')
     assert.deepEqual([status.usedBytes, status.torrents?.length], [totalBytes, 1])
-    assert.equal(await download.exit(120_000), 0, download.said())
     assert.equal(await earning.end('SIGINT'), 130, earning.errors())
-    assert.ok(existsSync(file))
-    const paid = invoiced(download, 'paying')
+    assert.ok(existsSync(file) && readFileSync(torrent).length > 0)
     const { available } = await earner.balance(stage.operator)
-    t.diagnostic(`earned ${available - granted} base units of ${paid.paid} that were paid`)
-    assert.ok(available > granted && available - granted <= paid.paid, `${available - granted} earned`)
-    assert.ok(!existsSync(join(earner.home, 'earn', 'dead.bin')) && readFileSync(torrent).length > 0)
+    assert.equal(available - granted, paid.paid, earning.said())
+    const [sold] = await earner.said('speed', 'history', '--by', 'torrent')
+    t.diagnostic(`history: ${JSON.stringify(sold)}; paid ${paid.paid}`)
   })
 
   test('refuses what it cannot do with a code: no catalogue, none that can be read, a folder that is in use', async (t) => {
