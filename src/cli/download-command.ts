@@ -23,6 +23,8 @@ export async function runDownload(
   context: CommandContext,
 ): CommandResult {
   const { select } = options
+  // Who stays for others to have it.
+  const mayEarn = options.stay === true || options.seedRatio !== undefined || options.seedTime !== undefined
   return runTransferTask(
     {
       mode: 'download',
@@ -37,7 +39,7 @@ export async function runDownload(
     options,
     context,
     await speedRequest(
-      { ...options, pays: options.pay, isQuote: options.quote === true, deadlineSeconds: options.deadline },
+      { ...options, pays: options.pay, isQuote: options.quote === true, deadlineSeconds: options.deadline, mayEarn },
       context,
     ),
   )

@@ -27,6 +27,6 @@ export async function runSeed(names: readonly string[], options: SeedOptions, co
     },
     options,
     context,
-    await speedRequest(options, context),
+    await speedRequest({ ...options, mayEarn: true }, context),
   )
 }

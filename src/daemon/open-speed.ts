@@ -59,6 +59,8 @@ export interface SpeedRequest {
   /** What an hour of seeding is to bring, for each torrent, as people write it; undefined: it is seeded anyway. */
   readonly whileEarning?: string
   readonly inPrivateTorrents: boolean
+  /** Nobody asked for it: what is wrong with it is told, and it goes without. */
+  readonly isByDefault: boolean
 }
 
 export interface OpenedSpeed {
