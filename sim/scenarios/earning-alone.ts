@@ -14,12 +14,14 @@ const torrentCount = 5
 const paidFor = [3, 4]
 const minuteMs = 60_000
 const payersUntilMs = 15 * minuteMs
+/** Two of those without payers are in no catalogue any more. */
+const delistedMs = 12 * minuteMs
 const crashesMs = [2 * minuteMs, 8 * minuteMs]
 const budgetTokens = 20
 const uploadBytesPerSecond = 60_000
 
 /** Hours of life are minutes here. */
-function settingsOf(diskBytes: number, budgetTokens: number) {
+function settingsOf(diskBytes: number, budgetTokens: number, tracker: string) {
   return {
     limits: {
       diskBytes,
@@ -33,7 +35,7 @@ function settingsOf(diskBytes: number, budgetTokens: number) {
     usualPrice: tokens(1),
     payBudget: tokens(budgetTokens),
     scrapeEveryMs: 30_000,
-    trackers: [],
+    trackers: [tracker],
   }
 }
 
@@ -73,9 +75,14 @@ export const earningAlone: Scenario = {
 
     const provider = world.machine(stage.address(), { ...market.dealing(0), uploadBytesPerSecond })
     const diskBytes = Math.floor(2.5 * contentBytes)
-    const earning = new EarningMachine(stage, provider, settingsOf(diskBytes, stage.random.below(2)))
+    const earning = new EarningMachine(
+      stage,
+      provider,
+      settingsOf(diskBytes, stage.random.below(2), stage.tracker().url),
+    )
     provider.put(byHand)
-    earning.offers = [...contents, byHand].map((content, index) => offerOf(content, index === 1))
+    earning.offers = [...contents, byHand].map((content, index) => offerOf(content, index === 1 || index === 2))
+    const isLetterThere = earning.occupy(contents[0] as Content)
     await earning.start()
     await provider.add(byHand.metainfo)
 
@@ -111,6 +118,9 @@ export const earningAlone: Scenario = {
         await earning.start()
       })
     }
+    stage.after(delistedMs, () => {
+      earning.offers = earning.offers.filter(({ sizeBytes }) => sizeBytes > 0)
+    })
     let mostBytes = 0
     stage.every(1_000, () => {
       mostBytes = Math.max(mostBytes, earning.ownBytes())
@@ -123,13 +133,15 @@ export const earningAlone: Scenario = {
     const isEmpty = () => provider.isUp && earning.ownBytes() === 0
     return {
       isOver: () => stage.nowMs > payersUntilMs + 2 * minuteMs && isEmpty(),
-      judge: () => {
+      judge: async () => {
         stage.expect(bought > 5, `bought ${bought} times`)
         const wanted = paidFor.map((index) => `torrent ${index}`).join(', ')
         stage.expect(keptWhilePaid.join(', ') === wanted, `keeps ${keptWhilePaid.join(', ')}, not ${wanted}`, provider)
         stage.expect(earning.kept().length === 0, `still keeps ${earning.kept().join(', ')}`, provider)
         stage.expect(mostBytes === 2 * contentBytes, `used ${mostBytes} bytes at most`, provider)
         const isHere = provider.session.torrentSnapshot(torrentIdOf(byHand)).ok
+        stage.expect(isLetterThere(), 'what lay where a torrent would be is gone', provider)
+        await earning.end()
         stage.expect(isHere && provider.has(byHand), 'what was added by hand is gone', provider)
       },
     }

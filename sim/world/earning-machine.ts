@@ -12,6 +12,7 @@ import { contentFolder, type Machine } from './machine.ts'
 import { torrentIdOf } from './torrent-id.ts'
 
 const lookEveryMs = 5_000
+const ownersFile = 'letter.txt'
 
 export class EarningMachine {
   readonly machine: Machine
@@ -41,6 +42,13 @@ export class EarningMachine {
     this.look(this.mode)
   }
 
+  /** Ends earn mode in order; the machine runs on. */
+  async end(): Promise<void> {
+    const { mode } = this
+    this.mode = undefined
+    if (mode !== undefined) unwrap(await this.stage.world.clock.settle(mode.end(this.stage.world.clock.wallMs())))
+  }
+
   kill(isPowerLoss: boolean): void {
     this.mode = undefined
     this.machine.kill(isPowerLoss)
@@ -56,9 +64,16 @@ export class EarningMachine {
       .toSorted()
   }
 
+  /** Puts something of the owner's where earn mode would have a torrent; the way to look whether it is there. */
+  occupy(content: Content): () => boolean {
+    const path = `${contentFolder}/${torrentIdOf(content)}/${ownersFile}`
+    this.machine.disk.put(path, Uint8Array.of(1, 2, 3))
+    return () => this.machine.disk.content(path)?.length === 3
+  }
+
   /** Torrents of its own on its disk, whatever their lengths are filled with. */
   ownBytes(): number {
-    const own = new RegExp(`^${contentFolder}/[0-9a-f]{40}/`)
+    const own = new RegExp(`^${contentFolder}/[0-9a-f]{40}/(?!${ownersFile})`)
     const paths = this.machine.disk.paths().filter((path) => own.test(path))
     return paths.reduce((sum, path) => sum + (this.machine.disk.content(path)?.length ?? 0), 0)
   }

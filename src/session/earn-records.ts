@@ -3,7 +3,7 @@
 // read is an error that names it. Owns nothing.
 import { type Result, success } from '../base/errors.ts'
 import type { TokenAmount } from '../base/token-amount.ts'
-import { codec, type Form, malformed, record } from '../formats/money/form.ts'
+import { codec, record, textThat } from '../formats/money/form.ts'
 import { words } from '../formats/money/operation-forms.ts'
 import { amount, whole } from '../formats/money/typed-forms.ts'
 import type { Experience } from '../market/earn-estimate.ts'
@@ -47,23 +47,13 @@ type Kept = Omit<EarnRecord, 'experience'> & {
 const allRails = 'all' as RailId
 const maxNameLength = 128
 
-function text(isFit: (value: string) => boolean): Form<string> {
-  const check = (value: unknown) => (typeof value === 'string' && isFit(value) ? value : malformed('another text'))
-  return {
-    toBencode: (value) => value,
-    fromBencode: (cursor) => check(cursor.text()),
-    toJson: (value) => value,
-    fromJson: check,
-  }
-}
-
 const torrents: Table<Kept> = {
   table: 'earn-torrents',
   nameOf: ({ id }) => id,
   codec: codec(
     record<Kept>({
-      id: text((value) => /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(value)),
-      name: text((value) => value.length <= maxNameLength),
+      id: textThat((value) => /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(value)),
+      name: textThat((value) => value.length <= maxNameLength),
       phase: words<EarnPhase>(['looking', 'fetching', 'kept', 'dropping', 'gone']),
       sizeBytes: whole,
       earned: amount,
