@@ -172,6 +172,7 @@ export class EarnMode {
       this.book.note(next)
       if (record.phase === 'kept' || next.phase !== 'kept') continue
       this.promised.delete(record.id)
+      this.savedAtMs = 0
       this.tell('kept', next, nowMs)
     }
   }
