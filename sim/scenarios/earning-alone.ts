@@ -75,11 +75,8 @@ export const earningAlone: Scenario = {
 
     const provider = world.machine(stage.address(), { ...market.dealing(0), uploadBytesPerSecond })
     const diskBytes = Math.floor(2.5 * contentBytes)
-    const earning = new EarningMachine(
-      stage,
-      provider,
-      settingsOf(diskBytes, stage.random.below(2), stage.tracker().url),
-    )
+    const payTokens = stage.random.below(2)
+    const earning = new EarningMachine(stage, provider, settingsOf(diskBytes, payTokens, stage.tracker().url))
     provider.put(byHand)
     earning.offers = [...contents, byHand].map((content, index) => offerOf(content, index === 1 || index === 2))
     const isLetterThere = earning.occupy(contents[0] as Content)
@@ -141,6 +138,9 @@ export const earningAlone: Scenario = {
         stage.expect(mostBytes === 2 * contentBytes, `used ${mostBytes} bytes at most`, provider)
         const isHere = provider.session.torrentSnapshot(torrentIdOf(byHand)).ok
         stage.expect(isLetterThere(), 'what lay where a torrent would be is gone', provider)
+        // Each life has the whole budget.
+        const mostPaid = BigInt(crashesMs.length + 1) * tokens(payTokens)
+        stage.expect(earning.paid <= mostPaid, `paid ${earning.paid}`, provider)
         await earning.end()
         stage.expect(isHere && provider.has(byHand), 'what was added by hand is gone', provider)
       },

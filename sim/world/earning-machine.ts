@@ -64,18 +64,23 @@ export class EarningMachine {
       .toSorted()
   }
 
+  /** For downloads, in this life and those before. */
+  get paid(): bigint {
+    return this.mode?.view(this.stage.world.clock.wallMs()).paid ?? 0n
+  }
+
   /** Puts something of the owner's where earn mode would have a torrent; the way to look whether it is there. */
   occupy(content: Content): () => boolean {
     const path = `${contentFolder}/${torrentIdOf(content)}/${ownersFile}`
     this.machine.disk.put(path, Uint8Array.of(1, 2, 3))
-    return () => this.machine.disk.content(path)?.length === 3
+    return () => this.machine.disk.lengthOf(path) === 3
   }
 
   /** Torrents of its own on its disk, whatever their lengths are filled with. */
   ownBytes(): number {
     const own = new RegExp(`^${contentFolder}/[0-9a-f]{40}/(?!${ownersFile})`)
     const paths = this.machine.disk.paths().filter((path) => own.test(path))
-    return paths.reduce((sum, path) => sum + (this.machine.disk.content(path)?.length ?? 0), 0)
+    return paths.reduce((sum, path) => sum + this.machine.disk.lengthOf(path), 0)
   }
 
   private look(mode: EarnMode): void {

@@ -90,7 +90,8 @@ export class EarnMode {
 
   view(nowMs: number): EarnView {
     const here = this.book.all().filter(({ phase }) => phase !== 'gone')
-    const rows = here.map((record) => this.row(record, nowMs))
+    const limits = this.limits()
+    const rows = here.map((record) => this.row(record, nowMs, limits))
     const used = here.filter(({ phase }) => phase !== 'looking')
     return {
       torrents: rows.sort((a, b) =>
@@ -143,12 +144,16 @@ export class EarnMode {
       const entered = await this.book.enter(next)
       if (!entered.ok) return entered
       if (next.phase !== 'fetching') continue
-      if (this.session.room.speed !== undefined) {
-        await this.session.run({ type: 'set-budget', id: id as TorrentId, budget: undefined })
-      }
+      await this.endBudget(id)
       await this.session.run({ type: 'start', id: id as TorrentId })
     }
     return success(undefined)
+  }
+
+  /** Nothing more is paid for it; what is owed is. */
+  private async endBudget(id: string): Promise<void> {
+    if (this.session.room.speed === undefined) return
+    await this.session.run({ type: 'set-budget', id: id as TorrentId, budget: undefined })
   }
 
   private async carryOut(nowMs: number): Promise<Result<void>> {
@@ -173,6 +178,7 @@ export class EarnMode {
       if (record.phase === 'kept' || next.phase !== 'kept') continue
       this.promised.delete(record.id)
       this.savedAtMs = 0
+      void this.endBudget(record.id)
       this.tell('kept', next, nowMs)
     }
   }
@@ -360,11 +366,10 @@ export class EarnMode {
     this.events.push({ type, row: this.row(record, nowMs) })
   }
 
-  private row(record: EarnRecord, nowMs: number): EarnRow {
+  private row(record: EarnRecord, nowMs: number, limits = this.limits()): EarnRow {
     const { id, name, phase, earned, paid } = record
     const candidate = this.candidate(record, nowMs)
     const { sizeBytes, demand, payers } = candidate
-    const limits = this.limits()
     const expected = expectedPerHour(candidate, limits, nowMs) - keepingPerHour(sizeBytes, limits)
     const doneBytes = phase === 'gone' ? 0 : (this.snapshotOf(id)?.doneBytes ?? 0)
     return { id, name, phase, sizeBytes, doneBytes, demand, earned, paid, payers, expectedPerHour: expected }
