@@ -123,6 +123,11 @@ export class SimulatedDisk {
     return this.names.get(path)?.bytes()
   }
 
+  /** For tests: of a file now; 0 without one. */
+  lengthOf(path: string): number {
+    return this.names.get(path)?.lengthBytes ?? 0
+  }
+
   /** For tests: whether a file has this content now; at once where it is a known one and the file's pages are known. */
   matches(path: string, content: Uint8Array): boolean {
     return this.names.get(path)?.matches(content) ?? false

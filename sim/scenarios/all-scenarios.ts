@@ -12,6 +12,7 @@ import { corruptPeer } from './corrupt-peer.ts'
 import { damagedRecords } from './damaged-records.ts'
 import { dhtChurn } from './dht-churn.ts'
 import { dhtSybils } from './dht-sybils.ts'
+import { earningAlone } from './earning-alone.ts'
 import { encryptedPeers } from './encrypted-peers.ts'
 import { exchangeAlone } from './exchange-alone.ts'
 import { failingDisk } from './failing-disk.ts'
@@ -113,6 +114,7 @@ const scenarios: readonly Scenario[] = [
   ledgerOutage,
   budgetsChange,
   paidStaying,
+  earningAlone,
   corruptPeer,
   lateAnswers,
   fewPlaces,

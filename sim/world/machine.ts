@@ -268,7 +268,8 @@ export class Machine {
       const to = Math.min(end, offset + bytes.length) - offset
       if (from >= to) return true
       const { incompleteFolder = contentFolder } = this.config
-      const names = [pathOf(path), pathOf(path, incompleteFolder)].flatMap((name) => [name, `${name}.part`])
+      const folders = [contentFolder, incompleteFolder, `${contentFolder}/${info.infoHashV1}`]
+      const names = folders.map((folder) => pathOf(path, folder)).flatMap((name) => [name, `${name}.part`])
       if (names.some((candidate) => this.disk.shows(candidate, bytes, from, to))) return true
       return this.keepsApart(bytes.subarray(from, to), partsPosition(info, piece) + offset + from - start)
     })

@@ -25,6 +25,8 @@ interface EnlistedPeer {
   readonly port: number
   /** In hexadecimal. */
   readonly peerId?: string
+  /** 0: a seed. */
+  readonly leftBytes?: number
 }
 
 /** Of an announce, whatever the version of the torrent. */
@@ -74,15 +76,15 @@ export class SimulatedTracker {
     })
   }
 
-  /** Tells those who lack something of a seed that did not announce itself. */
-  enlist(infoHash: string, { address, port, peerId = '00'.repeat(20) }: EnlistedPeer): void {
+  /** Tells others of somebody who did not announce itself. */
+  enlist(infoHash: string, { address, port, peerId = '00'.repeat(20), leftBytes = 0 }: EnlistedPeer): void {
     const request = {
       infoHash: unwrap(fromHex(infoHash.slice(0, infoHashDigits))),
       peerId: unwrap(fromHex(peerId)),
       port,
       uploadedBytes: 0,
       downloadedBytes: 0,
-      leftBytes: 0,
+      leftBytes,
       event: 'started',
       isCompact: true,
       omitsPeerIds: true,

@@ -452,6 +452,18 @@ export const errorTable = {
     meaning: 'Earning is switched off.',
     remedy: 'Switch it on with `swarmbid wallet earning on`.',
   },
+  'earn-place-taken': {
+    meaning: 'The folder in which a torrent would be kept to earn with holds something already.',
+    remedy: 'Look at what is in it; it is left alone, and so is the torrent.',
+  },
+  'earn-other-torrent': {
+    meaning: 'What a catalogue leads to is another torrent than it was, or is here already.',
+    remedy: 'Nothing to do: it is left alone for a while.',
+  },
+  'catalog-malformed': {
+    meaning: 'A catalogue of torrents cannot be read, or is too large.',
+    remedy: 'Name a folder of torrent files, a list with one torrent a line, or a feed.',
+  },
   'spending-limit': {
     meaning: 'A payment is over a limit the owner set.',
     remedy: 'Confirm it, or raise the limit.',

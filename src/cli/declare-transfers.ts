@@ -48,7 +48,8 @@ function addTransferOptions(command: Command): Command {
     .addOption(new Option('--no-local-discovery', 'look for none there'))
     .option('--dht-bootstrap <host:port>', 'a DHT node to begin with; may be given again', collectNode)
     .option('--state <dir>', "where to remember what is here (default: the system's place for it)")
-    .option('--earn', 'sell upload to peers that pay; needs a wallet and a ledger')
+    .option('--earn', 'sell upload to peers that pay (default while seeding, where a wallet is open and a ledger here)')
+    .addOption(new Option('--no-earn', 'sell nothing'))
     .option(
       '--price <amount>',
       'with --earn: for a GiB, such as 1000TEST, or auto, which follows demand (default)',

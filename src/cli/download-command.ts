@@ -39,7 +39,14 @@ export async function runDownload(
     hasGoal || keepSeeded === undefined ? options : { ...options, seedTime: keepSeeded },
     context,
     await speedRequest(
-      { ...options, pays: options.pay, isQuote: options.quote === true, deadlineSeconds: options.deadline },
+      {
+        ...options,
+        pays: options.pay,
+        isQuote: options.quote === true,
+        deadlineSeconds: options.deadline,
+        // Who stays for others to have it.
+        mayEarn: hasGoal,
+      },
       context,
     ),
   )

@@ -6,6 +6,7 @@ import { SwarmbidError } from '../base/errors.ts'
 import type { RunCommand } from './command-context.ts'
 import { addAirdrop } from './declare-airdrop.ts'
 import { addDht } from './declare-dht.ts'
+import { addEarn } from './declare-earn.ts'
 import { addEscrow } from './declare-escrow.ts'
 import { addCreate, addInfo, addMagnet, addVerify } from './declare-files.ts'
 import { addLane } from './declare-lane.ts'
@@ -44,6 +45,7 @@ function newProgram(run: RunCommand, output: Output): Command {
     .addHelpText('after', exitCodeHelp)
   addDownload(program, run)
   addSeed(program, run)
+  addEarn(program, run)
   addCreate(program, run)
   addVerify(program, run)
   addInfo(program, run)

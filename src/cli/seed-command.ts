@@ -32,6 +32,6 @@ export async function runSeed(names: readonly string[], options: SeedOptions, co
     },
     options,
     context,
-    await speedRequest({ ...options, pays: options.pay }, context),
+    await speedRequest({ ...options, pays: options.pay, mayEarn: true }, context),
   )
 }

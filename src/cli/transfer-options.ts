@@ -47,7 +47,8 @@ export type TransferTask = Pick<TransferRequest, 'mode' | 'sources' | 'path'> &
     >
   >
 
-function requestOf(
+/** The options as a request; the state folder as given, or the system's place for it. */
+export function requestOf(
   task: TransferTask,
   options: TransferOptions,
   speed: SpeedRequest | undefined,

@@ -61,6 +61,8 @@ export interface SpeedRequest {
   /** Others are paid to stay, once it is complete: so many, for so long from now. */
   readonly staying?: { readonly seconds: number; readonly seeders: number }
   readonly inPrivateTorrents: boolean
+  /** Nobody asked for it: what is wrong with it is told, and it goes without. */
+  readonly isByDefault: boolean
 }
 
 export interface OpenedSpeed {

@@ -23,7 +23,8 @@ import type { TorrentSnapshot, TransferEvent, TransferOutcome, TransferRequest }
 
 const lookEveryMs = 500
 
-function configOf(request: TransferRequest): SessionConfig {
+/** Of a session for a run alone. */
+export function configOf(request: TransferRequest): SessionConfig {
   const { mode, bindTo, maxPeers, uploadSlots, version, encryption } = request
   const usual = sessionConfig({ stateFolder: request.stateFolder, downloadFolder: request.path })
   const { connections } = usual
@@ -130,7 +131,14 @@ class TransferRun {
     if (this.request.speed === undefined) return
     // Most transfers want no wallet, ledger or lane, which take 11 MiB.
     const { SpeedRun } = await import('./speed-run.ts')
-    this.speed = await SpeedRun.open(this.request.speed, this.onEvent)
+    const { speed } = this.request
+    try {
+      this.speed = await SpeedRun.open(speed, this.onEvent)
+    } catch (error) {
+      if (!speed.isByDefault || !(error instanceof SwarmbidError)) throw error
+      speed.note(`Nothing is sold: ${error.message} (${error.code})`)
+      return
+    }
     this.ports = { ...this.ports, speed: this.speed.ports }
     this.config = { ...this.config, speed: this.speed.config }
   }

@@ -3,7 +3,7 @@
 // what came since the last flush. No payment goes by them: the lanes' own records are what counts.
 import { type Result, success } from '../base/errors.ts'
 import { addAmounts, type TokenAmount, zeroAmount } from '../base/token-amount.ts'
-import { codec, type Form, malformed, record } from '../formats/money/form.ts'
+import { codec, record, textThat } from '../formats/money/form.ts'
 import { words } from '../formats/money/operation-forms.ts'
 import { account, amount, whole } from '../formats/money/typed-forms.ts'
 import { putRecord, type Table } from '../payment/lane-records.ts'
@@ -29,24 +29,14 @@ export interface SpeedTotal {
 const dayMs = 86_400_000
 const maxNameLength = 128
 
-function text(isFit: (value: string) => boolean): Form<string> {
-  const check = (value: unknown) => (typeof value === 'string' && isFit(value) ? value : malformed('another text'))
-  return {
-    toBencode: (value) => value,
-    fromBencode: (cursor) => check(cursor.text()),
-    toJson: (value) => value,
-    fromJson: check,
-  }
-}
-
 const totals: Table<SpeedTotal> = {
   table: 'speed-totals',
   nameOf: ({ day, side, torrent, account: other }) => `${String(day).padStart(6, '0')}/${side}/${torrent}/${other}`,
   codec: codec(
     record<SpeedTotal>({
       day: whole,
-      torrent: text((value) => /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(value)),
-      name: text((value) => value.length <= maxNameLength),
+      torrent: textThat((value) => /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(value)),
+      name: textThat((value) => value.length <= maxNameLength),
       account,
       side: words<SpeedTotal['side']>(['paying', 'earning']),
       bytes: whole,

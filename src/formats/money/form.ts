@@ -70,6 +70,17 @@ export function codec<T>(form: Form<T>, limits = statementLimits): Codec<T> {
   }
 }
 
+/** Text that is fit, the same in both. */
+export function textThat(isFit: (value: string) => boolean): Form<string> {
+  const check = (value: unknown) => (typeof value === 'string' && isFit(value) ? value : malformed('another text'))
+  return {
+    toBencode: (value) => value,
+    fromBencode: (cursor) => check(cursor.text()),
+    toJson: (value) => value,
+    fromJson: check,
+  }
+}
+
 export function optional<T>(form: Form<T>): OptionalForm<T> {
   return { ...form, isOptional: true }
 }
