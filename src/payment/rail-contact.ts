@@ -26,9 +26,13 @@ export class RailContact {
     return this.attestedMs + Math.max(0, Math.floor(nowMs - this.attestedAtMs))
   }
 
-  /** The steady time at which the rail's reaches `timeMs`; Infinity: not known. */
+  /**
+   * A steady time at which the rail's has reached `timeMs`, whole where that is; Infinity: not known. Were it a fraction, the
+   * sum could be rounded to just before, and who is woken then would find nothing to do and ask for the same moment again.
+   */
   steadyAt(timeMs: number): number {
-    return Number.isNaN(this.attestedAtMs) ? Number.POSITIVE_INFINITY : this.attestedAtMs + (timeMs - this.attestedMs)
+    if (Number.isNaN(this.attestedAtMs)) return Number.POSITIVE_INFINITY
+    return Math.ceil(this.attestedAtMs) + (timeMs - this.attestedMs)
   }
 
   /** Infinity: it answers, as far as known. */
