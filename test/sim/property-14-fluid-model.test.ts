@@ -46,7 +46,11 @@ test('the steady state of the model is where its equations come to rest', () => 
 test('the plans are of all cases of the model', () => {
   assert.deepEqual(
     swarmPlans.map(({ swarm }) => `${boundBy(swarm)}${swarm.abandons > 0 ? ', abandons' : ''}`),
-    ['download', 'upload', 'download, abandons'],
+    ['download', 'upload', 'download, abandons', 'download', 'upload', 'download, abandons'],
+  )
+  assert.deepEqual(
+    swarmPlans.map(({ paying }) => paying !== undefined),
+    [false, false, false, true, true, true],
   )
 })
 
@@ -64,6 +68,23 @@ test('a small swarm comes to rest near the fluid model', async (t) => {
   t.diagnostic(JSON.stringify({ ...deviations(comparison), ...averages }))
   assert.ok(isWithin(comparison, 0.25), JSON.stringify(deviations(comparison)))
   assert.ok(Math.abs(deviations(comparison).seconds) < 0.1)
+})
+
+/** The second one, where links up are short, the same way, as some pay. */
+function smallPaidPlan(): SwarmPlan {
+  const plan = swarmPlans.find(({ swarm, paying }) => boundBy(swarm) === 'upload' && paying !== undefined)
+  assert.ok(plan !== undefined)
+  const swarm = { ...plan.swarm, arrivals: 1 / 25, download: 1 / 120, upload: 1 / 470, departures: 1 / 150 }
+  const paying = { every: 3, budgetTokens: 8, shares: 2 }
+  return { ...plan, swarm, paying, pieceCount: 128, firstSeedsSeconds: 400, warmUpSeconds: 900, windowSeconds: 700 }
+}
+
+test('in a small swarm payers are done before the others, and all together take what the fluid model has', async (t) => {
+  const averages = await runSwarm(smallPaidPlan(), { seed: 1, settlePromises })
+  const comparison = compare(smallPaidPlan(), [averages])
+  t.diagnostic(JSON.stringify({ ...deviations(comparison), ...averages }))
+  assert.ok(averages.boughtShare > 0.1 && averages.payerSeconds < 0.95 * averages.unpaidSeconds)
+  assert.ok(Math.abs(deviations(comparison).seconds) < 0.2, JSON.stringify(deviations(comparison)))
 })
 
 for (const plan of isLong === undefined ? [] : swarmPlans) {
