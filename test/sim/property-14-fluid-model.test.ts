@@ -74,9 +74,9 @@ test('a small swarm comes to rest near the fluid model', async (t) => {
 function smallPaidPlan(): SwarmPlan {
   const plan = swarmPlans.find(({ swarm, paying }) => boundBy(swarm) === 'upload' && paying !== undefined)
   assert.ok(plan !== undefined)
-  const swarm = { ...plan.swarm, arrivals: 1 / 25, download: 1 / 120, upload: 1 / 470, departures: 1 / 150 }
+  const swarm = { ...plan.swarm, arrivals: 1 / 33, download: 1 / 120, upload: 1 / 470, departures: 1 / 150 }
   const paying = { every: 3, budgetTokens: 8, shares: 2 }
-  return { ...plan, swarm, paying, pieceCount: 128, firstSeedsSeconds: 400, warmUpSeconds: 900, windowSeconds: 700 }
+  return { ...plan, swarm, paying, pieceCount: 128, firstSeedsSeconds: 400, warmUpSeconds: 600, windowSeconds: 600 }
 }
 
 test('in a small swarm payers are done before the others, and all together take what the fluid model has', async (t) => {
@@ -84,7 +84,8 @@ test('in a small swarm payers are done before the others, and all together take 
   const comparison = compare(smallPaidPlan(), [averages])
   t.diagnostic(JSON.stringify({ ...deviations(comparison), ...averages }))
   assert.ok(averages.boughtShare > 0.1 && averages.payerSeconds < 0.95 * averages.unpaidSeconds)
-  assert.ok(Math.abs(deviations(comparison).seconds) < 0.2, JSON.stringify(deviations(comparison)))
+  // So few, with so small a content, cannot use all that they could send.
+  assert.ok(Math.abs(deviations(comparison).seconds) < 0.3, JSON.stringify(deviations(comparison)))
 })
 
 for (const plan of isLong === undefined ? [] : swarmPlans) {
