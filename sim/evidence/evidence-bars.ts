@@ -108,7 +108,7 @@ export function barsOf(evidence: PlanEvidence): Bar[] {
     bars.push({ name: 'riders', what, value: share(ratio), isMet: ratio >= 1.5 })
     const before = quantile(all(evidence, 'control', ['rider']), 0.5) / quantile(all(evidence, 'control', giving), 0.5)
     bars.push({ what: 'the same in the control', value: share(before), isMet: undefined })
-    if (!Number.isFinite(plan.staySeconds)) bars.push(mostOfRiders(plan))
+    if (!Number.isFinite(plan.staySeconds)) bars.push(...mostOfRiders(plan))
   }
   for (const kind of ['washer', 'defaulter'] as const) {
     const [own, like] = [all(evidence, 'speed', [kind]), kind === 'washer' ? 'payer' : 'rider']
@@ -189,14 +189,37 @@ function ownLosses(evidence: PlanEvidence): number[] {
 }
 
 /**
- * Who is done seeds to the end, so the rest comes at what the whole swarm can upload, whatever anybody chose before: were they
- * given nothing until the others are done, riders would take so many times as long, and no longer.
+ * Who is done seeds to the end, so the rest comes at what the whole swarm can upload, whatever anybody chose before. If riders get a
+ * share of that until all others are done, they take (1 - share) times count/givers as long, and no longer. The least there is to be had
+ * comes from the slots that are never sold: those of seeds in turn, and one of everybody else's by luck, among who has no other.
  */
-function mostOfRiders({ leechers }: EvidencePlan): Bar {
-  const counts = Object.values(leechers).reduce((sum, count) => sum + count, 0)
-  const most = counts / (counts - (leechers.rider ?? 0))
-  const what = 'at most there could be, were they given nothing until all others are done'
-  return { what, value: share(most), isMet: undefined }
+function mostOfRiders({
+  leechers,
+  seeds,
+  slots,
+  shares,
+  seedBytesPerSecond,
+  uploadBytesPerSecond,
+}: EvidencePlan): Bar[] {
+  const { rider = 0 } = leechers
+  const count = Object.values(leechers).reduce((sum, one) => sum + one, 0)
+  const givers = count - rider
+  const fromSeeds = seeds * seedBytesPerSecond * (1 - shares / slots) * (rider / count)
+  const byLuck = ((givers * uploadBytesPerSecond) / slots) * (rider / Math.max(rider, count - slots))
+  const least = (fromSeeds + byLuck) / (seeds * seedBytesPerSecond + givers * uploadBytesPerSecond)
+  const most = count / givers
+  return [
+    {
+      what: 'at most there could be, were they given nothing until all others are done',
+      value: share(most),
+      isMet: undefined,
+    },
+    {
+      what: 'at most with slots that are never sold, were all others sold or for who gives',
+      value: share((1 - least) * most),
+      isMet: undefined,
+    },
+  ]
 }
 
 function stayOf({ pairs }: PlanEvidence, mode: 'speed' | 'control'): number {
@@ -204,7 +227,10 @@ function stayOf({ pairs }: PlanEvidence, mode: 'speed' | 'control'): number {
   return sum(earners, 'seedingSeconds') / earners.length
 }
 
-export function sum(members: readonly MemberOutcome[], name: 'boughtBytes' | 'paid' | 'earned' | 'seedingSeconds'): number {
+export function sum(
+  members: readonly MemberOutcome[],
+  name: 'boughtBytes' | 'paid' | 'earned' | 'seedingSeconds',
+): number {
   return members.reduce((total, member) => total + member[name], 0)
 }
 
@@ -219,4 +245,3 @@ function signedSeconds(value: number): string {
 function share(value: number): string {
   return Number.isFinite(value) ? value.toFixed(2) : 'never'
 }
-

@@ -111,7 +111,8 @@ export const evidencePlans: readonly EvidencePlan[] = [
   {
     ...usual,
     name: 'paid seeding',
-    about: 'who is done goes after a minute, or, if it earns, once seeding on brings less than the token a minute it is to bring',
+    about:
+      'who is done goes after a minute, or, if it earns, once seeding on brings less than the token a minute it is to bring',
     leechers: { payer: 12, free: 12 },
     arrivalSeconds: 600,
     staySeconds: 60,

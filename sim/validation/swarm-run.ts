@@ -2,8 +2,9 @@
 // sessions; what is averaged over a window is to be held against the fluid model.
 // Guarantees: the same plan and seed give the same averages. Arrivals are a Poisson process of which the number is given;
 // stays are exponential, drawn by lots of sixteen, so that the sample's mean is soon the true one. Owns its world.
-import type { SimulatedLedger } from '../ports/simulated-ledger.ts'
+
 import type { AddOptions } from '../../src/session/commands.ts'
+import type { SimulatedLedger } from '../ports/simulated-ledger.ts'
 import { type Content, makeContent } from '../world/content.ts'
 import { buyerOn, sellerOn } from '../world/dealing.ts'
 import type { Machine, MachineOptions } from '../world/machine.ts'

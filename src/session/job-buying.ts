@@ -189,7 +189,7 @@ export class JobBuying implements BuyingMarket {
     const leftMs = stage.deadlineAtMs - nowMs
     const maxPay = place.budgetLeft()
     const units = this.unitsFor(maxPay)
-    const ceiling = units > 0 ? automaticCeiling(maxPay, units, place.rail.prices, place.config.startPrice) : zeroAmount
+    const ceiling = units > 0 ? automaticCeiling(maxPay, units, this.mostPerMiB) : zeroAmount
     if (leftMs < leastJobMs) {
       this.stage = { type: 'none' }
       this.tellAuctions(nowMs)
@@ -232,6 +232,15 @@ export class JobBuying implements BuyingMarket {
   }
 
   /** Those to whom a lane is worth its fees, where it may be needed by all of them. */
+  private get mostPerMiB(): TokenAmount {
+    const { rail, config } = this.place
+    const useful = [...this.dealings.values()].filter(({ line }) => line.isUseful)
+    return rail.prices.most(
+      config.startPrice,
+      useful.map(({ line }) => line.postedPrice),
+    )
+  }
+
   private candidates(ceiling: TokenAmount, units: number, maxPay: TokenAmount): Dealing[] {
     const useful = [...this.dealings.values()].filter(({ line }) => line.isUseful && line.postedPrice <= ceiling)
     const cheapest = useful.sort(

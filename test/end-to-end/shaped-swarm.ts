@@ -285,9 +285,7 @@ class ShapedSwarm {
     const lineBytes = kind === 'seed' ? this.plan.seedBytesPerSecond : this.plan.uploadBytesPerSecond
     const limit = limitShare === undefined ? [] : ['--upload-limit', String(Math.floor(lineBytes * limitShare))]
     const places = ['--state', join(home, 'state'), '--bind', address, '--upload-slots', String(slots)]
-    const stay = this.goesByItself(member)
-      ? ['--while-earning', `${this.plan.seedingCostAnHour}TEST`]
-      : ['--stay']
+    const stay = this.goesByItself(member) ? ['--while-earning', `${this.plan.seedingCostAnHour}TEST`] : ['--stay']
     const what =
       kind === 'seed'
         ? ['seed', content.torrent, content.folder]
