@@ -1,6 +1,7 @@
 // What came of paired swarms of real processes, as the page docs/speed-evidence-real.md: what paying brought and cost, first of
 // all plans together, then of each. Values only, the same for the same runs.
-import { type PlanEvidence, planSection, quantile } from '../sim/evidence/evidence-page.ts'
+import { type PlanEvidence, quantile } from '../sim/evidence/evidence-bars.ts'
+import { planSection } from '../sim/evidence/evidence-page.ts'
 import type { RealMember, RealPlan, RealRun } from '../test/end-to-end/shaped-swarm.ts'
 import { usualLimitShare } from './real-plans.ts'
 

@@ -2,13 +2,12 @@
 // downloaders for a slot as the simulator's have. Values only; whoever changes them runs tools/evidence-real.ts.
 import type { RealPlan } from '../test/end-to-end/shaped-swarm.ts'
 
-const contentBytes = 24_000_000
 export const usualLimitShare = 0.92
 
 const usual: Omit<RealPlan, 'name' | 'about' | 'leechers'> = {
   seeds: 2,
   selling: 'honest',
-  contentBytes,
+  contentBytes: 24_000_000,
   pieceLengthBytes: 262_144,
   seedBytesPerSecond: 1_000_000,
   uploadBytesPerSecond: 375_000,
@@ -17,6 +16,7 @@ const usual: Omit<RealPlan, 'name' | 'about' | 'leechers'> = {
   shares: 2,
   arrivalSeconds: 20,
   staySeconds: Number.POSITIVE_INFINITY,
+  seedingCostAnHour: 60,
   budgetTokens: 60,
   limitShare: usualLimitShare,
 }
@@ -38,9 +38,14 @@ export const realPlans: readonly RealPlan[] = [
     ...usual,
     name: 'free riders',
     about:
-      'a fourth gives nothing; who is done goes after a quarter of a minute, or as long after the last token it earned',
+      'a fourth gives nothing, and all come over two minutes; who is done goes after one, or, if it earns, once that brings less than a token a minute',
     leechers: { payer: 4, free: 3, legacy: 2, rider: 3 },
-    staySeconds: 15,
+    seeds: 1,
+    contentBytes: 36_000_000,
+    seedBytesPerSecond: 500_000,
+    arrivalSeconds: 120,
+    staySeconds: 60,
+    budgetTokens: 90,
   },
   {
     ...usual,
@@ -59,5 +64,5 @@ export const realPlans: readonly RealPlan[] = [
 
 /** Of other content than the plan's, the budget is as many times its price. */
 export function withContent(plan: RealPlan, bytes: number): RealPlan {
-  return { ...plan, contentBytes: bytes, budgetTokens: Math.ceil((plan.budgetTokens * bytes) / contentBytes) }
+  return { ...plan, contentBytes: bytes, budgetTokens: Math.ceil((plan.budgetTokens * bytes) / plan.contentBytes) }
 }

@@ -28,7 +28,7 @@ type Selling =
   | 'banning'
 
 /** What the design asks of a swarm. */
-export type BarName = 'payers-gain' | 'payers-late' | 'unpaid-late' | 'equal' | 'riders' | 'stay'
+export type BarName = 'payers-gain' | 'payers-late' | 'unpaid-late' | 'equal' | 'equal-sellers' | 'riders' | 'stay'
 
 export interface EvidencePlan {
   readonly name: string
@@ -47,8 +47,10 @@ export interface EvidencePlan {
   readonly shares: number
   /** They come over so long, evenly drawn. */
   readonly arrivalSeconds: number
-  /** Infinity: who is done seeds to the end. With Speed who earns counts again from the last token earned. */
+  /** Infinity: who is done seeds to the end. Else so long, and who earns by the product's rule (leaving.ts). */
   readonly staySeconds: number
+  /** Tokens: what an hour of seeding is to bring who earns. */
+  readonly seedingCostAnHour: number
   readonly budgetTokens: number
   /** Why a bar is missed, said where it is. */
   readonly reasons?: Partial<Readonly<Record<BarName, string>>>
@@ -66,6 +68,7 @@ const usual: Omit<EvidencePlan, 'name' | 'about' | 'leechers'> = {
   shares: 4,
   arrivalSeconds: 20,
   staySeconds: Number.POSITIVE_INFINITY,
+  seedingCostAnHour: 60,
   budgetTokens: 150,
 }
 
@@ -97,7 +100,8 @@ export const evidencePlans: readonly EvidencePlan[] = [
   {
     ...usual,
     name: 'free riders, and nobody stays',
-    about: 'the same over ten minutes; who is done goes after one, and one seed of 500 kB/s is there all the time',
+    about:
+      'the same over ten minutes; who is done goes after one, or, if it earns, once that brings less than a token a minute; one seed of 500 kB/s is there all the time',
     leechers: { payer: 12, free: 6, legacy: 6, rider: 12 },
     seeds: 1,
     seedBytesPerSecond: 500_000,
@@ -107,7 +111,8 @@ export const evidencePlans: readonly EvidencePlan[] = [
   {
     ...usual,
     name: 'paid seeding',
-    about: 'who is done goes after a minute, or a minute after its last token earned',
+    about:
+      'who is done goes after a minute, or, if it earns, once seeding on brings less than the token a minute it is to bring',
     leechers: { payer: 12, free: 12 },
     arrivalSeconds: 600,
     staySeconds: 60,

@@ -5,6 +5,7 @@
 import { failure } from '../../src/base/errors.ts'
 import type { AddOptions } from '../../src/session/commands.ts'
 import { noRateLimits, type SpeedConfig } from '../../src/session/session-config.ts'
+import type { TorrentSnapshot } from '../../src/session/snapshots.ts'
 import type { SimulatedLedger } from '../ports/simulated-ledger.ts'
 import { type Content, makeContent } from '../world/content.ts'
 import { buyerOn, inTokens, sellerOn, tokens } from '../world/dealing.ts'
@@ -13,11 +14,14 @@ import { SimulatedTracker } from '../world/simulated-tracker.ts'
 import { torrentIdOf } from '../world/torrent-id.ts'
 import { World } from '../world/world.ts'
 import type { EvidencePlan, Kind } from './evidence-plans.ts'
+import { Leaving } from './leaving.ts'
 
 export type Mode = 'speed' | 'control'
 
 export interface MemberOutcome {
   readonly kind: Kind | 'seed'
+  /** Since the first could come. */
+  readonly cameSeconds: number
   /** From its coming to its last byte; undefined: not within the limit. */
   readonly seconds: number | undefined
   readonly uploadedBytes: number
@@ -50,9 +54,7 @@ interface Member {
   readonly cameMs: number
   finishedMs: number | undefined
   wentMs: number | undefined
-  /** When it was looked at last, and when that had become more. */
-  earned: bigint
-  earnedMs: number
+  readonly leaving: Leaving
   /** Under other accounts. */
   boughtBeforeBytes: number
   kept: Pick<MemberOutcome, 'uploadedBytes' | 'boughtBytes' | 'paid' | 'earned'>
@@ -92,6 +94,7 @@ class PairedRun {
   /** Machines of washers that did what they do before anybody came, and did not come yet. */
   private washed: Machine[] = []
   private waitingCount = 0
+  private beganMs = 0
   private nextNumber = 0
 
   constructor(plan: EvidencePlan, { seed, mode, settlePromises }: PairedRunOptions) {
@@ -123,6 +126,7 @@ class PairedRun {
       for (let index = 0; index < count; index++) kinds.splice(random.below(kinds.length + 1), 0, kind as Kind)
     }
     this.waitingCount = kinds.length
+    this.beganMs = this.world.clock.nowMs()
     for (const kind of kinds) {
       const atMs = (random.below(2 ** 32) / 2 ** 32) * plan.arrivalSeconds * 1_000
       this.world.clock.after(atMs, () => void this.join(kind).then(() => this.waitingCount--))
@@ -145,6 +149,7 @@ class PairedRun {
       this.note(member)
       return {
         kind,
+        cameSeconds: (cameMs - this.beganMs) / 1_000,
         seconds: finishedMs === undefined ? undefined : (finishedMs - cameMs) / 1_000,
         ...member.kept,
         seedingSeconds: finishedMs === undefined ? 0 : ((wentMs ?? nowMs) - finishedMs) / 1_000,
@@ -222,8 +227,7 @@ class PairedRun {
       cameMs,
       finishedMs: undefined,
       wentMs: undefined,
-      earned: 0n,
-      earnedMs: cameMs,
+      leaving: new Leaving(plan),
       boughtBeforeBytes: 0,
       kept: nothing,
     }
@@ -289,18 +293,15 @@ class PairedRun {
     }
   }
 
-  /** Every second: what was earned, and who goes. */
+  /** Every second: who goes. */
   private look(): void {
-    const { world, plan } = this
+    const { world } = this
     const nowMs = world.clock.nowMs()
     for (const member of this.members) {
-      const { machine, kind, finishedMs, wentMs } = member
-      if (wentMs !== undefined || !machine.isUp) continue
-      const earned = this.earnedOf(member)
-      if (earned > member.earned) member.earnedMs = nowMs
-      member.earned = earned
-      const sinceMs = Math.max(finishedMs ?? nowMs, this.mode === 'speed' ? member.earnedMs : 0)
-      if (kind === 'seed' || finishedMs === undefined || nowMs - sinceMs < plan.staySeconds * 1_000) continue
+      const { machine, kind, finishedMs, wentMs, leaving } = member
+      if (wentMs !== undefined || kind === 'seed' || finishedMs === undefined) continue
+      const torrent = this.torrentOf(member)
+      if (torrent === undefined || !leaving.isTime(torrent, finishedMs, nowMs)) continue
       this.note(member)
       member.wentMs = nowMs
       void machine.stop()
@@ -308,17 +309,16 @@ class PairedRun {
     world.clock.after(lookEveryMs, () => this.look())
   }
 
-  /** What it was paid by vouchers, cashed or not. */
-  private earnedOf({ machine }: Member): bigint {
+  /** Undefined: it is not running. */
+  private torrentOf({ machine }: Member): TorrentSnapshot | undefined {
     const torrent = machine.isUp ? machine.session.torrentSnapshot(torrentIdOf(this.content)) : undefined
-    return torrent?.ok === true ? (torrent.value.speed?.earned ?? 0n) : 0n
+    return torrent?.ok === true ? torrent.value : undefined
   }
 
   private note(member: Member): void {
-    const { machine } = member
-    const torrent = machine.isUp ? machine.session.torrentSnapshot(torrentIdOf(this.content)) : undefined
-    if (torrent?.ok !== true) return
-    const { speed, uploadedBytes } = torrent.value
+    const torrent = this.torrentOf(member)
+    if (torrent === undefined) return
+    const { speed, uploadedBytes } = torrent
     member.kept = {
       uploadedBytes,
       boughtBytes: member.boughtBeforeBytes + (speed?.boughtBytes ?? 0),

@@ -61,7 +61,38 @@ Capacities are the time one content takes over the link; times in seconds. In th
 that peers spend downloading, whether they finish or not, which for its memoryless downloads is that of those who
 finish, too. Contents have one size, so here those who finish take longer than those who give up, and fewer give up in
 time than the model has it: with the share that gives up here that alone is 2 to 3 % on downloaders and time.
+${comparisons.some(({ plan }) => plan.paying !== undefined) ? paidSection(comparisons) : ''}`
+}
+
+/** Of the swarms in which some pay, beside the same in which nobody does. */
+function paidSection(comparisons: readonly Comparison[]): string {
+  return `
+## Where some pay
+
+One of three who come can pay what the content costs at first, everybody sells two of four slots, and all else is the same. The
+model has one class of peers; what it says holds of both together. In the long run as many contents are done as come, and
+where links up are what is short, what is done a second is all that they send: arrivals = upload x (effectiveness x downloaders +
+seeds), with seeds = arrivals / departures. So downloaders = arrivals x (1/upload - 1/departures) / effectiveness, whoever is served
+first: paying moves capacity from one to the other, and makes none. By Little's law the mean time over both classes is downloaders /
+arrivals, so it is conserved, and what payers gain in sum the others lose in sum. Where links down are what is short, everybody
+downloads as fast as it can, and there is nothing to be bought. It fails where selling leaves links idle, or where who is paid
+stays longer; here nobody's stay follows its earnings.
+
+| swarm | download time of payers, s | of the others, s | payers bought | mean of all against the same seeds without Speed | spread of seeds |
+| --- | --- | --- | --- | --- | --- |
+${comparisons.flatMap((one) => paidRow(one, comparisons)).join('\n')}
 `
+}
+
+function paidRow({ plan, runs, simulated }: Comparison, comparisons: readonly Comparison[]): string[] {
+  if (plan.paying === undefined) return []
+  const plain = comparisons.find((one) => one.plan.paying === undefined && plan.name.startsWith(one.plan.name))
+  const changes = runs.map((run, index) => run.seconds / (plain?.runs[index]?.seconds ?? Number.NaN) - 1)
+  const mean = changes.reduce((total, change) => total + change, 0) / changes.length
+  const against = Number.isNaN(mean) ? ['', ''] : [percent(mean), percent(deviationOf(changes)).slice(1)]
+  const { payerSeconds, unpaidSeconds, boughtShare } = simulated
+  const cells = [payerSeconds.toFixed(0), unpaidSeconds.toFixed(0), `${(boughtShare * 100).toFixed(0)} %`, ...against]
+  return [`| ${plan.name} | ${cells.join(' | ')} |`]
 }
 
 function rowsOf(comparison: Comparison): string[] {

@@ -14,7 +14,7 @@ const usual = {
   packetMs: 400,
 } as const
 
-export const swarmPlans: readonly SwarmPlan[] = [
+const plainPlans: readonly SwarmPlan[] = [
   {
     ...usual,
     name: 'bound by download',
@@ -64,3 +64,12 @@ export const swarmPlans: readonly SwarmPlan[] = [
     windowSeconds: 3_500,
   },
 ]
+
+/** The same swarms with Speed: a third of those who come can pay what the content costs at first, all sell. */
+const paidPlans = plainPlans.map((plan): SwarmPlan => {
+  const { name, pieceCount, pieceLengthBytes } = plan
+  const budgetTokens = (pieceCount * pieceLengthBytes) / 1_048_576
+  return { ...plan, name: `${name}, a third pays`, paying: { every: 3, budgetTokens, shares: 2 } }
+})
+
+export const swarmPlans: readonly SwarmPlan[] = [...plainPlans, ...paidPlans]

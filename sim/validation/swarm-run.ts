@@ -2,9 +2,14 @@
 // sessions; what is averaged over a window is to be held against the fluid model.
 // Guarantees: the same plan and seed give the same averages. Arrivals are a Poisson process of which the number is given;
 // stays are exponential, drawn by lots of sixteen, so that the sample's mean is soon the true one. Owns its world.
+
+import type { AddOptions } from '../../src/session/commands.ts'
+import type { SimulatedLedger } from '../ports/simulated-ledger.ts'
 import { type Content, makeContent } from '../world/content.ts'
-import type { Machine } from '../world/machine.ts'
+import { buyerOn, sellerOn } from '../world/dealing.ts'
+import type { Machine, MachineOptions } from '../world/machine.ts'
 import { SimulatedTracker } from '../world/simulated-tracker.ts'
+import { torrentIdOf } from '../world/torrent-id.ts'
 import { World } from '../world/world.ts'
 import { type FluidSwarm, steadyState } from './qiu-srikant.ts'
 
@@ -26,6 +31,16 @@ export interface SwarmPlan {
   /** Until nothing is left of how it began. */
   readonly warmUpSeconds: number
   readonly windowSeconds: number
+  /** With Speed: everybody sells, and some buy. Undefined: nobody has it. */
+  readonly paying?: Paying
+}
+
+interface Paying {
+  /** One of so many that come has a budget. */
+  readonly every: number
+  readonly budgetTokens: number
+  /** Slots of each torrent that may be sold. */
+  readonly shares: number
 }
 
 /** Averages over the window. */
@@ -40,6 +55,11 @@ export interface SwarmAverages {
   readonly abandoned: number
   /** Of what links could send, what they did. */
   readonly uplinkUse: number
+  /** Of those that finished and have a budget, and of those that have none; NaN: nobody. */
+  readonly payerSeconds: number
+  readonly unpaidSeconds: number
+  /** Of what those with a budget downloaded, what they bought; NaN: nobody has one. */
+  readonly boughtShare: number
 }
 
 interface SwarmRunOptions {
@@ -51,6 +71,7 @@ interface SwarmRunOptions {
 interface Member {
   readonly machine: Machine
   readonly cameMs: number
+  readonly pays: boolean
   state: 'downloads' | 'seeds' | 'gone'
 }
 
@@ -72,6 +93,7 @@ export async function runSwarm(plan: SwarmPlan, options: SwarmRunOptions): Promi
 class SwarmRun {
   readonly world: World
   private readonly plan: SwarmPlan
+  private readonly ledger: SimulatedLedger | undefined
   private readonly content: Content
   private readonly random
   private readonly members = new Map<Machine, Member>()
@@ -81,7 +103,7 @@ class SwarmRun {
   private countedMs = 0
   /** Summed over the window: peers times milliseconds. */
   private readonly spentMs = { downloads: 0, seeds: 0, gone: 0 }
-  private readonly finishedMs: number[] = []
+  private readonly finishes: { readonly ms: number; readonly pays: boolean; readonly boughtBytes: number }[] = []
   private readonly abandonedMs: number[] = []
   private isWindow = false
   private sentBefore = 0
@@ -90,6 +112,7 @@ class SwarmRun {
     this.plan = plan
     this.world = new World({ seed, settlePromises })
     this.random = this.world.randomOf('swarm')
+    this.ledger = plan.paying === undefined ? undefined : this.world.ledger()
     const tracker = new SimulatedTracker(this.world, '11.0.0.1', { intervalSeconds: 120 })
     const { pieceCount, pieceLengthBytes } = plan
     const lengths = [pieceCount * pieceLengthBytes]
@@ -124,18 +147,23 @@ class SwarmRun {
 
   averages(): SwarmAverages {
     this.count()
-    const { spentMs, plan, finishedMs, abandonedMs } = this
+    const { spentMs, plan, finishes, abandonedMs } = this
+    const payers = finishes.filter(({ pays }) => pays)
+    const bought = payers.reduce((sum, { boughtBytes }) => sum + boughtBytes, 0)
     const windowMs = plan.windowSeconds * 1_000
     const capacity = plan.swarm.upload * overhead * this.content.totalBytes
     const peerSeconds = (spentMs.downloads + spentMs.seeds) / 1_000
     return {
       downloaders: spentMs.downloads / windowMs,
       seeds: spentMs.seeds / windowMs,
-      seconds: mean([...finishedMs, ...abandonedMs]) / 1_000,
-      finishedSeconds: mean(finishedMs) / 1_000,
-      finished: finishedMs.length,
+      seconds: mean([...finishes.map(({ ms }) => ms), ...abandonedMs]) / 1_000,
+      finishedSeconds: secondsOf(finishes),
+      finished: finishes.length,
       abandoned: abandonedMs.length,
       uplinkUse: (this.sentBytes() - this.sentBefore) / (capacity * peerSeconds),
+      payerSeconds: secondsOf(payers),
+      unpaidSeconds: secondsOf(finishes.filter(({ pays }) => !pays)),
+      boughtShare: bought / (payers.length * this.content.totalBytes),
     }
   }
 
@@ -150,12 +178,16 @@ class SwarmRun {
   private async join(state: 'downloads' | 'seeds'): Promise<Member> {
     const { plan, world, content } = this
     const number = this.nextAddress++
+    const pays = plan.paying !== undefined && state === 'downloads' && number % plan.paying.every === 0
+    const { add = {}, ...deals } = this.dealsOf(pays)
     const machine = world.machine(`${20 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}.1`, {
       latencyMs,
       packetMs: plan.packetMs,
       uploadBytesPerSecond: plan.swarm.upload * content.totalBytes * overhead,
       downloadBytesPerSecond: plan.swarm.download * content.totalBytes * overhead,
+      ...(deals.ledger === undefined ? {} : { ledger: deals.ledger }),
       config: {
+        ...deals.config,
         connections: {
           maxConnections: 500,
           maxConnectionsPerTorrent: plan.maxConnections,
@@ -165,19 +197,33 @@ class SwarmRun {
       },
     })
     if (state === 'seeds') machine.put(content)
-    const member: Member = { machine, cameMs: world.clock.nowMs(), state: 'gone' }
+    const member: Member = { machine, cameMs: world.clock.nowMs(), pays, state: 'gone' }
     this.members.set(machine, member)
     this.turn(member, state)
     await machine.start()
-    await machine.add(content.metainfo)
+    await machine.add(content.metainfo, add)
     return member
+  }
+
+  private dealsOf(pays: boolean): Pick<MachineOptions, 'ledger' | 'config'> & { readonly add?: AddOptions } {
+    const { ledger } = this
+    const { paying } = this.plan
+    if (ledger === undefined || paying === undefined) return {}
+    const { shares, budgetTokens } = paying
+    return pays ? buyerOn(ledger, budgetTokens, { shares, earns: true }) : sellerOn(ledger, { shares })
   }
 
   private finished(member: Member): void {
     if (member.state !== 'downloads') return
     this.turn(member, 'seeds')
-    if (this.isWindow) this.finishedMs.push(this.countedMs - member.cameMs)
+    if (this.isWindow) this.note(member)
     this.after(this.stayMs(), () => this.leave(member))
+  }
+
+  private note({ machine, cameMs, pays }: Member): void {
+    const torrent = machine.session.torrentSnapshot(torrentIdOf(this.content))
+    const boughtBytes = torrent.ok ? (torrent.value.speed?.boughtBytes ?? 0) : 0
+    this.finishes.push({ ms: this.countedMs - cameMs, pays, boughtBytes })
   }
 
   private async leave(member: Member): Promise<void> {
@@ -225,6 +271,10 @@ class SwarmRun {
     const { world } = this
     return world.machines.reduce((sum, { address }) => sum + world.network.trafficOf(address).sentBytes, 0)
   }
+}
+
+function secondsOf(finishes: readonly { readonly ms: number }[]): number {
+  return mean(finishes.map(({ ms }) => ms)) / 1_000
 }
 
 function mean(values: readonly number[]): number {

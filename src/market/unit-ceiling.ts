@@ -28,15 +28,28 @@ export class RecentPrices {
 
   /** Of an even number the lower of the two in the middle; undefined: none yet. */
   median(): TokenAmount | undefined {
-    const sorted = [...this.prices].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
-    return sorted[(sorted.length - 1) >>> 1]
+    return medianOf(this.prices)
   }
 
-  /** Twice the median, or four times what providers start with: more than that is no market price. */
-  most(defaultPrice: TokenAmount): TokenAmount {
+  /**
+   * Twice the median, or four times what providers start with: more than that is no market price. Twice the median of what is
+   * asked now where that is more, but not than who never bought would pay: or who once bought cheaply buys nothing any more
+   * when prices have risen, and so never learns that they have.
+   */
+  most(defaultPrice: TokenAmount, asked: readonly TokenAmount[] = []): TokenAmount {
+    const newcomers = defaultPricesPerCeiling * defaultPrice
     const median = this.median()
-    return tokenAmount(median === undefined ? defaultPricesPerCeiling * defaultPrice : pricesPerCeiling * median)
+    if (median === undefined) return tokenAmount(newcomers)
+    const now = pricesPerCeiling * (medianOf(asked) ?? 0n)
+    const ofOthers = now < newcomers ? now : newcomers
+    const own = pricesPerCeiling * median
+    return tokenAmount(own > ofOthers ? own : ofOthers)
   }
+}
+
+function medianOf(prices: readonly TokenAmount[]): TokenAmount | undefined {
+  const sorted = [...prices].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+  return sorted[(sorted.length - 1) >>> 1]
 }
 
 /**
@@ -47,15 +60,9 @@ export function affordableUnits(maxPay: TokenAmount, units: number, leastPrice: 
   return leastPrice * BigInt(units) <= maxPay ? units : byteCount(maxPay / leastPrice)
 }
 
-/** rho, base units a unit of 1 MiB. */
-export function automaticCeiling(
-  maxPay: TokenAmount,
-  units: number,
-  recent: RecentPrices,
-  defaultPrice: TokenAmount,
-): TokenAmount {
+/** rho, base units a unit of 1 MiB; `most` as `RecentPrices` has it. */
+export function automaticCeiling(maxPay: TokenAmount, units: number, most: TokenAmount): TokenAmount {
   assert(units > 0, 'a job with units')
   const affordable = maxPay / BigInt(units)
-  const most = recent.most(defaultPrice)
   return affordable < most ? tokenAmount(affordable) : most
 }

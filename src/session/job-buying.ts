@@ -189,7 +189,7 @@ export class JobBuying implements BuyingMarket {
     const leftMs = stage.deadlineAtMs - nowMs
     const maxPay = place.budgetLeft()
     const units = this.unitsFor(maxPay)
-    const ceiling = units > 0 ? automaticCeiling(maxPay, units, place.rail.prices, place.config.startPrice) : zeroAmount
+    const ceiling = units > 0 ? automaticCeiling(maxPay, units, this.mostPerMiB) : zeroAmount
     if (leftMs < leastJobMs) {
       this.stage = { type: 'none' }
       this.tellAuctions(nowMs)
@@ -229,6 +229,15 @@ export class JobBuying implements BuyingMarket {
     )
     this.stage = { type: 'asking', requester, ceiling }
     this.drain(requester, nowMs)
+  }
+
+  private get mostPerMiB(): TokenAmount {
+    const { rail, config } = this.place
+    const useful = [...this.dealings.values()].filter(({ line }) => line.isUseful)
+    return rail.prices.most(
+      config.startPrice,
+      useful.map(({ line }) => line.postedPrice),
+    )
   }
 
   /** Those to whom a lane is worth its fees, where it may be needed by all of them. */

@@ -233,7 +233,9 @@ export class SpeedBuying implements BuyingMarket {
 
   private get mostPerMiB(): TokenAmount {
     const { place } = this
-    const lately = place.rail.prices.most(place.config.startPrice)
+    const useful = [...this.standings.values()].filter(({ line }) => line.isUseful)
+    const asked = useful.map(({ line }) => line.postedPrice)
+    const lately = place.rail.prices.most(place.config.startPrice, asked)
     const most = place.mostPerMiB() ?? lately
     return most < lately ? most : lately
   }

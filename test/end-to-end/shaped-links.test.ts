@@ -25,6 +25,7 @@ const plan: RealPlan = {
   shares: 1,
   arrivalSeconds: 0,
   staySeconds: Number.POSITIVE_INFINITY,
+  seedingCostAnHour: 60,
   budgetTokens: 40,
   limitShare: 0.92,
 }

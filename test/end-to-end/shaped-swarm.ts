@@ -285,10 +285,11 @@ class ShapedSwarm {
     const lineBytes = kind === 'seed' ? this.plan.seedBytesPerSecond : this.plan.uploadBytesPerSecond
     const limit = limitShare === undefined ? [] : ['--upload-limit', String(Math.floor(lineBytes * limitShare))]
     const places = ['--state', join(home, 'state'), '--bind', address, '--upload-slots', String(slots)]
+    const stay = this.goesByItself(member) ? ['--while-earning', `${this.plan.seedingCostAnHour}TEST`] : ['--stay']
     const what =
       kind === 'seed'
         ? ['seed', content.torrent, content.folder]
-        : ['download', content.torrent, '--stay', '--dir', join(home, 'down')]
+        : ['download', content.torrent, ...stay, '--dir', join(home, 'down')]
     const child = this.start(name, place, [...what, ...places, ...limit, ...findsByTracker, ...deals])
     member.child = child
     if (kind === 'seed') await child.line('listening')
@@ -329,15 +330,18 @@ class ShapedSwarm {
     )
   }
 
-  /** So long after it was done, or after the last token it earned, it goes, unless all is over before. */
+  /** Who earns stays by the program's own rule, where anybody goes at all. */
+  private goesByItself({ kind, person }: Member): boolean {
+    const mayGo = kind !== 'seed' && Number.isFinite(this.plan.staySeconds)
+    return mayGo && person !== undefined && this.options.mode === 'speed'
+  }
+
+  /** By itself, or so long after it was done, unless all is over before. */
   private async leave(member: Member): Promise<void> {
-    let [sinceMs, earned] = [member.doneMs ?? 0, '0']
-    while (!this.isOver && performance.now() - sinceMs < this.plan.staySeconds * 1_000) {
-      await sleep(lookMs)
-      const now = member.child?.lines.findLast(({ speed }) => speed !== undefined)?.speed?.earned ?? '0'
-      if (now !== earned) sinceMs = performance.now()
-      earned = now
-    }
+    const { child, doneMs = 0 } = member
+    const isTime = () =>
+      this.goesByItself(member) ? hasGone(child) : performance.now() - doneMs >= this.plan.staySeconds * 1_000
+    while (!this.isOver && !isTime()) await sleep(lookMs)
     if (!this.isOver) await this.go(member)
   }
 
@@ -346,12 +350,15 @@ class ShapedSwarm {
     member.wentMs = performance.now()
     await member.peer?.stop()
     const { child, name } = member
-    const exitCode = await child?.end('SIGINT')
-    if (child !== undefined && exitCode !== 130) throw new Error(`${name} ended with ${exitCode}: ${child.said()}`)
+    if (child === undefined) return
+    const exitCode = hasGone(child) ? await child.exit() : await child.end('SIGINT')
+    // It may have been about to go.
+    if (exitCode !== 130 && !(exitCode === 0 && hasGone(child)))
+      throw new Error(`${name} ended with ${exitCode}: ${child.said()}`)
   }
 
   private told(member: Member): RealMember {
-    const { name, kind, foreign, child, cameMs, doneMs, wentMs } = member
+    const { name, kind, foreign, child, comesMs, cameMs, doneMs, wentMs } = member
     const since = (ms: number | undefined) => (ms === undefined ? undefined : ms / 1_000)
     const [paying, earning] =
       child === undefined ? [nothing, nothing] : [invoiced(child, 'paying'), invoiced(child, 'earning')]
@@ -360,6 +367,7 @@ class ShapedSwarm {
       name,
       kind,
       program: foreign?.name ?? 'swarmbid',
+      cameSeconds: comesMs / 1_000,
       seconds: doneMs === undefined ? undefined : (doneMs - cameMs) / 1_000,
       uploadedBytes: last?.uploadedBytes ?? 0,
       boughtBytes: paying.bytes,
@@ -415,6 +423,11 @@ class ShapedSwarm {
   private said(): string {
     return this.members.map(({ name, child, peer }) => `${name}:\n${child?.said() ?? peer?.said() ?? ''}`).join('\n')
   }
+}
+
+/** It said that seeding on brings too little, and ends. */
+function hasGone(child: JsonProcess<SpeedLine> | undefined): boolean {
+  return child?.lines.some(({ type }) => type === 'earns-too-little') === true
 }
 
 function isSeed({ kind }: Member): boolean {

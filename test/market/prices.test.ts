@@ -84,17 +84,31 @@ describe('automatic bids', () => {
 
 test('the ceiling of a job is what can be paid, and no more than twice the median of the last hundred prices', () => {
   const recent = new RecentPrices()
-  assert.equal(automaticCeiling(amount(10_000), 10, recent, amount(100)), 400n)
-  assert.equal(automaticCeiling(amount(1_000), 10, recent, amount(100)), 100n)
+  assert.equal(automaticCeiling(amount(10_000), 10, recent.most(amount(100))), 400n)
+  assert.equal(automaticCeiling(amount(1_000), 10, recent.most(amount(100))), 100n)
   for (let index = 0; index < 150; index++) recent.add(amount(index < 50 ? 9_000 : index))
   assert.equal(recent.all.length, 100)
   assert.equal(recent.median(), 99n)
-  assert.equal(automaticCeiling(amount(100_000), 10, recent, amount(1)), 198n)
+  assert.equal(automaticCeiling(amount(100_000), 10, recent.most(amount(1))), 198n)
   // Of fewer units where it does not last for all of them.
   assert.equal(affordableUnits(amount(1_000), 10, amount(100)), 10)
   assert.equal(affordableUnits(amount(999), 10, amount(100)), 9)
   assert.equal(affordableUnits(amount(99), 10, amount(100)), 0)
   assert.equal(affordableUnits(amount(0), 10, amount(0)), 10)
+})
+
+test('who bought cheaply once goes on buying when prices have risen, up to what who never bought would pay', () => {
+  const start = amount(100)
+  const recent = new RecentPrices([amount(30)])
+  const asked = (...prices: number[]) => prices.map(amount)
+  assert.equal(recent.most(start), 60n)
+  assert.equal(recent.most(start, asked(90, 100, 120)), 200n)
+  // One of three who asks for much more changes nothing, and all of them together no more than for a newcomer.
+  assert.equal(recent.most(start, asked(90, 100, 9_000)), 200n)
+  assert.equal(recent.most(start, asked(9_000, 9_000, 9_000)), 400n)
+  assert.equal(new RecentPrices().most(start, asked(9_000)), 400n)
+  // What is asked does not lower what was paid.
+  assert.equal(new RecentPrices([amount(500)]).most(start, asked(10)), 1_000n)
 })
 
 describe('a quote', () => {

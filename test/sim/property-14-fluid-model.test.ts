@@ -46,7 +46,11 @@ test('the steady state of the model is where its equations come to rest', () => 
 test('the plans are of all cases of the model', () => {
   assert.deepEqual(
     swarmPlans.map(({ swarm }) => `${boundBy(swarm)}${swarm.abandons > 0 ? ', abandons' : ''}`),
-    ['download', 'upload', 'download, abandons'],
+    ['download', 'upload', 'download, abandons', 'download', 'upload', 'download, abandons'],
+  )
+  assert.deepEqual(
+    swarmPlans.map(({ paying }) => paying !== undefined),
+    [false, false, false, true, true, true],
   )
 })
 
@@ -66,10 +70,52 @@ test('a small swarm comes to rest near the fluid model', async (t) => {
   assert.ok(Math.abs(deviations(comparison).seconds) < 0.1)
 })
 
+/** The second one, where links up are short, the same way, as some pay. */
+function smallPaidPlan(): SwarmPlan {
+  const plan = swarmPlans.find(({ swarm, paying }) => boundBy(swarm) === 'upload' && paying !== undefined)
+  assert.ok(plan !== undefined)
+  const swarm = { ...plan.swarm, arrivals: 1 / 33, download: 1 / 120, upload: 1 / 470, departures: 1 / 150 }
+  const paying = { every: 3, budgetTokens: 8, shares: 2 }
+  return { ...plan, swarm, paying, pieceCount: 128, firstSeedsSeconds: 400, warmUpSeconds: 600, windowSeconds: 600 }
+}
+
+test('in a small swarm payers are done before the others, and all together take what the fluid model has', async (t) => {
+  const averages = await runSwarm(smallPaidPlan(), { seed: 1, settlePromises })
+  const comparison = compare(smallPaidPlan(), [averages])
+  t.diagnostic(JSON.stringify({ ...deviations(comparison), ...averages }))
+  assert.ok(averages.boughtShare > 0.1 && averages.payerSeconds < 0.95 * averages.unpaidSeconds)
+  // So few, with so small a content, cannot use all that they could send.
+  assert.ok(Math.abs(deviations(comparison).seconds) < 0.3, JSON.stringify(deviations(comparison)))
+})
+
+const seeds = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+const played = new Map<string, ReturnType<typeof averagesOf>>()
+
+/** Played once, as swarms without payers are what those with some are held against. */
+function averagesOfPlan({ name }: SwarmPlan): ReturnType<typeof averagesOf> {
+  const averages = played.get(name) ?? averagesOf(name, seeds, { threads: 2 })
+  played.set(name, averages)
+  return averages
+}
+
 for (const plan of isLong === undefined ? [] : swarmPlans) {
-  test(`ten swarms "${plan.name}" are within ${closeness * 100} % of the fluid model`, async (t) => {
-    const comparison = compare(plan, await averagesOf(plan.name, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 2))
-    t.diagnostic(JSON.stringify(deviations(comparison)))
-    assert.ok(isWithin(comparison), JSON.stringify(deviations(comparison)))
+  const plain = swarmPlans.find(({ name, paying }) => paying === undefined && plan.name.startsWith(name))
+  if (plain === plan) {
+    test(`ten swarms "${plan.name}" are within ${closeness * 100} % of the fluid model`, async (t) => {
+      const comparison = compare(plan, await averagesOfPlan(plan))
+      t.diagnostic(JSON.stringify(deviations(comparison)))
+      assert.ok(isWithin(comparison), JSON.stringify(deviations(comparison)))
+    })
+    continue
+  }
+  // Their time was 5.6 % over the model's where links up are short, and 4.8 % without Speed (docs/speed-properties.md).
+  test(`ten swarms "${plan.name}": numbers as the fluid model has them, time as without Speed, within ${closeness * 100} %`, async (t) => {
+    assert.ok(plain !== undefined)
+    const comparison = compare(plan, await averagesOfPlan(plan))
+    const before = compare(plain, await averagesOfPlan(plain))
+    const { downloaders, seeds: seeding } = deviations(comparison)
+    const seconds = comparison.simulated.seconds / before.simulated.seconds - 1
+    t.diagnostic(JSON.stringify({ ...deviations(comparison), secondsAgainstWithout: seconds }))
+    for (const one of [downloaders, seeding, seconds]) assert.ok(Math.abs(one) <= closeness, `${one}`)
   })
 }
