@@ -201,7 +201,8 @@ function mostOfRiders({
   seedBytesPerSecond,
   uploadBytesPerSecond,
 }: EvidencePlan): Bar[] {
-  const { rider = 0 } = leechers
+  const { rider: riding = 0, defaulter = 0, sybil = 0 } = leechers
+  const rider = riding + defaulter + sybil
   const count = Object.values(leechers).reduce((sum, one) => sum + one, 0)
   const givers = count - rider
   const fromSeeds = seeds * seedBytesPerSecond * (1 - shares / slots) * (rider / count)
