@@ -293,6 +293,9 @@ export class EarnMode {
       const entered = await this.book.enter(next)
       if (!entered.ok) return entered
       this.events.push({ type: 'dropping', row: this.row(next, nowMs), why })
+      // At once, before anybody begins to pay for it.
+      const gone = await this.goOn(next, nowMs)
+      if (!gone.ok) return gone
     }
     for (const { id, mayPay } of toFetch) {
       const offer = this.offers.get(id)
@@ -359,8 +362,7 @@ export class EarnMode {
     const here = this.book.all().filter(({ phase }) => phase === 'fetching' || phase === 'kept')
     const gone = this.book.all().filter(({ phase, id }) => phase === 'gone' && !this.offers.has(id))
     const old = gone.filter(({ sinceMs }) => nowMs - sinceMs > neverAgainMs)
-    const many = gone.toSorted((a, b) => a.sinceMs - b.sinceMs).slice(0, Math.max(0, gone.length - mostGone))
-    return await this.book.save(here, [...new Set([...old, ...many])])
+    return await this.book.save(here, [...new Set([...old, ...gone.slice(mostGone)])])
   }
 
   private tell(type: 'fetching' | 'kept' | 'dropped', record: EarnRecord, nowMs: number): void {
