@@ -242,7 +242,10 @@ export class EarnMode {
     const { id, phase, sizeBytes, experience, sinceMs } = record
     const speed = phase === 'kept' || phase === 'fetching' ? this.snapshotOf(id)?.speed : undefined
     const isPaying = ({ side, state }: { side: string; state: string }) => side === 'earning' && state === 'holding'
-    const { stays = [] } = speed ?? {}
+    let paidUntilMs = 0
+    for (const { side, leftMs } of speed?.stays ?? []) {
+      if (side === 'earning') paidUntilMs = Math.max(paidUntilMs, nowMs + leftMs)
+    }
     return {
       id,
       sizeBytes: sizeBytes > 0 ? sizeBytes : (this.offers.get(id)?.sizeBytes ?? 0),
@@ -251,7 +254,7 @@ export class EarnMode {
       pricePerMiB: speed?.postedPrice ?? this.settings.usualPrice,
       experience,
       payers: speed?.rows.filter(isPaying).length ?? 0,
-      paidUntilMs: nowMs + Math.max(0, ...stays.filter(({ side }) => side === 'earning').map(({ leftMs }) => leftMs)),
+      paidUntilMs,
       sinceMs,
     }
   }
