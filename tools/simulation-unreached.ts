@@ -28,6 +28,8 @@ export const unreached: Readonly<Record<string, readonly string[]>> = {
     'src/session/tracker-driver.ts swarmsOf',
   ],
   'it takes more than a simulation has': [
+    // What is known of torrents that went is forgotten after thirty days, or when there are ten thousand of them.
+    'src/session/earn-records.ts save > (anonymous)',
     // Claims are free on all ledgers there are.
     'src/session/settlement-rule.ts settlementOf > settles',
     // A program that ends asks, after its session.

@@ -242,7 +242,10 @@ export class EarnMode {
     const { id, phase, sizeBytes, experience, sinceMs } = record
     const speed = phase === 'kept' || phase === 'fetching' ? this.snapshotOf(id)?.speed : undefined
     const isPaying = ({ side, state }: { side: string; state: string }) => side === 'earning' && state === 'holding'
-    const { stays = [] } = speed ?? {}
+    let paidUntilMs = 0
+    for (const { side, leftMs } of speed?.stays ?? []) {
+      if (side === 'earning') paidUntilMs = Math.max(paidUntilMs, nowMs + leftMs)
+    }
     return {
       id,
       sizeBytes: sizeBytes > 0 ? sizeBytes : (this.offers.get(id)?.sizeBytes ?? 0),
@@ -251,7 +254,7 @@ export class EarnMode {
       pricePerMiB: speed?.postedPrice ?? this.settings.usualPrice,
       experience,
       payers: speed?.rows.filter(isPaying).length ?? 0,
-      paidUntilMs: nowMs + Math.max(0, ...stays.filter(({ side }) => side === 'earning').map(({ leftMs }) => leftMs)),
+      paidUntilMs,
       sinceMs,
     }
   }
@@ -293,6 +296,9 @@ export class EarnMode {
       const entered = await this.book.enter(next)
       if (!entered.ok) return entered
       this.events.push({ type: 'dropping', row: this.row(next, nowMs), why })
+      // At once, before anybody begins to pay for it.
+      const gone = await this.goOn(next, nowMs)
+      if (!gone.ok) return gone
     }
     for (const { id, mayPay } of toFetch) {
       const offer = this.offers.get(id)
@@ -359,8 +365,7 @@ export class EarnMode {
     const here = this.book.all().filter(({ phase }) => phase === 'fetching' || phase === 'kept')
     const gone = this.book.all().filter(({ phase, id }) => phase === 'gone' && !this.offers.has(id))
     const old = gone.filter(({ sinceMs }) => nowMs - sinceMs > neverAgainMs)
-    const many = gone.toSorted((a, b) => a.sinceMs - b.sinceMs).slice(0, Math.max(0, gone.length - mostGone))
-    return await this.book.save(here, [...new Set([...old, ...many])])
+    return await this.book.save(here, [...new Set([...old, ...gone.slice(mostGone)])])
   }
 
   private tell(type: 'fetching' | 'kept' | 'dropped', record: EarnRecord, nowMs: number): void {
