@@ -107,7 +107,8 @@ export async function refuseSecondWallet(dataFolder: string): Promise<void> {
 export async function lockWallet(dataFolder: string): Promise<ProcessLock> {
   const folder = folderOf(dataFolder)
   unwrap(await makePrivateFolder(folder))
-  const busy = (holder: number) => failure('wallet-busy', `process ${holder} uses the wallet`)
+  const busy = (holder: number) =>
+    failure('wallet-busy', `process ${holder} uses the wallet; a seed leaves it alone with --no-earn`)
   return unwrap(lockNames(folder, ['wallet'], busy))
 }
 

@@ -2,6 +2,7 @@
 // Guarantees: pays for verified bytes alone, a tick ahead where the payee asks for that, and never more than the deposits;
 // an amount is on the disk before it is signed, and a lower one is never signed (P6, P7); on a lane that existed before
 // this connection nothing is signed until the payee showed what it has, so that a restored backup is noticed (P8).
+import { Allowance } from '../base/allowance.ts'
 import { unreachable } from '../base/assert.ts'
 import { equalBytes } from '../base/bytes.ts'
 import type { Result } from '../base/errors.ts'
@@ -14,7 +15,7 @@ import { LaneEnding } from './lane-ending.ts'
 import { maxMarks, type PayeeMark, type PayeeMessage } from './lane-messages.ts'
 import { LaneOpening } from './lane-opening.ts'
 import { type Budget, budgets, type PayerLane, putRecord } from './lane-records.ts'
-import { isLasting, isPayable, type PayerEntry, type PayerTab, tickOf, unpaidOf } from './payer-lane.ts'
+import { isLasting, isPayable, type PayerEntry, type PayerTab, tickOf, unpaidOf, voucherLimit } from './payer-lane.ts'
 import { handBudget, PayerLanes, type PayerOptions, type PayerRecords, type PayerStep } from './payer-lanes.ts'
 import { isFinished, PayerVouchers, paysWithinMs, resendMs } from './payer-vouchers.ts'
 import type { PayerOutput, PaymentAnswer } from './payment-events.ts'
@@ -274,6 +275,7 @@ export class Payer {
       this.lanes.rebase(tab)
       tab.hellos = 0
       tab.helloAtMs = nowMs
+      tab.vouchers = new Allowance(voucherLimit, nowMs)
       tab.strangeLanes = 0
     }
     tab.isAttached = true

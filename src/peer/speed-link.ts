@@ -3,6 +3,8 @@
 // Guarantees: nothing is thrown whatever the peer sends; until both have signed both nonces and peer ids nothing of money
 // passes; a bounded number of messages is read, of signatures checked and of refusals sent; once closed it says nothing
 // more, and the connection is as any other. The instance owns the state; what it wants signed it asks for, once.
+
+import { Allowance } from '../base/allowance.ts'
 import { assert, present, unreachable } from '../base/assert.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { type ErrorCode, type Failure, failure, type Result } from '../base/errors.ts'
@@ -33,7 +35,6 @@ import {
 import type { AccountId, RailId, Signature, SigningDomain } from '../ports/ledger.ts'
 import type { SignatureScheme } from '../ports/signatures.ts'
 import type { SigningRequest } from '../ports/signer.ts'
-import { Allowance } from './allowance.ts'
 import { agree, type SpeedAgreement, type SpeedSide, speedSenders } from './speed-agreement.ts'
 
 export interface SpeedLinkOptions {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { makeContent } from '../../sim/world/content.ts'
 import { torrentIdOf } from '../../sim/world/torrent-id.ts'
+import { Allowance } from '../../src/base/allowance.ts'
 import { tokenAmount } from '../../src/base/token-amount.ts'
 import { SpeedLink } from '../../src/peer/speed-link.ts'
 import { newWorld } from './session-world.ts'
@@ -243,3 +244,24 @@ for (const deadlineInMs of [undefined, 60_000]) {
     assert.equal(await boughtWhereLanesCost(all / 150n, 2, deadlineInMs), 2)
   })
 }
+
+test('however fast content comes, a payer says no more than half of what a peer takes', async () => {
+  const { receive } = SpeedLink.prototype
+  const taken = new Map<SpeedLink, Allowance>()
+  let shortest = Number.POSITIVE_INFINITY
+  SpeedLink.prototype.receive = function (payload, nowMs) {
+    const half = taken.get(this) ?? new Allowance({ burst: 48, perSecond: 24 }, nowMs)
+    taken.set(this, half)
+    if (!half.spend(nowMs)) shortest = Math.min(shortest, nowMs)
+    receive.call(this, payload, nowMs)
+  }
+  try {
+    const { world, ledger, payer, id } = await pairOf({ bytes: 80_000_000, rate: Number.POSITIVE_INFINITY })
+    await world.until('finished', () => payer.torrent(id).isFinished)
+    await world.until('everything settled', () => isQuiet(ledger) && speedOf(payer, id).locked === 0n)
+    assert.ok(speedOf(payer, id).boughtBytes > 40_000_000)
+    assert.equal(shortest, Number.POSITIVE_INFINITY)
+  } finally {
+    SpeedLink.prototype.receive = receive
+  }
+})
