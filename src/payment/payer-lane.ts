@@ -1,6 +1,6 @@
 // One lane and one tab of a payer, as they are in memory: the record, what is under way with it, and what may be done
 // with it now. A tab is the running account between two accounts; its lanes are what it is paid out of, one after another.
-import { Allowance } from '../base/allowance.ts'
+import type { Allowance } from '../base/allowance.ts'
 import { subtractAmounts, type TokenAmount, zeroAmount } from '../base/token-amount.ts'
 import type { AccountId, Hash256, Lane, OperationId, Signature } from '../ports/ledger.ts'
 import { endingWindowBytes, tickBytes } from './exposure-window.ts'
@@ -56,8 +56,8 @@ export interface PayerTab {
   hellos: number
   /** A voucher is due now. */
   isDue: boolean
-  /** Of messages about them; anew with each connection. */
-  vouchers: Allowance
+  /** How many may be said, anew with each connection; undefined: any number. */
+  vouchers: Allowance | undefined
   /** Lanes the payee showed that no record tells of. */
   strangeLanes: number
   dueAtBytes: number
@@ -76,9 +76,6 @@ export interface PayerTab {
   readonly lanes: PayerEntry[]
   wakeMs: number
 }
-
-/** Half of what a peer takes of all messages together (docs/protocol/speed.md): who says more is closed as a flood. */
-export const voucherLimit = { burst: 32, perSecond: 16 }
 
 export function newPayerEntry(record: PayerLane, nowMs: number): PayerEntry {
   return {
@@ -121,7 +118,7 @@ export function newPayerTab(number: number, payee: AccountId, unpaid: TokenAmoun
     helloAtMs: Number.POSITIVE_INFINITY,
     hellos: 0,
     isDue: false,
-    vouchers: new Allowance(voucherLimit, nowMs),
+    vouchers: undefined,
     strangeLanes: 0,
     dueAtBytes: 0,
     unpaidSinceMs: Number.POSITIVE_INFINITY,

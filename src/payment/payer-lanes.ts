@@ -1,6 +1,7 @@
 // What a payer has on the rail: its lanes, the tabs that are paid out of them, and the purses they are filled from.
 // Guarantees: a record that was replaced is on the disk before anything rests on it; what is asked of the rail is, too.
 // Owns them all; lanes are opened by lane-opening.ts, ended by lane-ending.ts, paid on by payer-vouchers.ts.
+import type { AllowanceLimit } from '../base/allowance.ts'
 import { toHex } from '../base/bytes.ts'
 import { type TokenAmount, zeroAmount } from '../base/token-amount.ts'
 import type { AccountId, LaneId, LedgerOperation, OperationId } from '../ports/ledger.ts'
@@ -31,6 +32,8 @@ export interface PayerOptions {
   readonly account: AccountId
   readonly scheme: SignatureScheme
   readonly random: Random
+  /** Vouchers that a payee takes over one connection; what is due sooner is paid with the next. Undefined: any number. */
+  readonly voucherLimit?: AllowanceLimit
 }
 
 /** What the store has of a payer on this rail. */

@@ -48,7 +48,7 @@ export class PayerVouchers {
     const { terms } = this.lanes.options
     const entry = tab.lanes.find((lane) => isPayable(lane, tab, ledgerMs, terms) && headroomOf(lane) > 0n)
     if (entry === undefined) return Number.POSITIVE_INFINITY
-    if (!tab.vouchers.spend(nowMs)) return tab.vouchers.nextMs(nowMs)
+    if (tab.vouchers?.spend(nowMs) === false) return tab.vouchers.nextMs(nowMs)
     const headroom = headroomOf(entry)
     const rise = target - tab.paid < headroom ? tokenAmount(target - tab.paid) : headroom
     tab.paid = addAmounts(tab.paid, rise)

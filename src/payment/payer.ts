@@ -15,7 +15,7 @@ import { LaneEnding } from './lane-ending.ts'
 import { maxMarks, type PayeeMark, type PayeeMessage } from './lane-messages.ts'
 import { LaneOpening } from './lane-opening.ts'
 import { type Budget, budgets, type PayerLane, putRecord } from './lane-records.ts'
-import { isLasting, isPayable, type PayerEntry, type PayerTab, tickOf, unpaidOf, voucherLimit } from './payer-lane.ts'
+import { isLasting, isPayable, type PayerEntry, type PayerTab, tickOf, unpaidOf } from './payer-lane.ts'
 import { handBudget, PayerLanes, type PayerOptions, type PayerRecords, type PayerStep } from './payer-lanes.ts'
 import { isFinished, PayerVouchers, paysWithinMs, resendMs } from './payer-vouchers.ts'
 import type { PayerOutput, PaymentAnswer } from './payment-events.ts'
@@ -275,7 +275,8 @@ export class Payer {
       this.lanes.rebase(tab)
       tab.hellos = 0
       tab.helloAtMs = nowMs
-      tab.vouchers = new Allowance(voucherLimit, nowMs)
+      const { voucherLimit } = this.lanes.options
+      tab.vouchers = voucherLimit === undefined ? undefined : new Allowance(voucherLimit, nowMs)
       tab.strangeLanes = 0
     }
     tab.isAttached = true

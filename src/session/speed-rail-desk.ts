@@ -49,6 +49,8 @@ export type EarningSide = CountedSide<SellingSide>
 
 /** Vouchers are cashed when fees are no more than a fiftieth of them. */
 const feesPerValue = 50n
+/** Half of what a peer takes of all messages together (docs/protocol/speed.md): who says more is closed as a flood. */
+const voucherLimit = { burst: 32, perSecond: 16 }
 
 export class SpeedRailDesk implements SideDesk {
   readonly port: SpeedRail
@@ -114,7 +116,7 @@ export class SpeedRailDesk implements SideDesk {
     const purposeOf = (payee: AccountId) => desk.payingOf(payee)?.purpose
     const lanePorts = { store, signer, ledger, clock, purposeOf, ...(spending === undefined ? {} : { spending }) }
     const options = { terms, account: signer.account, scheme: ports.scheme, random }
-    const payer = await startPayer(options, lanePorts, {
+    const payer = await startPayer({ ...options, voucherLimit }, lanePorts, {
       tell: (to, message) => desk.tellPayee(to, message),
       notice: (notice) => room.turns.run((nowMs) => desk.payerNoted(notice, nowMs)),
       advanced: () => desk.advancedPayer(),
